@@ -1,0 +1,77 @@
+# cdrlake: two commands are enough, `make demo` and `make test`; the rest is for living here.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
+PART ?= all
+SIZE ?= full
+
+.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e lint fmt bench lock reset clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.runtime ## create .venv with the pinned dependencies
+
+$(VENV)/bin/uv: locks/build.txt
+	@test -n "$(PYTHON)" || { echo "Python: needed 3.11 or 3.12, got none on PATH; install one or run make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/build.txt
+	@touch $@
+
+$(VENV)/.runtime: locks/runtime.txt pyproject.toml $(VENV)/bin/uv
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes -r locks/runtime.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes -r locks/dev.txt
+	@touch $@
+
+env: ## make .env, the secrets of docker compose (docs/deploy.md)
+	@docker/make_env.sh
+
+demo: setup ## set everything up and run the main job, from POST to monitored prediction
+	@$(BIN)/cdrlake demo
+
+up: setup ## set everything up and leave it running (Ctrl-C stops it)
+	@$(BIN)/cdrlake up
+
+test: $(VENV)/.dev ## all tests, every tier
+	$(BIN)/python -m pytest
+
+test-unit: $(VENV)/.dev ## the tests that need no JVM and no server
+	$(BIN)/python -m pytest lakehouse tests/unit
+
+test-spark: $(VENV)/.dev ## the tests on one shared Spark session
+	$(BIN)/python -m pytest tests/spark
+
+test-integration: $(VENV)/.dev ## the tests against a real broker and a real database
+	$(BIN)/python -m pytest tests/integration
+
+test-e2e: $(VENV)/.dev ## the main path on a small world, over HTTP
+	$(BIN)/python -m pytest tests/e2e
+
+lint: $(VENV)/.dev ## ruff and mypy, tests included
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fmt: $(VENV)/.dev ## format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
+	$(BIN)/python -m bench --part $(PART) --size $(SIZE)
+
+lock: $(VENV)/bin/uv ## pin the dependencies anew, with hashes
+	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o locks/runtime.txt
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --group bench --group build -c locks/runtime.txt --universal --python-version 3.11 --generate-hashes --no-header -o locks/dev.txt
+	$(BIN)/uv pip compile -q --group build -c locks/dev.txt --universal --python-version 3.11 --generate-hashes --no-header -o locks/build.txt
+
+reset: ## stop everything and wipe its state; downloads stay
+	@if test -x $(BIN)/cdrlake; then $(BIN)/cdrlake reset --yes; fi
+
+clean: reset ## reset, and remove .venv and downloads too
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""The top floor: the command line, and everything it starts and stops."""

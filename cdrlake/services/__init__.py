@@ -1,0 +1,1 @@
+"""Embedded servers and child processes: real ones, started, watched and stopped from here."""

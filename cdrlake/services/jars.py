@@ -1,0 +1,140 @@
+"""Java, and the jars of `conf/ivy.xml`: resolved once by the Apache Ivy that pyspark ships."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse.errors import ServiceError
+
+ACCEPTED = (17, 21)
+CONFIGURATIONS = ("spark", "kafka", "mariadb")
+INSTALL_JAVA = "install one, on Debian with `apt-get install openjdk-17-jre-headless`"
+_ARTIFACT = re.compile(r"downloading \S+/([^/\s]+\.jar)")
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java runtime of an accepted version."""
+
+    path: Path
+    major: int
+
+
+@dataclass(frozen=True)
+class Jars:
+    """The folders of jars, one per configuration."""
+
+    root: Path
+
+    @property
+    def spark(self) -> Path:
+        """Jars that go on Spark's classpath."""
+        return self.root / "spark"
+
+    @property
+    def kafka(self) -> Path:
+        """Jars of the broker."""
+        return self.root / "kafka"
+
+    @property
+    def mariadb(self) -> Path:
+        """The archive that holds the database's binaries."""
+        return self.root / "mariadb"
+
+
+def find_java() -> Java:
+    """Java of JAVA_HOME, else of PATH; raises `ServiceError` when there is none or a wrong one."""
+    home = os.environ.get("JAVA_HOME")
+    found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    needed = f"a Java runtime of version {' or '.join(map(str, ACCEPTED))}"
+    if not found or not Path(found).exists():
+        raise ServiceError("Java", needed, f"none at {found}" if found else "none", INSTALL_JAVA)
+    try:
+        answer = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ServiceError(f"Java at {found}", needed, str(error), INSTALL_JAVA) from None
+    match = re.search(r'version "(\d+)', answer.stderr + answer.stdout)
+    if not match or int(match[1]) not in ACCEPTED:
+        got = f"version {match[1]}" if match else "no version"
+        raise ServiceError(f"Java at {found}", needed, got, INSTALL_JAVA)
+    return Java(Path(found), int(match[1]))
+
+
+def require_platform() -> None:
+    """Raise `ServiceError` where the embedded database's binaries do not run."""
+    here = f"{platform.system()} {platform.machine()}"
+    if here != "Linux x86_64":
+        raise ServiceError(
+            "embedded servers", "Linux x86_64", here, "use `docker compose up`, see docs/deploy.md"
+        )
+
+
+def resolve(cache: Path, conf: Path, java: Java, say: Callable[[str], None]) -> Jars:
+    """Retrieve the jars of `conf`/ivy.xml into `cache`/jars unless they are there.
+
+    `say` is told what is being downloaded. Several processes may call this at once.
+    """
+    target = cache / "jars"
+    stamp = hashlib.sha256(
+        (conf / "ivy.xml").read_bytes() + (conf / "ivysettings.xml").read_bytes()
+    ).hexdigest()
+    with exclusive(cache / "jars.lock"):
+        marker = target / "stamp"
+        if not marker.exists() or marker.read_text(encoding="utf-8") != stamp:
+            partial = cache / "jars.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            _retrieve(cache, conf, java, partial, say)
+            (partial / "stamp").write_text(stamp, encoding="utf-8")
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
+    return Jars(target)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock file for the length of the block, across processes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _retrieve(
+    cache: Path, conf: Path, java: Java, target: Path, say: Callable[[str], None]
+) -> None:
+    pattern = f"{target}/[conf]/[artifact]-[revision].[ext]"
+    command = [str(java.path), "-cp", str(_ivy()), "org.apache.ivy.Main"]
+    command += ["-settings", str(conf / "ivysettings.xml"), "-ivy", str(conf / "ivy.xml")]
+    command += ["-cache", str(cache / "ivy"), "-confs", *CONFIGURATIONS, "-retrieve", pattern]
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as ivy:
+        for line in ivy.stdout or ():
+            lines.append(line.rstrip())
+            if match := _ARTIFACT.search(line):
+                say(match[1])
+    if ivy.returncode or not all((target / name).is_dir() for name in CONFIGURATIONS):
+        last = lines[-1] if lines else "no message"
+        problem = next((x.strip() for x in lines if "::" in x and "not found" in x), last)
+        raise ServiceError(
+            f"jars of {conf / 'ivy.xml'}", "all of them", problem, "check the network and repeat"
+        )
+
+
+def _ivy() -> Path:
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise ServiceError("pyspark", "to be installed", "no such package", "run `make setup`")
+    return next((Path(spec.origin).parent / "jars").glob("ivy-*.jar"))

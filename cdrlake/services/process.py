@@ -1,0 +1,238 @@
+"""Child processes: started in a group of their own, watched, and never left behind."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from cdrlake.services.jars import exclusive
+from lakehouse.clock import SystemClock
+from lakehouse.errors import ServiceError
+
+_PR_SET_PDEATHSIG = 1
+_GRACE_S = 2.0
+_REAP_S = 3.0
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run; secrets go through files or standard input, never through `args`."""
+
+    name: str
+    args: Sequence[str]
+    env: Mapping[str, str] | None = None
+    cwd: Path | None = None
+
+
+class Child:
+    """A running child process with a log and a pid file below the state folder."""
+
+    def __init__(self, command: Command, state: Path) -> None:
+        self.name = command.name
+        self.log = state / "logs" / f"{command.name}.log"
+        self._pid_file = state / "run" / f"{command.name}.json"
+        for folder in (self.log.parent, self._pid_file.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(self._pid_file.with_suffix(".lock")):
+            refuse_second(state, command.name)
+            self._process = self._spawn(command)
+            self._record()
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code, None while it runs."""
+        return self._process.poll()
+
+    def memory_bytes(self) -> int:
+        """Memory of the whole process tree, pages shared between processes counted once."""
+        total = 0
+        for process in tree(self.pid):
+            try:
+                total += process.memory_full_info().pss
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return total
+
+    def tail(self, lines: int) -> str:
+        """The last lines of its log, joined by ` | `."""
+        text = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return " | ".join(line.strip() for line in text[-lines:] if line.strip()) or "an empty log"
+
+    def ask_to_stop(self) -> None:
+        """Ask the process to end, without waiting for it."""
+        if self.alive:
+            self._process.terminate()
+
+    def stop(self, timeout_s: float) -> None:
+        """Ask the process to end, then kill whatever is left of its tree."""
+        self.ask_to_stop()
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        # The process has had its time to end its own children: a driver stops its JVM in order
+        # only while that JVM is not asked at the same moment.
+        left = self._left()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+        kill(_outlive(left, _GRACE_S))
+        self._pid_file.unlink(missing_ok=True)
+
+    def _spawn(self, command: Command) -> subprocess.Popen[bytes]:
+        opened = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(opened, "ab") as log:
+            return subprocess.Popen(
+                list(command.args),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=None if command.env is None else dict(command.env),
+                cwd=command.cwd,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+
+    def _left(self) -> list[psutil.Process]:
+        # The kernel gives a number away again only when nothing is left in its session.
+        return [] if psutil.pid_exists(self.pid) else tree(self.pid)
+
+    def _record(self) -> None:
+        created = psutil.Process(self.pid).create_time()
+        entry = json.dumps({"name": self.name, "pid": self.pid, "created": created})
+        # Readers drop a file that they cannot parse, so they must never see half of it.
+        partial = self._pid_file.with_suffix(".partial")
+        partial.write_text(entry, encoding="utf-8")
+        partial.replace(self._pid_file)
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """A process, its descendants, and whatever they left in its session, the ones that run."""
+    found: dict[int, psutil.Process] = {}
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        found = {process.pid: process for process in [root, *root.children(recursive=True)]}
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) == pid:
+                found.setdefault(process.pid, process)
+    return [process for process in found.values() if _runs(process)]
+
+
+def kill(processes: Sequence[psutil.Process]) -> None:
+    """Kill what is left of `processes` and wait until it is gone."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    _outlive(processes, 10)
+
+
+def refuse_second(state: Path, name: str) -> None:
+    """Raise `ServiceError` when `name` runs on this state folder already."""
+    running = find_running(state).get(name)
+    if running is not None:
+        raise ServiceError(
+            f"{name} on {state}",
+            "no other one running",
+            f"one with pid {running.pid}",
+            "stop it with `cdrlake down`",
+        )
+
+
+def find_running(state: Path) -> dict[str, psutil.Process]:
+    """Processes that the pid files name and that still run; stale pid files are removed."""
+    found: dict[str, psutil.Process] = {}
+    for path in sorted((state / "run").glob("*.json")):
+        try:
+            entry = json.loads(path.read_text(encoding="utf-8"))
+            process = psutil.Process(entry["pid"])
+            same = abs(process.create_time() - entry["created"]) < 1.0 and _runs(process)
+        except (psutil.NoSuchProcess, FileNotFoundError, ValueError, KeyError, TypeError):
+            same = False
+        if same:
+            found[entry["name"]] = process
+        else:
+            path.unlink(missing_ok=True)
+    return found
+
+
+def require_free_port(host: str, port: int, key: str) -> None:
+    """Raise `ServiceError` naming the port, its user where known, and the setting to change."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise ServiceError(
+                f"port {port} on {host}",
+                "a free port",
+                f"one taken by {_owner(port)}",
+                f"stop it or set {key} in conf/settings.local.yaml",
+            ) from None
+
+
+def _owner(port: int) -> str:
+    for connection in psutil.net_connections("tcp"):
+        if connection.laddr and connection.laddr.port == port and connection.status == "LISTEN":
+            # Another user's process has no number here, and psutil takes None for this very one.
+            if connection.pid is None:
+                return "a process of another user"
+            try:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+            except psutil.Error:
+                break
+    return "another program"
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _outlive(processes: Sequence[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Those of `processes` that still run after the time-out; zombies get a moment to be reaped."""
+    left = _wait_while(_runs, processes, timeout_s)
+    if not left:
+        _wait_while(psutil.Process.is_running, processes, _REAP_S)
+    return left
+
+
+def _wait_while(
+    holds: Callable[[psutil.Process], bool], processes: Sequence[psutil.Process], timeout_s: float
+) -> list[psutil.Process]:
+    # psutil's own waiting would reap a child of ours, and its exit code would be lost.
+    clock, never = SystemClock(), threading.Event()
+    deadline = clock.monotonic() + timeout_s
+    while (left := [each for each in processes if holds(each)]) and clock.monotonic() < deadline:
+        clock.wait(never, 0.02)
+    return left
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: the kernel ends it when the parent is gone, even after SIGKILL."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

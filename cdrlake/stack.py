@@ -1,0 +1,159 @@
+"""All processes of one installation: started in order, watched, and stopped whatever happens."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+
+from cdrlake import doctor, secrets
+from cdrlake.console import Step, Steps
+from cdrlake.http import Api
+from cdrlake.services import jars, process
+from cdrlake.services.kafka import KafkaBroker
+from cdrlake.services.mysql import MySqlServer
+from cdrlake.waiting import Waiter
+from flaskapp import database, loader
+from lakehouse import kafka, ledger, names, progress
+from lakehouse.clock import Clock, SystemClock
+from lakehouse.errors import ServiceError
+from lakehouse.settings import ROOT, Settings
+
+START_S = 90.0
+PIPELINE_S = 600.0
+STOP_S = 20.0
+SERVERS = ("mysql", "kafka")
+
+
+class Stack:
+    """Context manager over the embedded servers and the services of one installation."""
+
+    def __init__(self, settings: Settings, steps: Steps, clock: Clock | None = None) -> None:
+        self.settings, self.steps, self.clock = settings, steps, clock or SystemClock()
+        self.children: list[process.Child] = []
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Bring everything up, in the order in which a person can use it."""
+        self._prepare()
+        self._servers()
+        self._database()
+        self._service("simulator", "flaskapp", Api(self.settings).simulator)
+        self._history()
+        self._pipeline()
+        self._python("mirror", "mirror")
+        self._service("monitoring", "monitoring", Api(self.settings).monitor)
+
+    def check(self) -> None:
+        """Raise `ServiceError` with the end of its log when a process has died."""
+        for child in self.children:
+            if not child.alive:
+                raise ServiceError(
+                    f"process {child.name}",
+                    "it to run",
+                    f"its end: {child.tail(5)}",
+                    f"read {child.log}",
+                )
+
+    def memory_bytes(self) -> int:
+        """Memory of all processes, each shared page counted once."""
+        return sum(child.memory_bytes() for child in self.children)
+
+    def stop(self) -> None:
+        """Stop every process: the services side by side, then the servers that they use."""
+        servers = [child for child in self.children if child.name in SERVERS]
+        services = [child for child in self.children if child not in servers]
+        for child in services:
+            child.ask_to_stop()
+        for child in [*services, *servers]:
+            child.stop(STOP_S)
+        self.children.clear()
+
+    def _prepare(self) -> None:
+        with self.steps.step("Check this machine") as step:
+            jars.require_platform()
+            self._java = jars.find_java()
+            step.say(f"Java {self._java.major}, {doctor.require_disk(self.settings.state)}")
+            for host, port, key in doctor.ports(self.settings):
+                process.require_free_port(host, port, key)
+        with self.steps.step("Resolve jars") as step:
+            self._jars = jars.resolve(self.settings.cache, ROOT / "conf", self._java, step.say)
+        self.settings = secrets.ensure(self.settings)
+
+    def _servers(self) -> None:
+        settings = self.settings
+        if settings.mysql.embedded:
+            server = MySqlServer(settings.mysql, settings.state, self._jars.mariadb, settings.cache)
+            with self.steps.step("Start the database") as step:
+                self._await(server.start(), server.healthy)
+                step.say(f"port {settings.mysql.port}")
+        if settings.kafka.embedded:
+            broker = KafkaBroker(settings.kafka, settings.state, self._jars.kafka, self._java)
+            with self.steps.step("Start the broker") as step:
+                self._await(broker.start(), broker.healthy)
+                step.say(f"port {settings.kafka.port}")
+
+    def _database(self) -> None:
+        with self.steps.step("Create database, procedure and topics"):
+            database.initialise(self.settings)
+            kafka.create_topics(self.settings.kafka, names.TOPICS)
+
+    def _history(self) -> None:
+        with self.steps.step("Load history") as step:
+            loader.load_history(self.settings, step.move)
+        with self.steps.step("Relay history to Kafka") as step:
+            total = max(ledger.waiting(self.settings), 1)
+            self._wait(START_S * 4).until(
+                lambda: self._relayed(total, step), "the relay to catch up"
+            )
+
+    def _relayed(self, total: int, step: Step) -> bool | None:
+        left = ledger.waiting(self.settings)
+        step.move(total - left, total)
+        return True if left == 0 else None
+
+    def _pipeline(self) -> None:
+        with self.steps.step("Features and first model (Spark)") as step:
+            # What an earlier run left there must not be taken for this one's word.
+            starting = progress.PipelineProgress("backfill", "starting", self.clock.now())
+            progress.write_pipeline(self.settings.state, starting)
+            self._python("pipeline", "pyspark_jobs.jobs.cdr_pipeline")
+            self._wait(PIPELINE_S).until(lambda: self._in_service(step), "the streaming queries")
+
+    def _in_service(self, step: Step) -> bool | None:
+        found = progress.read_pipeline(self.settings.state)
+        if found is not None:
+            step.say(f"{found.phase} {found.detail}".strip())
+        return True if found is not None and found.phase == "service" else None
+
+    def _service(self, name: str, module: str, address: str) -> None:
+        with self.steps.step(f"Start {name}") as step:
+            self._await(self._python(name, module), lambda: Api(self.settings).healthy(address))
+            step.say(address)
+
+    def _python(self, name: str, module: str) -> process.Child:
+        command = process.Command(name, [sys.executable, "-m", module], cwd=ROOT)
+        return self._keep(process.Child(command, self.settings.state))
+
+    def _await(self, child: process.Child, healthy: Callable[[], bool]) -> None:
+        self._keep(child)
+        waiter = self._wait(START_S)
+        waiter.until(lambda: True if healthy() else None, f"{child.name} to answer")
+
+    def _keep(self, child: process.Child) -> process.Child:
+        if child not in self.children:
+            self.children.append(child)
+        return child
+
+    def _wait(self, timeout_s: float) -> Waiter:
+        return Waiter(self.clock, timeout_s, self.check)

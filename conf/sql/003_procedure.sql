@@ -1,0 +1,29 @@
+-- Daily sums of DP_CDR_Data, added up from its blocks, from a date to today, as users call it:
+--   CALL GetDailyCDRDataBatch(CURDATE() - INTERVAL 7 DAY);
+
+DROP PROCEDURE IF EXISTS GetDailyCDRDataBatch;
+
+DELIMITER //
+CREATE PROCEDURE GetDailyCDRDataBatch(IN startDate DATE)
+MODIFIES SQL DATA
+SQL SECURITY INVOKER
+BEGIN
+  INSERT INTO DailySummary
+    (Date, Total_Outgoing_Calls, Total_Outgoing_Call_Time, Total_Data_Purchases, Total_Data_Volume)
+  SELECT Date, SUM(calls), SUM(call_time), SUM(purchases), SUM(volume)
+  FROM DailyBlocks
+  WHERE Date BETWEEN startDate AND CURDATE()
+  GROUP BY Date
+  ON DUPLICATE KEY UPDATE
+    Total_Outgoing_Calls = VALUES(Total_Outgoing_Calls),
+    Total_Outgoing_Call_Time = VALUES(Total_Outgoing_Call_Time),
+    Total_Data_Purchases = VALUES(Total_Data_Purchases),
+    Total_Data_Volume = VALUES(Total_Data_Volume);
+
+  SELECT Date, Total_Outgoing_Calls, Total_Outgoing_Call_Time, Total_Data_Purchases,
+    Total_Data_Volume
+  FROM DailySummary
+  WHERE Date BETWEEN startDate AND CURDATE()
+  ORDER BY Date;
+END//
+DELIMITER ;

@@ -1,0 +1,53 @@
+"""Checks of containers: `healthy.py http URL`, `healthy.py queries JOB...`, `healthy.py model`."""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from datetime import timedelta
+
+from lakehouse import names, progress, settings
+from lakehouse.clock import SystemClock
+from lakehouse.registry import open_registry
+from lakehouse.settings import Settings
+
+TIMEOUT_S = 5
+# A query reports after each batch and, when idle, every ten seconds; a batch may be a long one.
+SILENT = timedelta(minutes=5)
+
+
+def answers(url: str) -> bool:
+    """Whether `url` answers with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 our own address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def queries_run(loaded: Settings, jobs: list[str]) -> bool:
+    """Whether every query of `jobs` has said lately that it runs."""
+    wanted = {query.name for query in names.QUERIES if query.job in jobs}
+    since = SystemClock().now() - SILENT
+    running = {
+        query.query
+        for query in progress.read_queries(loaded.state)
+        if query.state == "running" and query.at >= since
+    }
+    return bool(wanted) and wanted <= running
+
+
+def main(argv: list[str]) -> int:
+    """0 when healthy, 1 when not, 2 for an unknown check."""
+    match argv:
+        case ["http", url]:
+            return 0 if answers(url) else 1
+        case ["queries", *jobs]:
+            return 0 if queries_run(settings.load(), jobs) else 1
+        case ["model"]:
+            return 0 if open_registry(settings.load()).champion() else 1
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

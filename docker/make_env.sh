@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Random secrets for docker compose, readable by their owner only, and the folders it writes to.
+# An existing file is left alone: databases that were made with its secrets need them.
+# Usage: make_env.sh [FILE]
+set -euo pipefail
+file=${1:-.env}
+if [ -e "$file" ]; then
+  echo "$file: needed no such file, got one; keep it, or remove it together with the volumes (docs/operations.md)." >&2
+  exit 1
+fi
+secret() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
+uid=$(id -u)
+[ "$uid" -ne 0 ] || uid=10001
+umask 077
+set -o noclobber
+cat >"$file" <<END
+CDRLAKE_UID=$uid
+CDRLAKE_MYSQL__PASSWORD=$(secret)
+CDRLAKE_MYSQL__ADMIN_PASSWORD=$(secret)
+CDRLAKE_API_TOKEN=$(secret)
+GRAFANA_PASSWORD=$(secret)
+END
+folder=$(dirname "$file")
+umask 022
+mkdir -p "$folder"/data "$folder"/output/{eda,monitoring}
+[ "$(id -u)" -ne 0 ] || chown "$uid" "$folder"/output/{eda,monitoring}
+echo "$file: made, mode 600"

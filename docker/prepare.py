@@ -1,0 +1,30 @@
+"""What the first service needs: database, account, topics, history. Safe to repeat."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from flaskapp import database, loader
+from lakehouse import kafka, logs, names, settings
+from lakehouse.errors import CdrlakeError
+
+LOG = logging.getLogger("prepare")
+
+
+def main() -> int:
+    """Create what is missing and load the history that is not loaded yet; exit code."""
+    logs.configure()
+    try:
+        loaded = settings.load()
+        database.initialise(loaded)
+        kafka.create_topics(loaded.kafka, names.TOPICS)
+        LOG.info("%s", loader.load_history(loaded).message)
+    except CdrlakeError as error:
+        LOG.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

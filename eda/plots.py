@@ -1,0 +1,114 @@
+"""Plots of the analysis, one look for all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import polars as pl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from eda.association import Association
+from eda.profile import Profile
+from eda.source import DAY
+from lakehouse.contracts import LABEL, MEASURE_NAMES
+
+STAYED, CHURNED, INK, FAINT = "#0072B2", "#D55E00", "#22272E", "#ECEEF1"
+BINS = 10
+Z = 1.96
+
+
+def apply_style() -> None:
+    """Draw to files only; colours that colour-blind people tell apart."""
+    mpl.use("Agg")
+    look = {"axes.spines.top": False, "axes.spines.right": False, "grid.color": FAINT,
+            "axes.edgecolor": "#D9DCE1", "axes.titleweight": "bold", "axes.titlelocation": "left",
+            "axes.titlesize": 11, "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK,
+            "ytick.color": INK, "font.size": 10, "savefig.dpi": 110}  # fmt: skip
+    sns.set_theme(style="whitegrid", rc=look)
+
+
+def against_label(sample: pl.DataFrame, one: Association, path: Path) -> None:
+    """The column in both classes, and the churn rate along it with a straight line."""
+    rows = sample.select(one.name, LABEL).drop_nulls().to_pandas()
+    figure, (shapes, rates) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    _shapes(shapes, rows, one.name)
+    _rates(rates, rows, one.name)
+    note = (
+        f"R2 = {one.r2:.3f} [{one.r2_low:.3f}, {one.r2_high:.3f}]    effect size d = "
+        f"{one.effect:+.2f}    ROC-AUC = {one.roc_auc:.2f}    {one.rows:,} rows"
+    )
+    figure.suptitle(f"{one.name} and churn\n\n", x=0.01, ha="left", fontweight="bold", fontsize=13)
+    figure.text(0.012, 0.905, note, fontsize=10)
+    _save(figure, path)
+
+
+def _shapes(panel: Axes, rows: pd.DataFrame, name: str) -> None:
+    for label, text, colour in ((0, "stayed", STAYED), (1, "churned", CHURNED)):
+        values = rows.loc[rows[LABEL] == label, name]
+        sns.ecdfplot(x=values, ax=panel, color=colour, lw=2, label=text)
+    high = float(rows[name].quantile(0.99))
+    panel.set_xlim(float(rows[name].min()), max(high, float(rows[name].min()) + 1))
+    panel.set_title("Share of rows up to a value")
+    panel.set_ylabel("")
+    panel.legend(loc="lower right")
+
+
+def _rates(panel: Axes, rows: pd.DataFrame, name: str) -> None:
+    order = np.argsort(rows[name].to_numpy(), kind="stable")
+    values, label = rows[name].to_numpy()[order], rows[LABEL].to_numpy()[order]
+    parts = [part for part in np.array_split(np.arange(len(values)), BINS) if len(part)]
+    middle = np.array([values[part].mean() for part in parts])
+    rate = np.array([label[part].mean() for part in parts])
+    error = Z * np.sqrt(rate * (1 - rate) / np.array([len(part) for part in parts]))
+    slope, start = np.polyfit(values, label, 1)
+    line = np.array([middle[0], middle[-1]])
+    panel.plot(line, start + slope * line, color=INK, lw=1.2, ls="--", label="straight line")
+    panel.errorbar(middle, rate, yerr=error, fmt="o", color=CHURNED, ms=5, lw=1.4,
+                   label="tenth of the rows, 95 %")  # fmt: skip
+    panel.set_ylim(bottom=0)
+    panel.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1.0, decimals=1))
+    panel.set_title("Churn rate along it")
+    panel.set_xlabel(name)
+    panel.legend(loc="best")
+
+
+def correlations(found: Profile, path: Path) -> None:
+    """The correlation of each pair of columns, the label last."""
+    names = [*found.usable, LABEL]
+    size = 3 + 0.55 * len(names)
+    figure, panel = plt.subplots(figsize=(size + 1, size), layout="constrained")
+    above = np.triu(np.ones_like(found.correlation, dtype=bool), k=1)
+    sns.heatmap(found.correlation, mask=above, annot=True, fmt=".2f", cmap="vlag", vmin=-1, vmax=1,
+                square=True, xticklabels=names, yticklabels=names, linewidths=0.5, ax=panel,
+                annot_kws={"fontsize": 8}, cbar_kws={"shrink": 0.6})  # fmt: skip
+    panel.grid(visible=False)
+    panel.set_title("Correlation of each pair")
+    _save(figure, path)
+
+
+def days(found: Profile, path: Path) -> None:
+    """Sum and mean of each measure, day by day."""
+    figure, panels = plt.subplots(4, 2, figsize=(11, 9.5), sharex=True, layout="constrained")
+    dates = found.days[DAY].to_list()
+    for panel, name in zip(panels.flat, MEASURE_NAMES, strict=True):
+        panel.bar(dates, found.days[f"{name}.sum"].to_list(), color="#CDD7E1", width=0.9)
+        second = panel.twinx()
+        second.plot(dates, found.days[f"{name}.mean"].to_list(), color=STAYED, lw=1.6)
+        second.grid(visible=False)
+        second.set_ylim(bottom=0)
+        panel.set_title(name)
+    figure.autofmt_xdate()
+    figure.suptitle("Each day: sum (bars, left) and mean of a row (line, right)", x=0.01, ha="left",
+                    fontweight="bold")  # fmt: skip
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path)
+    plt.close(figure)

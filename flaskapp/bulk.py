@@ -1,0 +1,75 @@
+"""Frames into tables, fast: by a file that the server reads, or else by INSERTs of many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+
+from lakehouse import mysql
+from lakehouse.errors import DatabaseError
+from lakehouse.settings.model import MysqlSettings
+
+
+class Uploader:
+    """A connection that frames can be inserted through; commits are the caller's."""
+
+    def __init__(self, connection: Any, folder: Path) -> None:
+        self.connection = connection
+        self._file = folder / "block.tsv"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT @@local_infile")
+            self._reads_files = bool(cursor.fetchone()[0])
+
+    def insert(self, table: str, frame: pl.DataFrame) -> None:
+        """Add the rows of `frame` to the columns of the same names, all of them or an error.
+
+        Raises `DatabaseError` when the server accepts fewer rows than there are.
+        """
+        columns = ", ".join(f"`{name}`" for name in frame.columns)
+        plain = frame.with_columns(_as_text(frame))
+        with self.connection.cursor() as cursor:
+            if self._reads_files:
+                plain.write_csv(
+                    self._file,
+                    separator="\t",
+                    include_header=False,
+                    null_value="\\N",
+                    quote_style="never",
+                    float_precision=3,
+                )
+                load = f"LOAD DATA LOCAL INFILE %s INTO TABLE {table} CHARACTER SET utf8mb4"
+                cursor.execute(f"{load} ({columns})", (str(self._file),))
+            else:
+                marks = ", ".join(["%s"] * frame.width)
+                statement = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+                cursor.executemany(statement, plain.rows())
+            # A row that breaks a rule is an error in an INSERT, but only a warning in LOAD DATA.
+            if cursor.rowcount != frame.height or cursor.warning_count:
+                raise DatabaseError(
+                    f"table {table}",
+                    f"{frame.height} rows inserted",
+                    f"{cursor.rowcount} and {cursor.warning_count} warnings",
+                    "the rows break a rule of the table",
+                )
+
+
+def _as_text(frame: pl.DataFrame) -> list[pl.Expr]:
+    return [
+        pl.col(name).dt.strftime("%Y-%m-%d %H:%M:%S%.3f")
+        for name, kind in frame.schema.items()
+        if isinstance(kind, pl.Datetime)
+    ]
+
+
+@contextmanager
+def open_uploader(settings: MysqlSettings) -> Iterator[Uploader]:
+    """An uploader on a connection of its own, both closed at the end."""
+    with TemporaryDirectory(prefix="cdrlake-") as name:
+        folder = Path(name)
+        with mysql.connect(settings, upload_from=folder) as connection:
+            yield Uploader(connection, folder)

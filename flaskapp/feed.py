@@ -1,0 +1,95 @@
+"""A source's days into the database: block by block, each block with the place it reached.
+
+History and replay are the same walk over the same days. The place (a date, and the rows of it that
+are in) is committed with the rows, so a walk that dies anywhere goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+
+from flaskapp import journal, state
+from flaskapp.bulk import Uploader
+from flaskapp.sources import Source, SourceDay
+from lakehouse import names
+from lakehouse.clock import Clock
+from lakehouse.settings import Settings
+
+SUBSCRIBER_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """The day to go on with, and how many of its rows are in already."""
+
+    date: date
+    row: int = 0
+
+
+def place(cursor: Any, source: Source) -> Place:
+    """Where the walk over `source` stands."""
+    kept = state.recall(cursor, f"place:{source.name}")
+    return Place(source.first) if kept is None else Place(date.fromisoformat(kept[0]), kept[1])
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a walk needs: where to write, as which stream, in blocks of how many rows."""
+
+    uploader: Uploader
+    source: Source
+    stream_id: str
+    block_rows: int
+    settings: Settings
+    clock: Clock
+
+    def walk(self, last: date) -> Iterator[Place]:
+        """Feed the days up to `last`; yields the place after each commit."""
+        with self.uploader.connection.cursor() as cursor:
+            start = place(cursor, self.source)
+        for day in self.source.days(start.date, last):
+            done = start.row if day.date == start.date else 0
+            for block in day.events.slice(done).iter_slices(self.block_rows):
+                if block.height:
+                    done += block.height
+                    yield self._add(block, Place(day.date, done))
+            yield self._close(day)
+
+    def _add(self, block: pl.DataFrame, reached: Place) -> Place:
+        connection, timezone = self.uploader.connection, self.settings.timezone
+        journal.append(self.uploader, self.stream_id, block, self.clock.now(), timezone)
+        with connection.cursor() as cursor:
+            self._reach(cursor, reached)
+        connection.commit()
+        return reached
+
+    def _close(self, day: SourceDay) -> Place:
+        connection, now = self.uploader.connection, self.clock.now()
+        reached = Place(day.date + timedelta(days=1))
+        with connection.cursor() as cursor:
+            _add_subscribers(cursor, day.subscribers)
+            journal.close_day(cursor, self.stream_id, day.date, self.settings.cdr, now)
+            self._reach(cursor, reached)
+        connection.commit()
+        return reached
+
+    def _reach(self, cursor: Any, reached: Place) -> None:
+        name = f"place:{self.source.name}"
+        state.remember(cursor, name, [reached.date.isoformat(), reached.row])
+
+
+_SUBSCRIBER = (
+    f"INSERT IGNORE INTO {names.MYSQL_SUBSCRIBERS} "  # noqa: S608
+    "(DP_MSISDN, segment, region, activated_on) VALUES (%s, %s, %s, %s)"
+)
+
+
+def _add_subscribers(cursor: Any, subscribers: pl.DataFrame) -> None:
+    for block in subscribers.iter_slices(SUBSCRIBER_ROWS):
+        if block.height:
+            cursor.executemany(_SUBSCRIBER, block.rows())

@@ -1,0 +1,128 @@
+"""The one way rows get into the database: with their outbox entry, in one transaction.
+
+Nothing here commits; the caller does, when the block and its own progress belong together.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from flaskapp import state, streams
+from flaskapp.bulk import Uploader
+from lakehouse import names
+from lakehouse.contracts import LABEL, MEASURE_NAMES
+from lakehouse.settings.model import CdrSettings
+
+CLOSED = "closed_through"
+_COLUMNS = ("DP_DATE", "DP_MSISDN", *MEASURE_NAMES)
+_SENT = (
+    f"SELECT sent_rows, sent_outcomes FROM {names.MYSQL_STREAMS} "  # noqa: S608
+    "WHERE stream_id = %s FOR UPDATE"
+)
+_ENTRY = (
+    f"INSERT INTO {names.MYSQL_OUTBOX} "  # noqa: S608
+    "(kind, stream_id, first_sequence, last_sequence, created_at) VALUES (%s, %s, %s, %s, %s)"
+)
+_BLOCK = (
+    f"INSERT INTO {names.MYSQL_BLOCKS} "  # noqa: S608
+    "(Date, stream_id, first_sequence, calls, call_time, purchases, volume) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s)"
+)
+_OUTCOMES = f"""
+INSERT INTO {names.MYSQL_OUTCOMES}
+  (DP_MSISDN, Date, PSEUDO_CHURNED, known_at, stream_id, sequence)
+SELECT seen.DP_MSISDN, %(day)s, CASE WHEN later.DP_MSISDN IS NULL THEN 1 ELSE 0 END,
+  %(known)s, %(stream)s, %(base)s - 1 + ROW_NUMBER() OVER (ORDER BY seen.DP_MSISDN)
+FROM (SELECT DISTINCT DP_MSISDN FROM {names.MYSQL_RAW}
+      WHERE Date > %(since)s AND Date <= %(day)s AND is_active = 1) seen
+LEFT JOIN (SELECT DISTINCT DP_MSISDN FROM {names.MYSQL_RAW}
+      WHERE Date > %(day)s AND Date <= %(horizon)s AND is_active = 1) later
+  ON later.DP_MSISDN = seen.DP_MSISDN
+"""  # noqa: S608
+_LABELS = f"""
+UPDATE {names.MYSQL_RAW} raw
+JOIN {names.MYSQL_OUTCOMES} known ON known.DP_MSISDN = raw.DP_MSISDN AND known.Date = raw.Date
+SET raw.{LABEL} = known.{LABEL}
+WHERE raw.Date = %s AND raw.{LABEL} IS NULL
+"""  # noqa: S608
+
+
+def append(
+    uploader: Uploader, stream_id: str, events: pl.DataFrame, now: datetime, timezone: str
+) -> None:
+    """Add a block of usage to a stream: rows in order of `events`, one outbox entry, the count.
+
+    `events` has DP_DATE (UTC), DP_MSISDN and the measures, and may have the label.
+    """
+    if not events.height:
+        return
+    with uploader.connection.cursor() as cursor:
+        first, _ = _sent(cursor, stream_id)
+        optional = [LABEL] if LABEL in events.columns else []
+        rows = events.select(
+            *_COLUMNS,
+            *optional,
+            stream_id=pl.lit(stream_id),
+            sequence=pl.int_range(first, first + events.height),
+            emitted_at=pl.lit(now).dt.cast_time_unit("ms"),
+            Date=pl.col("DP_DATE").dt.convert_time_zone(timezone).dt.date(),
+        )
+        uploader.insert(names.MYSQL_RAW, rows)
+        cursor.executemany(_BLOCK, _sums(rows).rows())
+        last = first + events.height - 1
+        cursor.execute(_ENTRY, ("event", stream_id, first, last, now.replace(tzinfo=None)))
+        streams.advance(cursor, stream_id, now, rows=events.height)
+
+
+def _sums(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sums of the block for each of its dates, exact to the thousandth."""
+    exact = pl.Decimal(38, 3)
+    sums = rows.group_by("Date", "stream_id").agg(
+        pl.col("sequence").min(),
+        pl.col("DP_MOC_COUNT").sum(),
+        pl.col("DP_MOC_DURATION").cast(exact).sum(),
+        pl.col("DP_DATA_COUNT").sum(),
+        pl.col("DP_DATA_VOLUME").cast(exact).sum(),
+    )
+    return sums.sort("Date")
+
+
+def close_day(cursor: Any, stream_id: str, day: date, cdr: CdrSettings, now: datetime) -> int:
+    """Close `day`: what it decides about the day `label_horizon_days` before becomes known.
+
+    Writes the outcomes, their outbox entry and the label of that day's rows; number of outcomes.
+    A day that is closed already is left alone.
+    """
+    closed = state.recall(cursor, CLOSED)
+    if closed is not None and day <= date.fromisoformat(closed):
+        return 0
+    labelled = day - timedelta(days=cdr.label_horizon_days)
+    _, first = _sent(cursor, stream_id)
+    cursor.execute(
+        _OUTCOMES,
+        {
+            "day": labelled,
+            "horizon": day,
+            "since": labelled - timedelta(days=cdr.active_window_days),
+            "known": day + timedelta(days=1),
+            "stream": stream_id,
+            "base": first,
+        },
+    )
+    count = int(cursor.rowcount)
+    if count:
+        cursor.execute(_LABELS, (labelled,))
+        last = first + count - 1
+        cursor.execute(_ENTRY, ("outcome", stream_id, first, last, now.replace(tzinfo=None)))
+        streams.advance(cursor, stream_id, now, outcomes=count)
+    state.remember(cursor, CLOSED, day.isoformat())
+    return count
+
+
+def _sent(cursor: Any, stream_id: str) -> tuple[int, int]:
+    cursor.execute(_SENT, (stream_id,))
+    rows, outcomes = cursor.fetchone()
+    return int(rows), int(outcomes)

@@ -1,0 +1,142 @@
+"""Loading history: the days of a source up to the first one that is left for a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flaskapp import feed, state, streams
+from flaskapp.bulk import Uploader, open_uploader
+from flaskapp.mappings import FileSource, load, open_files
+from flaskapp.mappings.reading import read
+from flaskapp.origin import open_source
+from flaskapp.sources import Source
+from lakehouse import mysql
+from lakehouse.clock import Clock, SystemClock
+from lakehouse.errors import DatabaseError
+from lakehouse.settings import Settings
+
+BLOCK_ROWS = 20_000
+PREVIEW_ROWS = 10
+POPULATED = "Table already populated. Skipping database initialization."
+
+Progress = Callable[[float, float], None]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load did: rows added, lines rejected and where they are listed, one sentence."""
+
+    rows: int
+    message: str
+    rejected: int = 0
+    rejects: Path | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a load would do: usage rows in all, the first of them, and the rejected lines."""
+
+    rows: int
+    first: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def _silent(_done: float, _total: float) -> None:
+    """Progress that nobody watches."""
+
+
+def load_history(
+    settings: Settings, progress: Progress = _silent, clock: Clock | None = None
+) -> Loaded:
+    """Load the history of the configured source, from where an earlier load stopped.
+
+    `progress` is told days done and days in all. Raises `DatabaseError` when another load runs,
+    `SourceError` when a file cannot be read.
+    """
+    clock = clock or SystemClock()
+    return _load(settings, lambda cursor: open_source(cursor, settings, clock), progress, clock)
+
+
+def load_file(
+    settings: Settings,
+    paths: tuple[Path, ...],
+    mapping: str,
+    progress: Progress = _silent,
+    clock: Clock | None = None,
+) -> Loaded:
+    """Load files by a mapping, whatever source is configured; the same file is loaded once."""
+    clock = clock or SystemClock()
+    source = open_files(settings, paths, mapping, clock)
+    return _load(settings, lambda _cursor: source, progress, clock)
+
+
+def preview_file(
+    settings: Settings, paths: tuple[Path, ...], mapping: str, clock: Clock | None = None
+) -> Preview:
+    """Read files by a mapping and load nothing. Raises `SourceError`."""
+    now = (clock or SystemClock()).now()
+    found = [
+        block
+        for path, spec in load(mapping).assign(paths)
+        for block in read(path, spec, now, settings.timezone)
+    ]
+    events = pl.concat([block.events for block in found])
+    rejects = pl.concat([block.rejects for block in found])
+    return Preview(events.height, events.head(PREVIEW_ROWS), rejects)
+
+
+def _load(
+    settings: Settings, open_: Callable[[Any], Source], progress: Progress, clock: Clock
+) -> Loaded:
+    name = f"{settings.mysql.database}.load"
+    with (
+        open_uploader(settings.mysql) as uploader,
+        mysql.lock(uploader.connection, name) as held,
+        uploader.connection.cursor() as cursor,
+    ):
+        if not held:
+            raise DatabaseError("load", "to be the only one", "another", "wait for its end")
+        source = open_(cursor)
+        stream_id = _stream(cursor, source, clock)
+        uploader.connection.commit()
+        walk = feed.Feed(uploader, source, stream_id, BLOCK_ROWS, settings, clock)
+        return _walk(walk, source, progress)
+
+
+def _walk(walk: feed.Feed, source: Source, progress: Progress) -> Loaded:
+    rejected = (source.rejected, source.rejects) if isinstance(source, FileSource) else (0, None)
+    before, place = _standing(walk.uploader, walk)
+    if place.date > source.history_end:
+        return Loaded(0, POPULATED, *rejected)
+    total = (source.history_end - source.first).days + 1
+    for place in walk.walk(source.history_end):
+        progress((place.date - source.first).days, total)
+    with walk.uploader.connection.cursor() as cursor:
+        streams.end(cursor, walk.stream_id, "finished", walk.clock.now())
+    walk.uploader.connection.commit()
+    after, _ = _standing(walk.uploader, walk)
+    return Loaded(after - before, f"{after - before:,} rows of {source.name} loaded", *rejected)
+
+
+def _standing(uploader: Uploader, walk: feed.Feed) -> tuple[int, feed.Place]:
+    """Rows that the stream has sent, and where its walk stands."""
+    with uploader.connection.cursor() as cursor:
+        stream = streams.get(cursor, walk.stream_id)
+        return stream.sent_rows if stream else 0, feed.place(cursor, walk.source)
+
+
+def _stream(cursor: Any, source: Source, clock: Clock) -> str:
+    """The stream that the history of `source` belongs to, the same one after an interruption."""
+    name = f"history:{source.name}"
+    kept = state.recall(cursor, name)
+    if kept is not None:
+        return str(kept)
+    stream_id = streams.new_id("history", clock.now())
+    streams.begin(cursor, stream_id, "history", {"source": source.name}, clock.now())
+    state.remember(cursor, name, stream_id)
+    return stream_id

@@ -1,0 +1,154 @@
+"""What a stream sends: batches of live rows, or the next days of the source."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from flaskapp import feed, journal, live, state, streams
+from flaskapp.bulk import Uploader
+from flaskapp.origin import open_source
+from flaskapp.streams import Stream
+from flaskapp.validation import MAX_SEED, InvalidRequestError, StreamRequest
+from flaskapp.world import Drift
+from flaskapp.world.drift import Effect
+from flaskapp.worlds import WorldSource, add_drift
+from lakehouse.clock import Clock, today
+from lakehouse.errors import StreamError
+from lakehouse.settings import Settings
+
+FIRST_DATE = "first_date"
+# Waits so many seconds; true when the stream is to end.
+Wait = Callable[[float], bool]
+
+
+class NothingToSendError(StreamError):
+    """The stream has no rows to sample or no day to replay."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What sending needs: a connection to write through, settings, and the time."""
+
+    uploader: Uploader
+    settings: Settings
+    clock: Clock
+
+    @property
+    def cursor(self) -> Any:
+        """A fresh cursor."""
+        return self.uploader.connection.cursor()
+
+    def commit(self) -> None:
+        """Make the transaction last."""
+        self.uploader.connection.commit()
+
+
+def begin(desk: Desk, request: StreamRequest) -> str:
+    """Enter a stream for `request`; its id.
+
+    Raises `NothingToSendError` when there is nothing to send yet or any more.
+    """
+    values, cursor = request.as_dict(), desk.cursor
+    if values["seed"] is None:
+        values["seed"] = secrets.randbelow(MAX_SEED)
+    if request.mode == "replay":
+        values[FIRST_DATE] = _begin_replay(desk, cursor, request).isoformat()
+    elif live.read_pool(cursor, limit=1).is_empty():
+        raise NothingToSendError(
+            "mode live", "rows to sample", "an empty table", "load history first"
+        )
+    now = desk.clock.now()
+    stream_id = streams.new_id(request.mode, now)
+    streams.begin(cursor, stream_id, request.mode, values, now)
+    desk.commit()
+    return stream_id
+
+
+def send(desk: Desk, stream: Stream, wait: Wait) -> bool:
+    """Send what is left of `stream`; false when `wait` ended it early."""
+    asked = {key: value for key, value in stream.request.items() if key != FIRST_DATE}
+    request = StreamRequest(**asked)
+    batches = _replay if stream.mode == "replay" else _live
+    return not any(wait(pause) for pause in batches(desk, stream, request))
+
+
+def _begin_replay(desk: Desk, cursor: Any, request: StreamRequest) -> date:
+    """The first date of the replay, from which on its drift holds."""
+    source = open_source(cursor, desk.settings, desk.clock)
+    place = feed.place(cursor, source)
+    if place.date <= source.history_end:
+        raise NothingToSendError(
+            "mode replay", "the whole history", f"history up to {place.date}", "wait for the load"
+        )
+    if place.date > source.last:
+        raise NothingToSendError(
+            "mode replay", "a day to replay", f"none after {source.last}", "use mode live"
+        )
+    if request.drift is not None:
+        if not isinstance(source, WorldSource):
+            raise InvalidRequestError("drift must be absent: these days come from files")
+        add_drift(cursor, source, request.drift, place.date + timedelta(days=place.row > 0))
+    return place.date
+
+
+def _replay(desk: Desk, stream: Stream, request: StreamRequest) -> Iterator[float]:
+    """Feed the days of the stream; yields the pause to make before going on."""
+    with desk.cursor as cursor:
+        source = open_source(cursor, desk.settings, desk.clock)
+    first = date.fromisoformat(stream.request[FIRST_DATE])
+    days = request.num_batches * request.days_per_batch
+    last = min(source.last, first + timedelta(days=days - 1))
+    walk = feed.Feed(
+        desk.uploader, source, stream.stream_id, request.batch_size, desk.settings, desk.clock
+    )
+    for place in walk.walk(last):
+        batches, rest = divmod((place.date - first).days, request.days_per_batch)
+        if place.row or rest:
+            yield 0
+            continue
+        _reach(desk, stream, batches)
+        if place.date <= last:
+            yield request.interval
+    _reach(desk, stream, -(-((last - first).days + 1) // request.days_per_batch))
+
+
+def _live(desk: Desk, stream: Stream, request: StreamRequest) -> Iterator[float]:
+    """Send the batches that are left; yields the pause to make before each but the first."""
+    effect = Drift(request.drift, 0).effect(0) if request.drift else Effect()
+    with desk.cursor as cursor:
+        pool = live.read_pool(cursor)
+    for number in range(stream.sent_batches, request.num_batches):
+        if number > stream.sent_batches:
+            yield request.interval
+        rng = np.random.default_rng([request.seed or 0, number])
+        rows = live.batch(pool, request.batch_size, desk.clock.now(), effect, rng)
+        _close_past_days(desk, stream)
+        now, timezone = desk.clock.now(), desk.settings.timezone
+        journal.append(desk.uploader, stream.stream_id, rows, now, timezone)
+        _reach(desk, stream, number + 1)
+
+
+def _close_past_days(desk: Desk, stream: Stream) -> None:
+    """Close the days before today that no replay can add to any more."""
+    cursor, settings = desk.cursor, desk.settings
+    source = open_source(cursor, settings, desk.clock)
+    closed = state.recall(cursor, journal.CLOSED)
+    if closed is None or date.fromisoformat(closed) < source.last:
+        return
+    day = date.fromisoformat(closed) + timedelta(days=1)
+    while day < today(desk.clock, settings.timezone):
+        journal.close_day(cursor, stream.stream_id, day, settings.cdr, desk.clock.now())
+        desk.commit()
+        day += timedelta(days=1)
+
+
+def _reach(desk: Desk, stream: Stream, batches: int) -> None:
+    with desk.cursor as cursor:
+        streams.reach(cursor, stream.stream_id, batches, desk.clock.now())
+    desk.commit()

@@ -1,0 +1,126 @@
+"""The table of streams: what was asked for, how far it came, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from lakehouse import names
+
+Mode = Literal["history", "live", "replay"]
+State = Literal["running", "finished", "stopped", "failed"]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One row of the table; counts are of what is committed."""
+
+    stream_id: str
+    mode: Mode
+    state: State
+    request: dict[str, Any]
+    sent_batches: int
+    sent_rows: int
+    sent_outcomes: int
+    error: str | None
+    started_at: datetime
+    updated_at: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, with the mean rate in rows a second."""
+        seconds = (self.updated_at - self.started_at).total_seconds()
+        rate = round(self.sent_rows / seconds, 1) if seconds > 0 else None
+        moments = {
+            "started_at": f"{self.started_at.isoformat()}Z",
+            "updated_at": f"{self.updated_at.isoformat()}Z",
+        }
+        return asdict(self) | moments | {"rows_per_second": rate}
+
+
+_COLUMNS = ", ".join(Stream.__dataclass_fields__)
+_INSERT = (
+    f"INSERT INTO {names.MYSQL_STREAMS} "  # noqa: S608
+    "(stream_id, mode, state, request, started_at, updated_at) "
+    "VALUES (%s, %s, 'running', %s, %s, %s)"
+)
+_LIST = (
+    f"SELECT {_COLUMNS} FROM {names.MYSQL_STREAMS} "  # noqa: S608
+    "ORDER BY started_at DESC, stream_id DESC LIMIT %s"
+)
+_GET = f"SELECT {_COLUMNS} FROM {names.MYSQL_STREAMS} WHERE stream_id = %s"  # noqa: S608
+_RUNNING = (
+    f"SELECT {_COLUMNS} FROM {names.MYSQL_STREAMS} "  # noqa: S608
+    "WHERE state = 'running' AND mode <> 'history' ORDER BY started_at"
+)
+_ADVANCE = (
+    f"UPDATE {names.MYSQL_STREAMS} SET sent_rows = sent_rows + %s, "  # noqa: S608
+    "sent_outcomes = sent_outcomes + %s, updated_at = %s WHERE stream_id = %s"
+)
+_REACH = (
+    f"UPDATE {names.MYSQL_STREAMS} SET sent_batches = %s, updated_at = %s "  # noqa: S608
+    "WHERE stream_id = %s"
+)
+_END = (
+    f"UPDATE {names.MYSQL_STREAMS} SET state = %s, error = %s, updated_at = %s "  # noqa: S608
+    "WHERE stream_id = %s AND state = 'running'"
+)
+
+
+def new_id(mode: Mode, now: datetime) -> str:
+    """A name for a stream that no other installation uses."""
+    return f"{mode}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def begin(cursor: Any, stream_id: str, mode: Mode, request: dict[str, Any], now: datetime) -> None:
+    """Enter a running stream."""
+    cursor.execute(_INSERT, (stream_id, mode, json.dumps(request), _naive(now), _naive(now)))
+
+
+def get(cursor: Any, stream_id: str) -> Stream | None:
+    """The stream of that id, None when there is none."""
+    if not stream_id.isascii():  # the column is, and the server compares with nothing else
+        return None
+    cursor.execute(_GET, (stream_id,))
+    row = cursor.fetchone()
+    return None if row is None else _stream(row)
+
+
+def latest(cursor: Any, limit: int) -> list[Stream]:
+    """The newest streams, newest first."""
+    cursor.execute(_LIST, (limit,))
+    return [_stream(row) for row in cursor.fetchall()]
+
+
+def running(cursor: Any) -> list[Stream]:
+    """Streams that run, or ran when their process died; oldest first."""
+    cursor.execute(_RUNNING)
+    return [_stream(row) for row in cursor.fetchall()]
+
+
+def advance(
+    cursor: Any, stream_id: str, now: datetime, *, rows: int = 0, outcomes: int = 0
+) -> None:
+    """Count what the transaction adds to the stream."""
+    cursor.execute(_ADVANCE, (rows, outcomes, _naive(now), stream_id))
+
+
+def reach(cursor: Any, stream_id: str, batches: int, now: datetime) -> None:
+    """Note that so many batches of the stream are sent."""
+    cursor.execute(_REACH, (batches, _naive(now), stream_id))
+
+
+def end(cursor: Any, stream_id: str, state: State, now: datetime, error: str | None = None) -> None:
+    """Close a running stream."""
+    cursor.execute(_END, (state, error, _naive(now), stream_id))
+
+
+def _stream(row: tuple[Any, ...]) -> Stream:
+    values = dict(zip(Stream.__dataclass_fields__, row, strict=True))
+    return Stream(**values | {"request": json.loads(values["request"])})
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None)

@@ -1,0 +1,117 @@
+"""The audit: the ledger with every check, exact, from the rows themselves."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from lakehouse import kafka, ledger, names, store
+from lakehouse.ledger import Check, Ledger
+from lakehouse.settings import Settings
+
+_STREAM_IDS = f"SELECT stream_id FROM {names.MYSQL_STREAMS}"  # noqa: S608
+_OUTCOMES = f"SELECT COUNT(*) FROM {names.MYSQL_OUTCOMES}"  # noqa: S608
+
+
+def audit(settings: Settings, scoring_start: date | None) -> Ledger:
+    """Counts with every check, exact: distinct ids are read, not estimated.
+
+    `scoring_start` is the first date that the champion may score, None before a champion.
+    """
+    quick = ledger.snapshot(settings)
+    lake = _Lake(settings.lake_uri, scoring_start)
+    stored, scored = quick.count("mysql"), lake.scored_keys()
+    checks = (
+        Check("sent = stored in MySQL", quick.count("sent"), stored),
+        Check("outbox empty", quick.count("outbox"), 0),
+        Check("stored in MySQL = distinct events in the lake", stored, lake.own_events(settings)),
+        Check("in Kafka = bronze + quarantined", quick.count("kafka"), lake.messages()),
+        Check("distinct in bronze = counted in silver", lake.bronze_events(), lake.silver_events()),
+        Check("gold to score = scored", lake.scorable(), lake.scored_rows()),
+        Check("scored = mirrored to MySQL", scored, quick.count("mysql predictions")),
+        Check("scored = mirrored to Kafka", scored, _kafka_keys(settings)),
+        Check("outcomes in MySQL = in the lake", ledger.one(settings, _OUTCOMES), lake.outcomes()),
+    )
+    return Ledger(quick.steps, checks)
+
+
+class _Lake:
+    """Exact counts that need the tables' rows."""
+
+    def __init__(self, uri: str, scoring_start: date | None) -> None:
+        self._uri = uri
+        self._scoring_start = scoring_start
+
+    def _scan(self, table: str) -> pl.LazyFrame | None:
+        uri = names.table_uri(self._uri, table)
+        return store.scan(uri) if store.exists(uri) else None
+
+    def _distinct(self, table: str, *columns: str) -> int:
+        frame = self._scan(table)
+        if frame is None:
+            return 0
+        return int(frame.select(pl.struct(columns).n_unique()).collect().item())
+
+    def messages(self) -> int:
+        """Messages that bronze and quarantine hold, each counted once."""
+        place = ("topic", "partition", "offset")
+        found = (self._scan(name) for name in (names.BRONZE_EVENTS, names.QUARANTINE_EVENTS))
+        frames = [frame.select(place) for frame in found if frame is not None]
+        return (
+            int(pl.concat(frames).select(pl.struct(place).n_unique()).collect().item())
+            if frames
+            else 0
+        )
+
+    def bronze_events(self) -> int:
+        """Distinct events in bronze."""
+        return self._distinct(names.BRONZE_EVENTS, "event_id")
+
+    def silver_events(self) -> int:
+        """Events that silver has counted."""
+        frame = self._scan(names.SILVER_DAILY)
+        return (
+            int(frame.select(pl.col("events").sum()).collect().item()) if frame is not None else 0
+        )
+
+    def own_events(self, settings: Settings) -> int:
+        """Distinct events of the streams that the simulator knows, wherever they ended."""
+        streams = [row[0] for row in ledger.rows(settings, _STREAM_IDS)]
+        bronze, bad = self._scan(names.BRONZE_EVENTS), self._scan(names.QUARANTINE_EVENTS)
+        ids = [] if bronze is None else [bronze.select("event_id")]
+        if bad is not None:
+            text = pl.col("raw").cast(pl.String, strict=False)
+            ids.append(bad.select(event_id=text.str.extract(r'"event_id"\s*:\s*"([^"]+)"')))
+        if not ids:
+            return 0
+        own = pl.col("event_id").str.split(":").list.first().is_in(streams)
+        return int(
+            pl.concat(ids).filter(own).select(pl.col("event_id").n_unique()).collect().item()
+        )
+
+    def scorable(self) -> int:
+        """Rows of gold from the first scored date on."""
+        frame = self._scan(names.GOLD_FEATURES)
+        if frame is None or self._scoring_start is None:
+            return 0
+        since = pl.col("Date") >= self._scoring_start
+        return int(frame.filter(since).select(pl.len()).collect().item())
+
+    def scored_rows(self) -> int:
+        """Rows of gold that have a prediction, by any version."""
+        return self._distinct(names.PREDICTIONS, "User", "Date")
+
+    def scored_keys(self) -> int:
+        """Predictions, one per row and model version."""
+        return self._distinct(names.PREDICTIONS, "User", "Date", "model_version")
+
+    def outcomes(self) -> int:
+        """Distinct outcomes in bronze."""
+        return self._distinct(names.BRONZE_OUTCOMES, "DP_MSISDN", "date")
+
+
+def _kafka_keys(settings: Settings) -> int:
+    keys: set[bytes] = set()
+    kafka.read_all(settings.kafka, names.TOPIC_PREDICTIONS, lambda m: keys.add(m.key() or b""))
+    return len(keys)

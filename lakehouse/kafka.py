@@ -1,0 +1,99 @@
+"""Kafka as seen by services without a JVM: client settings, topics, and counts of a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from lakehouse.errors import ServiceError
+from lakehouse.settings.model import KafkaSettings
+
+TIMEOUT_S = 10.0
+
+
+def client_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Options that every client shares; values of `kafka.options` (SASL, TLS) are passed on."""
+    secret = {name: value.get_secret_value() for name, value in kafka.options.items()}
+    # Clients report a broker that is away through their calls; their own log would repeat it
+    # twenty times a second.
+    return {"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0, **secret}
+
+
+def create_topics(kafka: KafkaSettings, topics: tuple[str, ...]) -> None:
+    """Create the topics that are missing; those that exist stay as they are.
+
+    Raises `ServiceError` when the broker cannot be reached or refuses.
+    """
+    replicas = 1 if kafka.embedded else -1
+    wanted = [
+        NewTopic(name, kafka.partitions, replicas, config={"retention.ms": "-1"}) for name in topics
+    ]
+    admin = AdminClient(client_options(kafka))
+    try:
+        for topic, future in admin.create_topics(wanted).items():
+            try:
+                future.result(TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise ServiceError(f"topic {topic}", "to be created", str(error), _DO) from None
+    except (KafkaException, TimeoutError) as error:
+        raise ServiceError(
+            f"Kafka at {kafka.bootstrap_servers}", "a reachable broker", str(error), _DO
+        ) from None
+
+
+_DO = "check that the broker runs (`cdrlake status`)"
+
+
+@contextmanager
+def _consumer(kafka: KafkaSettings) -> Iterator[Consumer]:
+    options = {"group.id": "cdrlake-reader", "enable.auto.commit": "false"}
+    consumer = Consumer(client_options(kafka) | options)
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def _ranges(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
+    partitions = consumer.list_topics(topic, TIMEOUT_S).topics[topic].partitions
+    return {
+        number: consumer.get_watermark_offsets(TopicPartition(topic, number), TIMEOUT_S)
+        for number in partitions
+    }
+
+
+def message_count(kafka: KafkaSettings, topic: str) -> int:
+    """Messages ever written to the topic, by its end offsets."""
+    with _consumer(kafka) as consumer:
+        return sum(end for _, end in _ranges(consumer, topic).values())
+
+
+def offset_ranges(kafka: KafkaSettings, topic: str) -> dict[int, tuple[int, int]]:
+    """First offset that the broker still holds, and end offset, of each partition."""
+    with _consumer(kafka) as consumer:
+        return _ranges(consumer, topic)
+
+
+def end_offsets(kafka: KafkaSettings, topic: str) -> dict[int, int]:
+    """End offset of each partition."""
+    with _consumer(kafka) as consumer:
+        return {number: end for number, (_, end) in _ranges(consumer, topic).items()}
+
+
+def read_all(kafka: KafkaSettings, topic: str, visit: Callable[[Message], None]) -> None:
+    """Call `visit` with each message from the beginning to the end as it is now."""
+    with _consumer(kafka) as consumer:
+        left = {n: (low, high) for n, (low, high) in _ranges(consumer, topic).items() if high > low}
+        consumer.assign([TopicPartition(topic, number, low) for number, (low, _) in left.items()])
+        while left:
+            for message in consumer.consume(10_000, TIMEOUT_S):
+                if message.error():
+                    raise ServiceError(f"topic {topic}", "a message", str(message.error()), _DO)
+                visit(message)
+            done = {p.partition: p.offset for p in consumer.position(consumer.assignment())}
+            left = {n: span for n, span in left.items() if done.get(n, -1) < span[1]}

@@ -1,0 +1,126 @@
+"""A model's folder: written once, and read only when every byte is the one that was registered."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from lakehouse.errors import ModelError
+from lakehouse.models import manifest as papers
+from lakehouse.models import onnx_file
+from lakehouse.models.manifest import Manifest
+from lakehouse.models.onnx_file import ForestModel
+from lakehouse.models.scoring import Scorer
+
+MODEL = "model.onnx"
+MANIFEST = "manifest.json"
+REFERENCE = "reference.parquet"
+CARD = "card.md"
+MAX_BYTES = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model that has been checked against the registry, ready to score; `folder` is its home."""
+
+    manifest: Manifest
+    model: ForestModel
+    scorer: Scorer
+    folder: Path
+
+    def reference(self) -> pl.DataFrame:
+        """The test window scored out of sample: what later days are held against.
+
+        Columns: User, Date, the features, label, prediction, probability_1. Raises `ModelError`
+        when the file is not the registered one.
+        """
+        data = _read(self.folder, REFERENCE)
+        _require_hash(self.folder, REFERENCE, self.manifest.files[REFERENCE], data)
+        return pl.read_parquet(io.BytesIO(data))
+
+
+def feature_hash(features: tuple[str, ...]) -> str:
+    """A short name for an ordered list of features.
+
+    >>> feature_hash(("a", "b")) == feature_hash(("b", "a"))
+    False
+    """
+    return hashlib.sha256("\n".join(features).encode()).hexdigest()[:16]
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file in `folder` except the manifest, by name."""
+    files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
+    return {path.name: sha256(path.read_bytes()) for path in files}
+
+
+def seal(folder: Path, manifest: Manifest) -> str:
+    """Write the manifest with the hashes of the files beside it; the SHA-256 of the manifest."""
+    data = papers.encode(msgspec.structs.replace(manifest, files=hash_files(folder)))
+    (folder / MANIFEST).write_bytes(data)
+    return sha256(data)
+
+
+def load(folder: Path, manifest_sha256: str) -> Bundle:
+    """Open the bundle in `folder` if it is the one whose manifest has this SHA-256.
+
+    Each file is read once, hashed, and only then parsed from those same bytes. Raises `ModelError`
+    for a byte, a file or a link that was not registered; nothing in the folder is ever run.
+    """
+    data = _read(folder, MANIFEST)
+    _require_hash(folder, MANIFEST, manifest_sha256, data)
+    manifest = _decode(folder, data)
+    _require_names(folder, manifest.files)
+    contents = {name: _read(folder, name) for name in manifest.files}
+    for name, expected in manifest.files.items():
+        _require_hash(folder, name, expected, contents[name])
+    model = onnx_file.decode(contents[MODEL])
+    if (model.features, model.threshold) != (manifest.features, manifest.threshold):
+        raise _refused(folder, "a manifest that speaks of another model")
+    return Bundle(manifest, model, Scorer(model), folder)
+
+
+def _read(folder: Path, name: str) -> bytes:
+    path = folder / name
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_BYTES:
+            raise _refused(folder, f"no ordinary file {name} of at most {MAX_BYTES:,} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise _refused(folder, f"{name}: {error.strerror}") from None
+
+
+def _decode(folder: Path, data: bytes) -> Manifest:
+    try:
+        return msgspec.json.decode(data, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise _refused(folder, f"{MANIFEST}: {error}") from None
+
+
+def _require_names(folder: Path, files: Mapping[str, str]) -> None:
+    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    if present != set(files) or MODEL not in files:
+        odd = sorted(present ^ set(files)) or [MODEL]
+        raise _refused(folder, f"other files than registered: {', '.join(odd[:3])}")
+
+
+def _require_hash(folder: Path, name: str, expected: str, data: bytes) -> None:
+    if sha256(data) != expected:
+        raise _refused(folder, f"{name} with SHA-256 {sha256(data)[:12]}...")
+
+
+def _refused(folder: Path, got: str) -> ModelError:
+    return ModelError(
+        str(folder), "the files that were registered", got, "restore them or register a new version"
+    )

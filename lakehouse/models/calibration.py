@@ -1,0 +1,58 @@
+"""From the forest's mean vote to a probability that can be taken at its word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lakehouse.models.forest import Floats
+
+# A forest of a hundred trees cannot tell a vote of 0 from one of 0.001.
+VOTE_MIN = 1e-3
+_SLOPE_MIN = 0.05
+_STEPS = 100
+_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt's curve over the log-odds x of the mean vote: 1 / (1 + exp(-(slope * x + offset))).
+
+    Class weights shift the log-odds of a forest by a constant and averaging flattens them; these
+    two are what `offset` and `slope` take back. The slope is positive, so no ranking changes.
+    """
+
+    slope: float
+    offset: float
+
+    def apply(self, vote: Floats) -> Floats:
+        """Probabilities of churn for mean votes in [0, 1]."""
+        return 1.0 / (1.0 + np.exp(-(self.slope * _log_odds(vote) + self.offset)))
+
+
+def fit(vote: Floats, label: npt.NDArray[np.int64]) -> Calibration:
+    """The curve that fits mean votes of rows the forest has not seen to their labels.
+
+    Newton's method on the logistic loss, with Platt's softened targets, which keep the
+    probabilities of few rows off 0 and 1.
+    """
+    x = _log_odds(vote)
+    churners, stayers = int(label.sum()), int(len(label) - label.sum())
+    target = np.where(label == 1, (churners + 1) / (churners + 2), 1 / (stayers + 2))
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    weights = np.array([0.0, np.log((churners + 1) / (stayers + 1))])
+    for _ in range(_STEPS):
+        p = 1.0 / (1.0 + np.exp(-(design @ weights)))
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
+        step = np.linalg.solve(curvature, design.T @ (target - p))
+        weights = weights + step
+        if np.abs(step).max() < _TOLERANCE:
+            break
+    return Calibration(max(float(weights[0]), _SLOPE_MIN), float(weights[1]))
+
+
+def _log_odds(vote: Floats) -> Floats:
+    clipped = np.clip(vote, VOTE_MIN, 1 - VOTE_MIN)
+    return np.log(clipped / (1 - clipped))

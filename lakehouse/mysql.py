@@ -1,0 +1,90 @@
+"""Connections to the database: one way to open them, and errors that a person can act on.
+
+Sessions speak UTC, refuse values that do not fit, and read what is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mysql.connector
+
+from lakehouse.errors import UnreachableError
+from lakehouse.settings.model import MysqlSettings
+
+Error = mysql.connector.Error
+CONNECT_TIMEOUT_S = 5
+_LOCK_WAIT_TIMEOUT, _DEADLOCK = 1205, 1213
+_SQL_MODE = "STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO"
+
+
+@contextmanager
+def connect(
+    settings: MysqlSettings, admin: bool = False, upload_from: Path | None = None
+) -> Iterator[Any]:
+    """A DB-API connection, closed at the end; what was not committed is rolled back.
+
+    `admin` takes the administrator's account and enters no database, for it may not exist yet.
+    The server may read files of the folder `upload_from` (LOAD DATA LOCAL), and no others.
+    Raises `UnreachableError` when there is no way in.
+    """
+    secret = settings.admin_password if admin else settings.password
+    where = f"database at {settings.host}:{settings.port}"
+    try:
+        connection = mysql.connector.connect(
+            host=settings.host,
+            port=settings.port,
+            user=settings.admin_user if admin else settings.user,
+            password=secret.get_secret_value() if secret else "",
+            database=None if admin else settings.database,
+            allow_local_infile_in_path=str(upload_from) if upload_from else None,
+            charset="utf8mb4",
+            collation="utf8mb4_bin",
+            time_zone="+00:00",
+            sql_mode=_SQL_MODE,
+            init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            connection_timeout=CONNECT_TIMEOUT_S,
+        )
+    except Error as error:
+        raise UnreachableError(
+            where, "a connection", error.msg or str(error), "check that it runs (`cdrlake status`)"
+        ) from None
+    try:
+        yield connection
+    finally:
+        close(connection)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the same work may succeed later: no connection, a lost one, or a lock conflict."""
+    lost = mysql.connector.OperationalError, mysql.connector.InterfaceError, UnreachableError
+    conflict = getattr(error, "errno", None) in (_LOCK_WAIT_TIMEOUT, _DEADLOCK)
+    return isinstance(error, lost) or (isinstance(error, Error) and conflict)
+
+
+def close(connection: Any) -> None:
+    """Close a connection, also one whose server is gone."""
+    try:
+        connection.close()
+    except Error:
+        connection.shutdown()
+
+
+@contextmanager
+def lock(connection: Any, name: str, wait_s: float = 0) -> Iterator[bool]:
+    """Hold a named lock of the server for the length of the block; false when it is taken.
+
+    The server frees it when the connection ends, however that happens.
+    """
+    cursor = connection.cursor()
+    cursor.execute("SELECT GET_LOCK(%s, %s)", (f"cdrlake.{name}", wait_s))
+    held = cursor.fetchone()[0] == 1
+    try:
+        yield held
+    finally:
+        if held and connection.is_connected():
+            cursor.execute("SELECT RELEASE_LOCK(%s)", (f"cdrlake.{name}",))
+            cursor.fetchone()

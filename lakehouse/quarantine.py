@@ -1,0 +1,163 @@
+"""Messages that were refused: count them, look at them, mend them and send them again.
+
+What was sent again is noted in `ops.quarantine_replays`; the quarantine itself keeps every message
+as it came. A message sent twice, because the note was lost with the process, is dropped as a
+duplicate by its `event_id`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from confluent_kafka import KafkaException, Producer
+from deltalake import write_deltalake
+
+from lakehouse import names, store
+from lakehouse.clock import Clock
+from lakehouse.errors import ContractError, ServiceError, closest
+from lakehouse.kafka import client_options
+from lakehouse.names import table_uri
+from lakehouse.settings import Settings
+
+PLACE = ("topic", "partition", "offset")
+FLUSH_S = 30.0
+_TABLES = {
+    names.TOPIC_EVENTS: names.QUARANTINE_EVENTS,
+    names.TOPIC_OUTCOMES: names.QUARANTINE_OUTCOMES,
+}
+
+
+@dataclass(frozen=True)
+class Mending:
+    """How a refused message becomes a good one.
+
+    `rename` gives a field the value of another, `values` sets a field; rename comes first.
+    """
+
+    rename: Mapping[str, str]
+    values: Mapping[str, Any]
+
+    def apply(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """The mended record.
+
+        >>> Mending({"DP_MOC_COUNT": "calls"}, {"id": 1}).apply({"calls": 3})
+        {'DP_MOC_COUNT': 3, 'id': 1}
+        """
+        mended = dict(record)
+        for name, source in self.rename.items():
+            if source in mended:
+                mended[name] = mended.pop(source)
+        return mended | dict(self.values)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How many messages were sent again, and how many the mending could not be applied to."""
+
+    sent: int
+    unreadable: int
+
+
+def counts(settings: Settings, topic: str = names.TOPIC_EVENTS) -> pl.DataFrame:
+    """Messages by `reasons`: how many wait, how many were sent again, since when."""
+    rows = _messages(settings, topic)
+    waiting = (~pl.col("replayed")).sum()
+    by_reason = rows.group_by("reasons").agg(
+        waiting=waiting, replayed=pl.col("replayed").sum(), since=pl.col("kafka_timestamp").min()
+    )
+    return by_reason.sort("waiting", descending=True).collect()
+
+
+def show(
+    settings: Settings, reason: str | None = None, limit: int = 20, topic: str = names.TOPIC_EVENTS
+) -> pl.DataFrame:
+    """Waiting messages, oldest first: the raw text beside the rule that it broke."""
+    text = pl.col("raw").map_elements(_text, return_dtype=pl.String)
+    rows = _waiting(settings, topic, reason).sort("kafka_timestamp", *PLACE).head(limit)
+    return rows.select(*PLACE, "reasons", "detail", text).collect()
+
+
+def replay(
+    settings: Settings,
+    mending: Mending,
+    clock: Clock,
+    reason: str | None = None,
+    topic: str = names.TOPIC_EVENTS,
+    flush_s: float = FLUSH_S,
+) -> Replayed:
+    """Mend the waiting messages and send them to their topic again.
+
+    Raises `ServiceError` when the broker does not take all of them; nothing is noted then.
+    """
+    rows = _waiting(settings, topic, reason).collect()
+    mended = [_mended(raw, mending) for raw in rows["raw"]]
+    good = pl.Series([value is not None for value in mended], dtype=pl.Boolean)
+    chosen = rows.filter(good)
+    _send(settings, chosen, [value for value in mended if value is not None], flush_s)
+    if len(chosen):
+        noted = chosen.select(*PLACE, replayed_at=pl.lit(clock.now()))
+        write_deltalake(
+            table_uri(settings.lake_uri, names.REPLAYS), noted.to_arrow(), mode="append"
+        )
+    return Replayed(len(chosen), len(rows) - len(chosen))
+
+
+def _messages(settings: Settings, topic: str) -> pl.LazyFrame:
+    if topic not in _TABLES:
+        raise ContractError("topic", "one with a quarantine", topic, closest(topic, _TABLES))
+    uri = table_uri(settings.lake_uri, _TABLES[topic])
+    if not store.exists(uri):
+        raise ContractError(uri, "a quarantine", "none", "start the ingest first")
+    rows = store.scan(uri).unique(PLACE)
+    done = table_uri(settings.lake_uri, names.REPLAYS)
+    if not store.exists(done):
+        return rows.with_columns(replayed=pl.lit(False))
+    noted = store.scan(done).select(*PLACE, replayed=pl.lit(True)).unique(PLACE)
+    joined = rows.join(noted, on=PLACE, how="left")
+    return joined.with_columns(pl.col("replayed").fill_null(False))
+
+
+def _waiting(settings: Settings, topic: str, reason: str | None) -> pl.LazyFrame:
+    rows = _messages(settings, topic).filter(~pl.col("replayed"))
+    return rows.filter(pl.col("reasons").str.split(",").list.contains(reason)) if reason else rows
+
+
+def _mended(raw: bytes | None, mending: Mending) -> bytes | None:
+    try:
+        record = json.loads(raw or b"")
+    except ValueError:
+        return None
+    if not isinstance(record, dict):
+        return None
+    return json.dumps(mending.apply(record), separators=(",", ":")).encode()
+
+
+def _send(settings: Settings, rows: pl.DataFrame, values: list[bytes], flush_s: float) -> None:
+    failures: list[str] = []
+    producer = Producer(client_options(settings.kafka) | {"enable.idempotence": True})
+    try:
+        for row, value in zip(rows.iter_rows(named=True), values, strict=True):
+            producer.produce(
+                row["topic"],
+                value,
+                row["key"],
+                on_delivery=lambda error, _: failures.append(str(error)) if error else None,
+            )
+        left = producer.flush(flush_s)
+    except (KafkaException, BufferError) as error:
+        failures, left = [str(error)], len(values)
+    if failures or left:
+        raise ServiceError(
+            f"Kafka at {settings.kafka.bootstrap_servers}",
+            f"{len(values)} messages to be taken",
+            failures[0] if failures else f"{left} unanswered",
+            "check the broker and replay again; repetitions are dropped",
+        )
+
+
+def _text(raw: bytes | None) -> str:
+    return "" if raw is None else raw.decode("utf-8", errors="backslashreplace")

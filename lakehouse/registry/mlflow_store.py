@@ -1,0 +1,143 @@
+"""The registry's store in MLflow: a SQLite file and local artifacts, or any tracking server.
+
+MLflow takes seconds and 150 MB to import, so it is imported at the first use that needs it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from lakehouse.names import EXPERIMENT, MODEL_NAME
+from lakehouse.registry.stores import Entry, RunRecord
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SQLITE = "sqlite:///"
+_ARTIFACTS = "model"
+# Nothing is reported to anybody, and no pickle is ever read.
+_SWITCHES = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+class MlflowStore:
+    """Versions of one registered model in MLflow.
+
+    `artifacts` is where files go when the tracking store is a SQLite file; a tracking server
+    decides for itself.
+    """
+
+    def __init__(self, tracking_uri: str, artifacts: Path) -> None:
+        self._uri = tracking_uri
+        self._artifacts = artifacts
+
+    def add(self, folder: Path, run: RunRecord, tags: Mapping[str, str]) -> int:
+        """Log a run with the files of `folder` and register it as the next version."""
+        client = self._client
+        from mlflow.entities import Metric, Param
+
+        started = client.create_run(self._experiment(), tags=dict(run.tags))
+        run_id = started.info.run_id
+        params = [Param(key, text) for key, text in run.params.items()]
+        now = started.info.start_time
+        metrics = [Metric(key, value, now, 0) for key, value in run.metrics.items()]
+        client.log_batch(run_id, metrics, params)
+        client.log_artifacts(run_id, str(folder), _ARTIFACTS)
+        client.set_terminated(run_id)
+        source = f"{started.info.artifact_uri}/{_ARTIFACTS}"
+        if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
+            client.create_registered_model(MODEL_NAME)
+        made = client.create_model_version(MODEL_NAME, source, run_id, tags=dict(tags))
+        return int(made.version)
+
+    def entries(self) -> list[Entry]:
+        """All versions, oldest first."""
+        if self._is_absent():
+            return []
+        found = self._client.search_model_versions(f"name = '{MODEL_NAME}'")
+        return sorted((_entry(one) for one in found), key=lambda entry: entry.version)
+
+    def folder(self, version: int) -> Path:
+        """Where the files of a version can be read, fetched from a server where need be."""
+        found = self._client.get_model_version(MODEL_NAME, str(version))
+        place = urlparse(found.source)
+        if place.scheme in ("", "file"):
+            return Path(url2pathname(place.path))
+        target = self._artifacts / "fetched" / str(version)
+        target.mkdir(parents=True, exist_ok=True)
+        return Path(self._client.download_artifacts(found.run_id, _ARTIFACTS, str(target)))
+
+    def set_tag(self, version: int, key: str, value: str) -> None:
+        """Note something on a version."""
+        self._client.set_model_version_tag(MODEL_NAME, str(version), key, value)
+
+    def aliases(self) -> dict[str, int]:
+        """Versions by alias."""
+        if self._is_absent():
+            return {}
+        found = self._client.search_registered_models(f"name = '{MODEL_NAME}'")
+        return {alias: int(number) for one in found for alias, number in one.aliases.items()}
+
+    def set_alias(self, alias: str, version: int | None) -> None:
+        """Point an alias to a version, or to none."""
+        if version is None:
+            self._client.delete_registered_model_alias(MODEL_NAME, alias)
+        else:
+            self._client.set_registered_model_alias(MODEL_NAME, alias, str(version))
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        os.environ.update(_SWITCHES)
+        from mlflow import MlflowClient
+
+        for noisy in ("mlflow", "alembic"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        with self._only_one_creates():
+            client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+            client.get_experiment_by_name(EXPERIMENT)
+        return client
+
+    @contextmanager
+    def _only_one_creates(self) -> Iterator[None]:
+        """Two processes must not create the tables of one SQLite file at the same time."""
+        file = self._file()
+        if file is None:
+            yield
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _experiment(self) -> str:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        place = self._artifacts.as_uri() if self._file() else None
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=place))
+
+    def _file(self) -> Path | None:
+        return Path(self._uri.removeprefix(_SQLITE)) if self._uri.startswith(_SQLITE) else None
+
+    def _is_absent(self) -> bool:
+        file = self._file()
+        return file is not None and not file.exists()
+
+
+def _entry(found: Any) -> Entry:
+    created = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
+    return Entry(int(found.version), found.run_id, created, found.tags)

@@ -1,0 +1,197 @@
+"""Versions of the model: what they are, which one decides, and how that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import msgspec
+
+from lakehouse.clock import Clock, SystemClock
+from lakehouse.errors import ModelError
+from lakehouse.models import bundle
+from lakehouse.models.bundle import Bundle
+from lakehouse.models.manifest import Figures, Manifest
+from lakehouse.registry.mlflow_store import MlflowStore
+from lakehouse.registry.stores import Entry, RunRecord, Store
+from lakehouse.settings import Settings
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+_VERDICT = "verdict."
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered model and its standing; `verdicts` are the decisions on it, oldest first."""
+
+    number: int
+    run_id: str
+    created_at: datetime
+    manifest_sha256: str
+    score_from: date
+    roc_auc: str
+    promoted_at: datetime | None
+    approved_by: str | None
+    verdicts: tuple[str, ...]
+    alias: str | None
+
+
+class Registry:
+    """All versions of the model. Every decision on a version is kept with its reason."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def register(self, folder: Path, manifest_sha256: str) -> ModelVersion:
+        """Keep the sealed bundle in `folder` as a new version.
+
+        Raises `ModelError` when the folder is not what the hash says.
+        """
+        manifest = bundle.load(folder, manifest_sha256).manifest
+        tags = {
+            "manifest_sha256": manifest_sha256,
+            "score_from": manifest.score_from.isoformat(),
+            "roc_auc": str(manifest.figures.roc_auc),
+        }
+        return self.version(self._store.add(folder, _run_record(manifest), tags))
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, oldest first."""
+        aliases = {number: alias for alias, number in self._store.aliases().items()}
+        return [_version(entry, aliases) for entry in self._store.entries()]
+
+    def version(self, number: int) -> ModelVersion:
+        """One version. Raises `ModelError` when there is none of that number."""
+        found = {one.number: one for one in self.versions()}
+        if number not in found:
+            known = ", ".join(map(str, found)) or "none"
+            raise ModelError("registry", f"one of the versions {known}", str(number), "choose one")
+        return found[number]
+
+    def champion(self) -> ModelVersion | None:
+        """The version that decides; None before the first promotion."""
+        return self._by_alias(CHAMPION)
+
+    def challenger(self) -> ModelVersion | None:
+        """The version that scores in the champion's shadow; None when there is none."""
+        return self._by_alias(CHALLENGER)
+
+    def load(self, version: ModelVersion) -> Bundle:
+        """The version's bundle. Raises `ModelError` when its files are not the registered ones."""
+        return bundle.load(self._store.folder(version.number), version.manifest_sha256)
+
+    def scoring_start(self) -> date | None:
+        """First date that any version which was ever champion may score."""
+        ever = [one.score_from for one in self.versions() if one.promoted_at is not None]
+        return min(ever, default=None)
+
+    def promote(self, number: int, verdict: str) -> ModelVersion:
+        """Make a version the champion, for the reason in `verdict`."""
+        self._note(number, f"promoted: {verdict}")
+        if self.version(number).promoted_at is None:
+            self._store.set_tag(number, "promoted_at", self._clock.now().isoformat())
+        if self._store.aliases().get(CHALLENGER) == number:
+            self._store.set_alias(CHALLENGER, None)
+        self._store.set_alias(CHAMPION, number)
+        return self.version(number)
+
+    def refuse(self, number: int, verdict: str) -> ModelVersion:
+        """Keep why a version was not promoted."""
+        self._note(number, f"not promoted: {verdict}")
+        return self.version(number)
+
+    def challenge(self, number: int | None) -> None:
+        """Let a version score in the champion's shadow, or none.
+
+        Raises `ModelError` for the champion itself.
+        """
+        if number is None:
+            if CHALLENGER in self._store.aliases():
+                self._store.set_alias(CHALLENGER, None)
+            return
+        if self.version(number).alias == CHAMPION:
+            raise ModelError(
+                "challenger", "another version than the champion", str(number), "choose another"
+            )
+        self._store.set_alias(CHALLENGER, number)
+
+    def rollback(self, number: int | None = None) -> ModelVersion:
+        """Give the title back to an older champion: `number`, or the one before the present.
+
+        Raises `ModelError` when that version is not older or was never champion.
+        """
+        champion = self.champion()
+        top = champion.number if champion else 0
+        older = [v.number for v in self.versions() if v.promoted_at and v.number < top]
+        target = number if number is not None else max(older, default=None)
+        if target not in older:
+            known = ", ".join(map(str, older)) or "none"
+            raise ModelError("rollback", f"an older champion ({known})", str(target), "choose one")
+        return self.promote(target, f"rolled back from version {top}")
+
+    def approve(self, number: int, by: str) -> ModelVersion:
+        """Note that a person allows a version to become champion."""
+        self.version(number)
+        self._store.set_tag(number, "approved_by", by)
+        return self.version(number)
+
+    def _by_alias(self, alias: str) -> ModelVersion | None:
+        number = self._store.aliases().get(alias)
+        return None if number is None else self.version(number)
+
+    def _note(self, number: int, verdict: str) -> None:
+        self.version(number)
+        self._store.set_tag(number, f"{_VERDICT}{self._clock.now():%Y%m%dT%H%M%S%f}", verdict)
+
+
+def open_registry(settings: Settings) -> Registry:
+    """The registry of this installation. Costs nothing until a version is asked for."""
+    artifacts = settings.state / "mlflow" / "artifacts"
+    return Registry(MlflowStore(settings.tracking_uri, artifacts), SystemClock())
+
+
+def _version(entry: Entry, aliases: Mapping[int, str]) -> ModelVersion:
+    tags = entry.tags
+    promoted = tags.get("promoted_at")
+    return ModelVersion(
+        number=entry.version,
+        run_id=entry.run_id,
+        created_at=entry.created_at,
+        manifest_sha256=tags["manifest_sha256"],
+        score_from=date.fromisoformat(tags["score_from"]),
+        roc_auc=tags["roc_auc"],
+        promoted_at=datetime.fromisoformat(promoted) if promoted else None,
+        approved_by=tags.get("approved_by"),
+        verdicts=tuple(tags[key] for key in sorted(tags) if key.startswith(_VERDICT)),
+        alias=aliases.get(entry.version),
+    )
+
+
+def _run_record(manifest: Manifest) -> RunRecord:
+    """What MLflow shows of a run, taken from the model's papers."""
+    tags = {
+        "git_commit": manifest.git_commit,
+        "feature_hash": manifest.feature_hash,
+        "contract_version": str(manifest.contract_version),
+        "features": msgspec.json.encode(manifest.features).decode(),
+    }
+    versions = {f"delta.{table}": str(number) for table, number in manifest.delta_versions.items()}
+    return RunRecord(dict(manifest.params), _metrics(manifest.figures), tags | versions)
+
+
+def _metrics(figures: Figures) -> dict[str, float]:
+    """The figures as MLflow's flat metrics: intervals as `x`, `x_low`, `x_high`."""
+    metrics: dict[str, float] = {}
+    for name, value in msgspec.to_builtins(figures).items():
+        if isinstance(value, dict) and "low" in value:
+            metrics |= {name: value["value"]}
+            metrics |= {f"{name}_{end}": value[end] for end in ("low", "high")}
+        elif not isinstance(value, dict):
+            metrics[name] = float(value)
+    for name, baseline in figures.baselines.items():
+        metrics[f"baseline_{name}_roc_auc"] = baseline.roc_auc.value
+    return metrics

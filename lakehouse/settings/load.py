@@ -1,0 +1,139 @@
+"""Settings are read once, at the edge, from YAML files and the environment.
+
+Later wins: `conf/settings.yaml`, `conf/profiles/<profile>.yaml`, `conf/settings.local.yaml`, the
+generated secrets of the embedded servers, `CDRLAKE_<SECTION>__<KEY>` variables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from lakehouse.errors import SettingsError, closest
+from lakehouse.settings.model import ROOT, Settings, from_root
+
+ENV_PREFIX = "CDRLAKE_"
+ENV_RESERVED = ("CDRLAKE_CONF", "CDRLAKE_PROFILE")
+SECRETS_FILE = "secrets.yaml"
+# Short names that users meet in documents, beside the regular SECTION__KEY form.
+ENV_ALIASES = {
+    "CDRLAKE_API_TOKEN": ("api", "token"),
+    "MAX_STREAM_BATCH_SIZE": ("simulator", "max_batch_size"),
+    "MAX_STREAM_NUM_BATCHES": ("simulator", "max_num_batches"),
+    "MAX_STREAM_INTERVAL_SECONDS": ("simulator", "max_interval_seconds"),
+}
+
+
+def load(
+    environ: Mapping[str, str] | None = None, root: Path = ROOT, profile: str | None = None
+) -> Settings:
+    """Read the settings of this installation.
+
+    Raises `SettingsError` for an unreadable file, an unknown key (with the closest known one) or
+    a value of the wrong kind.
+    """
+    env = dict(os.environ if environ is None else environ)
+    conf = Path(env.get(f"{ENV_PREFIX}CONF", root / "conf"))
+    profile = profile or env.get(f"{ENV_PREFIX}PROFILE")
+    layers = [(conf / "settings.yaml", _read(conf / "settings.yaml", required=True))]
+    if profile:
+        layers.append(_profile(conf, profile))
+    local = conf / "settings.local.yaml"
+    layers.append((local, _read(local)))
+    overrides = _from_environment(env)
+    merged: dict[str, Any] = {}
+    for path, values in [*layers, (Path("environment"), overrides)]:
+        _refuse_unknown(path, values, Settings)
+        merged = _merge(merged, values)
+    merged.setdefault("profile", profile)
+    state = from_root(str(merged.get("state_dir", ".cdrlake")))
+    merged = _merge(_read(state / SECRETS_FILE), merged)
+    return _validate(merged)
+
+
+def _validate(values: dict[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        secret = any(word in key for word in ("password", "token", "secret"))
+        got = "a hidden value" if secret else repr(first["input"])
+        raise SettingsError(
+            f"setting {key}", first["msg"], got, "correct it in conf/ or the environment"
+        ) from None
+
+
+def _profile(conf: Path, profile: str) -> tuple[Path, dict[str, Any]]:
+    path = conf / "profiles" / f"{profile}.yaml"
+    if not path.exists():
+        known = [file.stem for file in (conf / "profiles").glob("*.yaml")]
+        raise SettingsError("profile", "a file in conf/profiles", profile, closest(profile, known))
+    return path, _read(path)
+
+
+def _read(path: Path, required: bool = False) -> dict[str, Any]:
+    if not path.exists():
+        if required:
+            raise SettingsError(str(path), "a settings file", "none", "restore it from the project")
+        return {}
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path} line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
+        problem = getattr(error, "problem", "unreadable text")
+        raise SettingsError(place, "valid YAML", problem, "correct the line") from None
+    if not isinstance(values, dict | None):
+        raise SettingsError(str(path), "keys with values", type(values).__name__, "correct it")
+    return values or {}
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in sorted(env.items()):
+        if name in ENV_ALIASES:
+            path: tuple[str, ...] = ENV_ALIASES[name]
+        elif name.startswith(ENV_PREFIX) and name not in ENV_RESERVED:
+            path = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
+        else:
+            continue
+        try:
+            value: Any = text if _is_secret(path) else yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise SettingsError(name, "a YAML value", repr(text), "quote it") from None
+        for key in reversed(path):
+            value = {key: value}
+        values = _merge(values, value)
+    return values
+
+
+def _is_secret(path: tuple[str, ...]) -> bool:
+    return path[-1] in ("password", "admin_password", "token", "webhook_url", "smtp_url")
+
+
+def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for key, value in high.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged
+
+
+def _refuse_unknown(path: Path, values: dict[str, Any], model: type[BaseModel]) -> None:
+    for key, value in values.items():
+        field = model.model_fields.get(str(key))
+        if field is None:
+            raise SettingsError(
+                str(path), "known keys", f"'{key}'", closest(str(key), model.model_fields)
+            )
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            if not isinstance(value, dict):
+                raise SettingsError(str(path), f"keys under '{key}'", repr(value), "indent them")
+            _refuse_unknown(Path(f"{path}: {key}"), value, kind)

@@ -1,0 +1,223 @@
+"""The settings of an installation as frozen values, one class per section."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and unknown keys refuse."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LakeSettings(Section):
+    """Where the Delta tables are: a path, or a URI such as `s3a://bucket/lake`.
+
+    Empty: the folder `lake` below the state folder. Copies of `Processed_Data` as Parquet go to
+    `processed_dir`.
+    """
+
+    uri: str | None = None
+    processed_dir: str = "output/processed"
+    storage_options: dict[str, SecretStr] = {}
+
+
+class KafkaSettings(Section):
+    """The broker, embedded or one of your own."""
+
+    embedded: bool = True
+    host: str = "127.0.0.1"
+    port: int = Field(19092, ge=1, le=65535)
+    controller_port: int = Field(19093, ge=1, le=65535)
+    partitions: int = Field(2, ge=1)
+    heap_mb: int = Field(384, ge=256)
+    options: dict[str, SecretStr] = {}
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """`host:port` of the broker."""
+        return f"{self.host}:{self.port}"
+
+
+class MysqlSettings(Section):
+    """The database, embedded or one of your own."""
+
+    embedded: bool = True
+    host: str = "127.0.0.1"
+    port: int = Field(13306, ge=1, le=65535)
+    database: str = Field("RawData", pattern=r"^[A-Za-z0-9_]+$")
+    user: str = Field("cdrlake", pattern=r"^[A-Za-z0-9_]+$")
+    password: SecretStr | None = None
+    admin_user: str = "root"
+    admin_password: SecretStr | None = None
+    buffer_pool_mb: int = Field(192, ge=32)
+
+
+class ApiSettings(Section):
+    """Access to the HTTP services. Without a token they listen on loopback only."""
+
+    token: SecretStr | None = None
+    max_body_kib: int = Field(64, ge=1)
+
+
+class SimulatorSettings(Section):
+    """The Flask simulator."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(5000, ge=1, le=65535)
+    max_batch_size: int = Field(10_000, ge=1)
+    max_num_batches: int = Field(1_000, ge=1)
+    max_interval_seconds: int = Field(3_600, ge=1)
+
+
+class WorldSettings(Section):
+    """The simulated population. `start_date` empty: history and replay end yesterday."""
+
+    seed: int = 42
+    subscribers: int = Field(2_000, ge=1)
+    history_days: int = Field(180, ge=1)
+    replay_days: int = Field(10, ge=0)
+    churn_rate: float = Field(0.05, gt=0, lt=0.5)
+    start_date: date | None = None
+
+
+class SourceSettings(Section):
+    """Where history comes from: the world generator, or files with a mapping."""
+
+    files: tuple[Path, ...] = ()
+    mapping: str = "rawdata"
+    replay_days: int = Field(0, ge=0)
+
+
+class CdrSettings(Section):
+    """What churn means, and how features look back (days)."""
+
+    label_horizon_days: int = Field(30, ge=1)
+    active_window_days: int = Field(7, ge=1)
+    allowed_lateness_days: int = Field(3, ge=0)
+    feature_windows: tuple[int, int, int] = (7, 14, 30)
+    quarantine_stop_ratio: float = Field(0.5, gt=0, le=1)
+    quarantine_stop_rows: int = Field(1_000, ge=1)
+    max_message_kib: int = Field(256, ge=1)
+    known_subscribers_only: bool = False
+
+
+class SparkSettings(Section):
+    """The Spark session and the triggers of the streaming queries."""
+
+    master: str = "local[2]"
+    driver_memory: str = "1400m"
+    shuffle_partitions: int = Field(2, ge=1)
+    trigger: Literal["processingTime", "availableNow"] = "processingTime"
+    trigger_seconds: float = Field(1.0, ge=0)
+    max_offsets_per_trigger: int = Field(200_000, ge=1)
+    max_files_per_trigger: int = Field(64, ge=1)
+    options: dict[str, str] = {}
+
+
+class ModelSettings(Section):
+    """Training, its gates, and the registry."""
+
+    tracking_uri: str | None = None
+    seed: int = 42
+    trees: tuple[int, ...] = (50, 100)
+    depths: tuple[int, ...] = (5, 10)
+    features_per_split: tuple[str, ...] = ("sqrt",)
+    min_instances: tuple[int, ...] = (10,)
+    folds: int = Field(3, ge=2)
+    budget_minutes: float = Field(1.5, gt=0)
+    sample_every_days: int = Field(5, ge=1)
+    max_rows: int = Field(500_000, ge=1)
+    test_days: int = Field(14, ge=1)
+    min_churners: int = Field(20, ge=1)
+    min_rows: int = Field(500, ge=1)
+    cost_false_negative: float = Field(100.0, gt=0)
+    cost_false_positive: float = Field(10.0, gt=0)
+    min_roc_auc: float = Field(0.6, ge=0.5, le=1)
+    max_calibration_error: float = Field(0.05, gt=0, le=1)
+    require_approval: bool = False
+
+
+class MonitoringSettings(Section):
+    """The monitoring service."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(5001, ge=1, le=65535)
+    interval_seconds: float = Field(60, gt=0)
+    output_dir: str = "output"
+    period: str = Field("D", pattern=r"^(D|W|\d+)$")
+    min_chunk_rows: int = Field(200, ge=1)
+    min_roc_auc: float = Field(0.6, ge=0, le=1)
+    webhook_url: SecretStr | None = None
+    smtp_url: SecretStr | None = None
+    alert_to: str | None = None
+    quiet_minutes: int = Field(60, ge=0)
+    retrain_on: tuple[Literal["data_drift", "model_drift", "model_degradation"], ...] = ()
+
+
+class Settings(Section):
+    """All settings of one installation."""
+
+    timezone: str = "UTC"
+    state_dir: str = ".cdrlake"
+    cache_dir: str = ".cache"
+    profile: str | None = None
+    lake: LakeSettings = LakeSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    mysql: MysqlSettings = MysqlSettings()
+    api: ApiSettings = ApiSettings()
+    simulator: SimulatorSettings = SimulatorSettings()
+    world: WorldSettings = WorldSettings()
+    source: SourceSettings = SourceSettings()
+    cdr: CdrSettings = CdrSettings()
+    spark: SparkSettings = SparkSettings()
+    model: ModelSettings = ModelSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+
+    @property
+    def state(self) -> Path:
+        """Folder of everything that `make reset` wipes."""
+        return from_root(self.state_dir)
+
+    @property
+    def cache(self) -> Path:
+        """Folder of downloads, kept by `make reset`."""
+        return from_root(self.cache_dir)
+
+    @property
+    def lake_uri(self) -> str:
+        """The lake as an absolute path, or the URI as it stands."""
+        uri = self.lake.uri or str(self.state / "lake")
+        return uri if "://" in uri else str(from_root(uri))
+
+    @property
+    def lake_options(self) -> dict[str, str]:
+        """Options of the lake's object store, revealed; empty for a local path."""
+        return {key: value.get_secret_value() for key, value in self.lake.storage_options.items()}
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's store: the setting, or SQLite under the state folder."""
+        return self.model.tracking_uri or f"sqlite:///{self.state / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def processed(self) -> Path:
+        """Folder of Parquet copies of `Processed_Data`."""
+        return from_root(self.lake.processed_dir)
+
+    @property
+    def output(self) -> Path:
+        """Folder of plots and reports."""
+        return from_root(self.monitoring.output_dir)
+
+
+def from_root(path: str) -> Path:
+    """A path of the settings, relative ones below the project's root."""
+    return Path(path) if Path(path).is_absolute() else ROOT / path

@@ -1,0 +1,94 @@
+"""Reads of Delta tables without a JVM: through polars and delta-rs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import polars as pl
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+Options = dict[str, str]
+
+CHANGE_TYPE = "_change_type"
+_CHANGE_COLUMNS = (CHANGE_TYPE, "_commit_version", "_commit_timestamp")
+_UPSERTS = ("insert", "update_postimage")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows added or changed after one version of a table, up to and with another."""
+
+    frame: pl.DataFrame
+    version: int
+
+
+def exists(uri: str, options: Options | None = None) -> bool:
+    """Whether a Delta table is at `uri`."""
+    return bool(DeltaTable.is_deltatable(uri, options))
+
+
+def version(uri: str, options: Options | None = None) -> int | None:
+    """Latest version of the table, or None where there is no table."""
+    try:
+        return int(DeltaTable(uri, storage_options=options).version())
+    except TableNotFoundError:
+        return None
+
+
+def identity(uri: str, options: Options | None = None) -> str | None:
+    """The table's own id, another one after it was made anew; None where there is no table."""
+    try:
+        table = DeltaTable(uri, storage_options=options)
+    except TableNotFoundError:
+        return None
+    return str(table.metadata().id)
+
+
+def scan(uri: str, options: Options | None = None, at: int | None = None) -> pl.LazyFrame:
+    """The table as a lazy frame, as of version `at`; deletion vectors are honoured."""
+    return pl.scan_delta(uri, version=at, storage_options=options)
+
+
+def count(uri: str, options: Options | None = None) -> int:
+    """Rows of the table; 0 where there is no table."""
+    if not exists(uri, options):
+        return 0
+    return int(scan(uri, options).select(pl.len()).collect().item())
+
+
+def changes(
+    uri: str, after: int, options: Options | None = None, columns: tuple[str, ...] | None = None
+) -> Changes:
+    """Rows inserted or updated by the versions after `after` (-1: all), in order of commit.
+
+    The table needs its change data feed; the frame has its columns (or only those in `columns`)
+    and `_commit_version`. Where a version has been vacuumed away, delta-rs raises, and the caller
+    starts again from -1.
+    """
+    table = DeltaTable(uri, storage_options=options)
+    latest = int(table.version())
+    if latest <= after:
+        return Changes(pl.DataFrame(), latest)
+    # Unquoted, delta-rs would look for them in lower case.
+    named = [f'"{name}"' for name in (*columns, *_CHANGE_COLUMNS)] if columns else None
+    reader = table.load_cdf(starting_version=after + 1, ending_version=latest, columns=named)
+    frame = cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
+    upserts = frame.filter(pl.col(CHANGE_TYPE).is_in(_UPSERTS)).sort("_commit_version")
+    return Changes(upserts.drop(CHANGE_TYPE, "_commit_timestamp"), latest)
+
+
+def touched(uri: str, after: int, column: str, options: Options | None = None) -> set[Any]:
+    """Values of `column` in rows that any version after `after` added, changed or removed.
+
+    Raises as `changes` does.
+    """
+    table = DeltaTable(uri, storage_options=options)
+    latest = int(table.version())
+    if latest <= after:
+        return set()
+    reader = table.load_cdf(after + 1, latest, columns=[f'"{column}"'])
+    frame = cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
+    return set(frame[column].unique())

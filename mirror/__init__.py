@@ -1,0 +1,1 @@
+"""Keeps MySQL tables and the predictions topic equal to their Delta tables, without a JVM."""

@@ -1,0 +1,104 @@
+"""The three findings and their evidence, told apart.
+
+- data drift: the inputs moved away from the reference (a feature, all together, or the scores);
+- model drift: what came true no longer follows the inputs as it did, where the inputs did not move;
+- model degradation: the model does worse than its reference allows, realised or estimated.
+
+A finding needs two chunks in a row, or one far beyond its limit; small chunks say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from itertools import groupby
+from typing import Literal
+
+import msgspec
+
+from monitoring.analysis import evidence
+from monitoring.analysis.verdicts import ChunkVerdict
+
+FindingName = Literal["data_drift", "model_drift", "model_degradation"]
+State = Literal["ok", "found", "unknown"]
+
+FAR = 1.5
+
+
+class Episode(msgspec.Struct, frozen=True):
+    """Chunks in a row in which a finding held; `open` while it holds at the latest one."""
+
+    first: str
+    last: str
+    start: date
+    end: date
+    chunks: int
+    open: bool
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One of the three findings over a period, with what speaks for it."""
+
+    name: FindingName
+    state: State
+    since: date | None
+    evidence: tuple[str, ...]
+    episodes: tuple[Episode, ...]
+
+
+def find(verdicts: Sequence[ChunkVerdict]) -> tuple[Finding, Finding, Finding]:
+    """Data drift, model drift and model degradation over these chunks."""
+    reliable = [verdict for verdict in verdicts if verdict.reliable]
+    known = [verdict for verdict in reliable if verdict.labelled]
+    moved = _episodes(reliable, lambda v: v.drift > 1, lambda v: v.drift > FAR)
+    concept = [v for v in known if v.is_steady and not _within(v, moved)]
+    changed = _episodes(concept, _is_concept, lambda _: False)
+    worse = _episodes(reliable, _is_worse, lambda _: False)
+    return (
+        _finding("data_drift", reliable, moved, evidence.of_drift),
+        _finding("model_drift", concept, changed, evidence.of_concept),
+        _finding("model_degradation", reliable, worse, evidence.of_degradation),
+    )
+
+
+def _is_concept(verdict: ChunkVerdict) -> bool:
+    return verdict.relation_changed or verdict.is_overestimated
+
+
+def _is_worse(verdict: ChunkVerdict) -> bool:
+    return bool(verdict.worse_realised or verdict.worse_estimated)
+
+
+def _within(verdict: ChunkVerdict, episodes: Sequence[Episode]) -> bool:
+    return any(e.start <= verdict.end and verdict.start <= e.end for e in episodes)
+
+
+def _episodes(
+    verdicts: Sequence[ChunkVerdict],
+    alarmed: Callable[[ChunkVerdict], bool],
+    far: Callable[[ChunkVerdict], bool],
+) -> tuple[Episode, ...]:
+    """Runs of alarmed chunks; a single one counts only when it is far beyond its limit."""
+    episodes = []
+    for alarm, run in groupby(verdicts, alarmed):
+        chunks = list(run)
+        if alarm and (len(chunks) > 1 or far(chunks[0])):
+            first, last = chunks[0], chunks[-1]
+            still = last is verdicts[-1]
+            episodes.append(Episode(first.key, last.key, first.start, last.end, len(chunks), still))
+    return tuple(episodes)
+
+
+def _finding(
+    name: FindingName,
+    verdicts: Sequence[ChunkVerdict],
+    episodes: tuple[Episode, ...],
+    explain: Callable[[Sequence[ChunkVerdict]], list[str]],
+) -> Finding:
+    if not verdicts:
+        return Finding(name, "unknown", None, ("no chunk is large enough to judge",), ())
+    latest = episodes[-1] if episodes else None
+    if latest is None or not latest.open:
+        return Finding(name, "ok", None, (), episodes)
+    within = [v for v in verdicts if latest.start <= v.start and v.end <= latest.end]
+    return Finding(name, "found", latest.start, tuple(explain(within)), episodes)

@@ -1,0 +1,62 @@
+"""Whether what came true still follows the inputs as it did: the evidence for concept drift.
+
+For each feature, rows where the label was 1 should have the same mean rank as the scores told. The
+comparison is made over as many labelled chunks as the reference has, after the general level of
+the scores was set right, so that more or fewer churners alone do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from monitoring.analysis.values import ChunkValues
+
+ALPHA = 0.001
+
+
+@dataclass(frozen=True)
+class Shift:
+    """The feature whose relation to the label changed most, and by how many standard errors."""
+
+    feature: str
+    deviations: float
+    limit: float
+
+    @property
+    def found(self) -> bool:
+        """Whether this is more than chance among so many features."""
+        return abs(self.deviations) > self.limit
+
+
+def strongest(
+    reference: Sequence[ChunkValues], recent: Sequence[ChunkValues], effects: dict[str, float]
+) -> Shift | None:
+    """The strongest shift in `recent` against `reference`; None where nothing can be compared."""
+    positives = sum(chunk.positives for chunk in recent)
+    expected = sum(chunk.expected for chunk in recent)
+    features = [name for name in effects if name]
+    if not positives or not expected or not features:
+        return None
+    level = positives / expected
+    limit = NormalDist().inv_cdf(1 - ALPHA / (2 * len(features)))
+    shifts = []
+    for name in features:
+        mean, variance = _mean(recent, name, level, effects[name])
+        usual, usual_variance = _mean(reference, name, 1.0, effects[name])
+        scatter = (variance + usual_variance) ** 0.5
+        shifts.append(Shift(name, (mean - usual) / scatter if scatter else 0.0, limit))
+    return max(shifts, key=lambda shift: abs(shift.deviations))
+
+
+def _mean(
+    chunks: Sequence[ChunkValues], name: str, level: float, effect: float
+) -> tuple[float, float]:
+    """Mean over rows of (label - level x expected) x rank, and its variance."""
+    parts = [chunk.relations[name] for chunk in chunks if name in chunk.relations]
+    rows = sum(chunk.labelled for chunk in chunks if name in chunk.relations)
+    if not rows:
+        return 0.0, 0.0
+    mean = sum(part.true - level * part.told for part in parts) / rows
+    return mean, effect * sum(part.square for part in parts) / rows**2

@@ -1,0 +1,149 @@
+"""What the limits say of each chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from monitoring.analysis import relation
+from monitoring.analysis.limits import Limits
+from monitoring.analysis.values import ChunkValues
+
+MIN_POSITIVES = 10
+JUDGED = ("roc_auc", "f1")
+ESTIMATE_ERRORS = 4.0
+STEADY = 0.8
+
+
+class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the limits say of a chunk.
+
+    `drifted` maps columns beyond their limits to the factor. `nearest` is the highest factor of
+    any column, `reconstruction` that of all features together. `worse_*` map metrics below their
+    limits to their values. `relation` is the strongest shift of a feature's relation up to here,
+    and `overestimated` says how far the ROC-AUC was estimated too high; both in standard errors.
+    """
+
+    key: str
+    start: date
+    end: date
+    reliable: bool
+    labelled: bool
+    drifted: dict[str, float]
+    nearest: float
+    reconstruction: float
+    worse_realised: dict[str, float]
+    worse_estimated: dict[str, float]
+    relation: tuple[str, float] | None = None
+    relation_changed: bool = False
+    overestimated: float | None = None
+
+    @property
+    def drift(self) -> float:
+        """The strongest sign of data drift, as a factor of its limit."""
+        return max([*self.drifted.values(), self.reconstruction], default=0.0)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the inputs are where they were, clearly enough to blame something else."""
+        return self.nearest < STEADY
+
+    @property
+    def is_overestimated(self) -> bool:
+        """Whether the realised ROC-AUC is too far below its estimate for chance."""
+        return (self.overestimated or 0.0) > ESTIMATE_ERRORS
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What chunks are judged against."""
+
+    reference: Sequence[ChunkValues]
+    limits: Limits
+    effects: dict[str, float]
+    min_rows: int
+
+
+def judge(values: Sequence[ChunkValues], yardstick: Yardstick) -> list[ChunkVerdict]:
+    """The verdict on each chunk, in order."""
+    verdicts, labelled = [], list[ChunkValues]()
+    for chunk in values:
+        verdict = _verdict(chunk, yardstick)
+        if verdict.labelled:
+            labelled = [*labelled, chunk][-len(yardstick.reference) :]
+            verdict = _with_relation(verdict, labelled, yardstick)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _verdict(chunk: ChunkValues, yardstick: Yardstick) -> ChunkVerdict:
+    limits = yardstick.limits
+    room = limits.room(chunk.rows)
+    strengths = {
+        column: limits.strength(column, distances, chunk.rows)
+        for column, distances in chunk.drift.items()
+    }
+    enough = min(chunk.positives, chunk.labelled - chunk.positives) >= MIN_POSITIVES
+    return ChunkVerdict(
+        key=chunk.key,
+        start=chunk.start,
+        end=chunk.end,
+        reliable=chunk.rows >= yardstick.min_rows,
+        labelled=enough and chunk.labelled >= yardstick.min_rows,
+        drifted={column: strength for column, strength in strengths.items() if strength > 1},
+        nearest=max(strengths.values(), default=0.0),
+        reconstruction=chunk.reconstruction.value / (limits.reconstruction * room),
+        worse_realised=_below(chunk, "realised", limits) if enough else {},
+        worse_estimated=_below(chunk, "estimated", limits),
+    )
+
+
+def _below(
+    chunk: ChunkValues, kind: Literal["realised", "estimated"], limits: Limits
+) -> dict[str, float]:
+    figures = chunk.realised if kind == "realised" else chunk.estimated
+    room = limits.room(chunk.rows)
+    return {
+        name: figures[name].value
+        for name in JUDGED
+        if name in figures
+        and figures[name].value < limits.performance[name] - (room - 1) * figures[name].error
+    }
+
+
+def _with_relation(
+    verdict: ChunkVerdict, recent: Sequence[ChunkValues], yardstick: Yardstick
+) -> ChunkVerdict:
+    gap = _overestimate(recent)
+    if len(recent) < len(yardstick.reference):
+        return msgspec.structs.replace(verdict, overestimated=gap)
+    shift = relation.strongest(yardstick.reference, recent, yardstick.effects)
+    if shift is None:
+        return msgspec.structs.replace(verdict, overestimated=gap)
+    return msgspec.structs.replace(
+        verdict,
+        relation=(shift.feature, shift.deviations),
+        relation_changed=shift.found,
+        overestimated=gap,
+    )
+
+
+def _overestimate(recent: Sequence[ChunkValues]) -> float | None:
+    """How far ROC-AUC was estimated too high, in standard errors of one chunk.
+
+    The same subscribers are in all of the chunks, so their mean is no surer than one of them.
+    """
+    pairs = [
+        (
+            chunk.estimated["roc_auc"].value - chunk.realised["roc_auc"].value,
+            chunk.realised["roc_auc"].error,
+        )
+        for chunk in recent
+        if "roc_auc" in chunk.realised and "roc_auc" in chunk.estimated
+    ]
+    error = sum(error for _, error in pairs)
+    return sum(gap for gap, _ in pairs) / error if error else None

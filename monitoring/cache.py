@@ -1,0 +1,57 @@
+"""Values of chunks, kept on disk so that no chunk is computed twice while its rows stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from monitoring.analysis.values import VALUES_VERSION, ChunkValues
+from monitoring.chunks import Chunk
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    version: int
+    stamp: str
+    values: ChunkValues
+
+
+class ChunkCache:
+    """Chunk values of one model version and period below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, _Entry] = {}
+
+    def get(self, chunk: Chunk) -> ChunkValues | None:
+        """Values of the chunk, unless its rows changed since or it was never computed."""
+        name = _name(chunk)
+        entry = self._known.get(name) or self._read(name)
+        if entry is None or (entry.version, entry.stamp) != (VALUES_VERSION, chunk.stamp):
+            return None
+        self._known[name] = entry
+        return entry.values
+
+    def put(self, chunk: Chunk, values: ChunkValues) -> None:
+        """Keep the values for as long as the chunk's stamp stays."""
+        entry = _Entry(VALUES_VERSION, chunk.stamp, values)
+        replace(self._folder / _name(chunk), msgspec.json.encode(entry))
+        self._known[_name(chunk)] = entry
+
+    def _read(self, name: str) -> _Entry | None:
+        try:
+            return msgspec.json.decode((self._folder / name).read_bytes(), type=_Entry)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file at once, so that no reader ever sees half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+def _name(chunk: Chunk) -> str:
+    return f"{chunk.start}_{chunk.end}_{chunk.skip}_{chunk.rows if chunk.skip else 0}.json"

@@ -1,0 +1,59 @@
+"""One run at a time: who asks for the run that is under way waits for it and gets its result."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from monitoring.errors import ConflictError
+
+T = TypeVar("T")
+
+
+class Gate(Generic[T]):
+    """Runs a function for one key at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: tuple[Hashable, Future[T]] | None = None
+
+    def run(self, key: Hashable, function: Callable[[], T]) -> T:
+        """The result of `function`, or of the same key's run that has already begun.
+
+        Raises `ConflictError` while another key's run is under way, and what `function` raises.
+        """
+        with self._lock:
+            joined = self._running
+            if joined is None:
+                future: Future[T] = Future()
+                self._running = (key, future)
+        if joined is None:
+            return self._own(future, function)
+        if joined[0] != key:
+            raise ConflictError(
+                "/run-monitoring", "one run at a time", "a run with other parameters under way",
+                "ask again in a few seconds",
+            )  # fmt: skip
+        return joined[1].result()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self._running is not None
+
+    def _own(self, future: Future[T], function: Callable[[], T]) -> T:
+        try:
+            result = function()
+        except BaseException as error:
+            self._finish()
+            future.set_exception(error)
+            raise
+        self._finish()
+        future.set_result(result)
+        return result
+
+    def _finish(self) -> None:
+        with self._lock:
+            self._running = None

@@ -1,0 +1,73 @@
+"""The registry as monitoring needs it: versions, and the reference that is kept with each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import polars as pl
+
+from monitoring.analysis.model import Model
+from monitoring.errors import NotFoundError, NotReadyError
+from monitoring.report import VersionMark
+
+if TYPE_CHECKING:
+    from lakehouse.models.bundle import Bundle
+    from lakehouse.registry import ModelVersion
+
+
+class Registry(Protocol):
+    """Model versions and their bundles."""
+
+    def champion(self) -> ModelVersion | None:
+        """The version that decides, None before the first."""
+        ...
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, oldest first."""
+        ...
+
+    def load(self, version: ModelVersion) -> Bundle:
+        """The bundle of a version."""
+        ...
+
+
+def choose(registry: Registry, number: int | None) -> ModelVersion:
+    """The version called for, or the champion.
+
+    Raises `NotFoundError` for an unknown number and `NotReadyError` before the first champion.
+    """
+    if number is None:
+        champion = registry.champion()
+        if champion is None:
+            raise NotReadyError("registry", "a champion", "none", "train a model first")
+        return champion
+    versions = {version.number: version for version in registry.versions()}
+    if number not in versions:
+        known = ", ".join(map(str, versions)) or "none"
+        raise NotFoundError("model_version", f"one of {known}", str(number), "choose one")
+    return versions[number]
+
+
+def open_model(registry: Registry, version: ModelVersion) -> tuple[Model, pl.DataFrame]:
+    """What monitoring needs of a version, and its reference rows."""
+    bundle = registry.load(version)
+    manifest = bundle.manifest
+    model = Model(
+        version=version.number,
+        run_id=version.run_id,
+        features=manifest.features,
+        costs=manifest.costs,
+        threshold=manifest.threshold,
+        score_from=manifest.score_from,
+        importance=dict(manifest.figures.importance),
+    )
+    return model, bundle.reference()
+
+
+def marks(registry: Registry) -> tuple[VersionMark, ...]:
+    """Versions that were ever promoted, for the time axis."""
+    return tuple(
+        VersionMark(one.number, one.score_from, one.promoted_at, one.alias)
+        for one in registry.versions()
+        if one.promoted_at is not None
+    )

@@ -1,0 +1,6 @@
+"""Names of the files of a run, known to their users."""
+
+PERFORMANCE_PLOT, DRIFT_PLOT = "performance_plot.png", "drift_plot.png"
+PERFORMANCE_TABLE, DRIFT_TABLE = "performance_report.csv", "drift_report.csv"
+REPORT, PAGE = "report.json", "report.html"
+FILES = (PERFORMANCE_PLOT, PERFORMANCE_TABLE, DRIFT_PLOT, DRIFT_TABLE, REPORT, PAGE)

@@ -1,0 +1,77 @@
+"""Runs as the service makes them: one at a time, written out, recorded, and told to who listens."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from lakehouse.clock import Clock
+from monitoring.gate import Gate
+from monitoring.monitor import Monitor, Request
+from monitoring.output.folder import OutputFolder
+from monitoring.records import Records
+from monitoring.report import Report
+
+LOG = logging.getLogger(__name__)
+
+Listener = Callable[[Report], None]
+
+
+class Service:
+    """Makes runs; `listeners` get each report on the present, not those on a chosen period.
+
+    A listener that fails costs a log line, not the run.
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        output: OutputFolder,
+        records: Records,
+        clock: Clock,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.output, self.records = output, records
+        self._monitor, self._clock, self._listeners = monitor, clock, listeners
+        self._gate: Gate[Report] = Gate()
+        self._latest: Report | None = None
+        self._lock = threading.Lock()
+
+    def run(self, request: Request) -> Report:
+        """The report for `request`, joined if the same run is under way.
+
+        Raises a `RequestError` with what is missing or wrong.
+        """
+        return self._gate.run(request, lambda: self._run(request))
+
+    @property
+    def latest(self) -> Report | None:
+        """The report of the last run since the start of the service."""
+        with self._lock:
+            return self._latest
+
+    def _run(self, request: Request) -> Report:
+        run_id = new_run_id(self._clock.now())
+        report = self._monitor.run(request, run_id)
+        self.output.write(report)
+        self.records.add(report)
+        with self._lock:
+            self._latest = report
+        if request == Request():
+            self._tell(report)
+        return report
+
+    def _tell(self, report: Report) -> None:
+        for listener in self._listeners:
+            try:
+                listener(report)
+            except Exception:
+                LOG.exception("run %s: a listener failed", report.run_id)
+
+
+def new_run_id(now: datetime) -> str:
+    """An id that sorts by time, unique within the second too."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"

@@ -1,0 +1,73 @@
+"""Traits of subscribers, for slices: segment, region and tenure, from the source database."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import polars as pl
+
+from lakehouse import mysql, names
+from lakehouse.clock import Clock
+from lakehouse.errors import DatabaseError
+from lakehouse.settings.model import MysqlSettings
+
+LOG = logging.getLogger(__name__)
+
+KEPT = timedelta(minutes=10)
+MAX_ROWS = 2_000_000
+_SELECT = (
+    f"SELECT DP_MSISDN, segment, region, activated_on FROM {names.MYSQL_SUBSCRIBERS} "  # noqa: S608
+    "LIMIT %s"
+)
+_SCHEMA = {
+    "User": pl.String,
+    "segment": pl.String,
+    "region": pl.String,
+    "activated_on": pl.Date,
+}
+
+
+class Subscribers:
+    """Looks subscribers up in MySQL, at most once every ten minutes; without it no slices."""
+
+    def __init__(self, settings: MysqlSettings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._known = pl.DataFrame(schema=_SCHEMA)
+        self._asked = clock.now() - KEPT
+
+    def enrich(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """`rows` (User, Date, ...) with segment, region and tenure where they are known."""
+        if self._clock.now() - self._asked >= KEPT:
+            self._asked = self._clock.now()
+            self._known = self._read()
+        if not self._known.height:
+            return rows
+        joined = rows.join(self._known, on="User", how="left", maintain_order="left")
+        days = (pl.col("Date") - pl.col("activated_on")).dt.total_days()
+        return joined.with_columns(tenure=tenure_band(days)).drop("activated_on")
+
+    def _read(self) -> pl.DataFrame:
+        try:
+            with mysql.connect(self._settings) as connection, connection.cursor() as cursor:
+                cursor.execute(_SELECT, (MAX_ROWS,))
+                return pl.DataFrame(cursor.fetchall(), schema=_SCHEMA, orient="row")
+        except (DatabaseError, mysql.Error) as error:
+            LOG.warning("no slices: %s", error)
+            return self._known
+
+
+def tenure_band(days: pl.Expr) -> pl.Expr:
+    """Days since activation in three bands.
+
+    >>> pl.select(tenure_band(pl.lit(100))).item()
+    '3 to 12 months'
+    """
+    return (
+        pl.when(days < 90)
+        .then(pl.lit("under 3 months"))
+        .when(days < 365)
+        .then(pl.lit("3 to 12 months"))
+        .when(days.is_not_null())
+        .then(pl.lit("over a year"))
+    )

@@ -1,0 +1,192 @@
+// Charts as plain SVG. Each takes an element and data, and draws itself anew.
+
+const NS = "http://www.w3.org/2000/svg";
+export const STEPS = [0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3];
+
+export function node(name, attributes = {}, parent = null, text = null) {
+  const made = document.createElementNS(NS, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== null) made.textContent = text;
+  if (parent) parent.append(made);
+  return made;
+}
+
+export function heatClass(strength) {
+  let step = 0;
+  while (step + 1 < STEPS.length && strength >= STEPS[step + 1]) step += 1;
+  return `var(--h${step})`;
+}
+
+const tip = () => document.getElementById("tip");
+
+export function showTip(event, text) {
+  const box = tip();
+  box.textContent = text;
+  box.hidden = false;
+  const { width, height } = box.getBoundingClientRect();
+  const x = Math.min(event.clientX + 14, window.innerWidth - width - 8);
+  const y = event.clientY + 18 + height > window.innerHeight ? event.clientY - height - 12 : event.clientY + 18;
+  box.style.left = `${Math.max(8, x)}px`;
+  box.style.top = `${Math.max(8, y)}px`;
+}
+
+export function hideTip() { tip().hidden = true; }
+
+function canvas(element, width, height, label) {
+  element.replaceChildren();
+  return node("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, element);
+}
+
+function ticks(low, high, count) {
+  const raw = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw);
+  const found = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + 1e-9; value += step) found.push(value);
+  return found;
+}
+
+// points: [{key, rows, labelled, reliable, before, figures: {reference|realised|estimated: {value, error}}}]
+export function timeline(element, points, { limit, versions, label }) {
+  const width = Math.max(340, element.clientWidth || 900);
+  const narrow = width < 560;
+  const height = narrow ? 300 : 340;
+  const box = { left: 46, right: 14, top: 26, bottom: 78 };
+  const svg = canvas(element, width, height, label);
+  const bands = points.flatMap((p) => Object.values(p.figures)).flatMap((f) => [f.value - 1.96 * f.error, f.value + 1.96 * f.error]);
+  if (limit !== undefined) bands.push(limit);
+  if (!bands.length) { node("text", { x: 20, y: 40 }, svg, "Nothing to show yet"); return; }
+  let [low, high] = [Math.min(...bands), Math.max(...bands)];
+  const room = (high - low) * 0.06 || 0.05;
+  [low, high] = [low - room, high + room];
+  const x = (i) => box.left + ((i + 0.5) * (width - box.left - box.right)) / points.length;
+  const y = (v) => box.top + ((high - v) * (height - box.top - box.bottom)) / (high - low);
+  const before = points.filter((p) => p.before).length;
+  if (before) {
+    node("rect", { class: "before", x: box.left, y: box.top, width: x(before - 0.5) - box.left, height: height - box.top - box.bottom }, svg);
+    if (!narrow) node("text", { x: box.left + 6, y: box.top + 15 }, svg, "reference");
+  }
+  for (const value of ticks(low, high, narrow ? 4 : 5)) {
+    node("line", { class: "grid", x1: box.left, x2: width - box.right, y1: y(value), y2: y(value) }, svg);
+    node("text", { x: box.left - 8, y: y(value) + 4, "text-anchor": "end" }, svg, Number(value.toFixed(3)));
+  }
+  marks(svg, points, versions, x, box, height);
+  for (const kind of ["reference", "estimated", "realised"]) series(svg, points, kind, x, y);
+  if (limit !== undefined) {
+    node("line", { class: "limit-line", x1: box.left, x2: width - box.right, y1: y(limit), y2: y(limit) }, svg);
+    points.forEach((p, i) => {
+      const figure = p.figures.realised || p.figures.estimated;
+      if (figure && figure.value < limit) node("circle", { class: "low", cx: x(i), cy: y(figure.value), r: 6 }, svg);
+    });
+  }
+  counts(svg, points, x, height, box);
+  hover(svg, points, x, box, width, height);
+}
+
+function marks(svg, points, versions, x, box, height) {
+  for (const version of versions) {
+    const place = points.findIndex((p) => !p.before && p.start >= version.score_from);
+    if (place < 0) continue;
+    node("line", { class: "version-line", x1: x(place - 0.5), x2: x(place - 0.5), y1: box.top - 6, y2: height - box.bottom }, svg);
+    node("text", { class: "strong", x: x(place - 0.5) + 3, y: box.top - 10 }, svg, `v${version.number}`);
+  }
+}
+
+function series(svg, points, kind, x, y) {
+  const runs = [];
+  points.forEach((p, i) => {
+    const figure = p.figures[kind];
+    if (!figure) return;
+    const last = runs.at(-1);
+    if (last && last.at(-1).i === i - 1) last.push({ i, p, figure }); else runs.push([{ i, p, figure }]);
+  });
+  for (const run of runs) {
+    const up = run.map(({ i, figure }) => `${x(i)},${y(figure.value + 1.96 * figure.error)}`);
+    const down = run.map(({ i, figure }) => `${x(i)},${y(figure.value - 1.96 * figure.error)}`).reverse();
+    node("polygon", { class: `band ${kind}`, points: [...up, ...down].join(" ") }, svg);
+    node("polyline", { class: `line ${kind}`, points: run.map(({ i, figure }) => `${x(i)},${y(figure.value)}`).join(" ") }, svg);
+    if (points.length <= 120) for (const { i, p, figure } of run)
+      node("circle", { class: `dot ${kind} ${p.reliable ? "" : "small"}`, cx: x(i), cy: y(figure.value), r: p.reliable ? 2.6 : 3.4 }, svg);
+  }
+}
+
+function counts(svg, points, x, height, box) {
+  const most = Math.max(...points.map((p) => p.rows), 1);
+  const base = height - 30;
+  const width = Math.max(1, (x(1) - x(0)) * 0.72) || 6;
+  points.forEach((p, i) => {
+    const tall = (30 * p.rows) / most;
+    const known = (30 * p.labelled) / most;
+    node("rect", { class: "count", x: x(i) - width / 2, y: base - tall, width, height: tall }, svg);
+    node("rect", { class: "count known", x: x(i) - width / 2, y: base - known, width, height: known }, svg);
+  });
+  node("text", { x: box.left - 8, y: base - 8, "text-anchor": "end" }, svg, "rows");
+  const every = Math.ceil(points.length / (svg.viewBox.baseVal.width / 78));
+  points.forEach((p, i) => { if (i % every === 0) node("text", { x: x(i), y: height - 10, "text-anchor": "middle" }, svg, p.key.slice(5)); });
+}
+
+function hover(svg, points, x, box, width, height) {
+  const line = node("line", { class: "cursor-line", y1: box.top, y2: height - 30, visibility: "hidden" }, svg);
+  const area = node("rect", { x: box.left, y: 0, width: width - box.left - box.right, height, fill: "transparent" }, svg);
+  area.addEventListener("pointermove", (event) => {
+    const frame = svg.getBoundingClientRect();
+    const at = ((event.clientX - frame.left) * width) / frame.width;
+    const i = Math.max(0, Math.min(points.length - 1, Math.round(((at - box.left) * points.length) / (width - box.left - box.right) - 0.5)));
+    line.setAttribute("x1", x(i)); line.setAttribute("x2", x(i)); line.setAttribute("visibility", "visible");
+    const p = points[i];
+    const lines = [p.key, ...Object.entries(p.figures).map(([kind, f]) => `${kind} ${f.value.toFixed(3)} ± ${(1.96 * f.error).toFixed(3)}`),
+      `${p.rows.toLocaleString("en")} rows, ${p.labelled.toLocaleString("en")} with outcome`];
+    if (!p.reliable) lines.push("too small to judge");
+    showTip(event, lines.join("\n"));
+  });
+  area.addEventListener("pointerleave", () => { line.setAttribute("visibility", "hidden"); hideTip(); });
+}
+
+// rows: [{name, cells: [strength]}], keys: chunk keys
+export function heatmap(element, rows, keys, { chosen, choose }) {
+  const narrow = (element.clientWidth || 800) < 560;
+  const label = narrow ? 124 : 168; const tall = narrow ? 21 : 19; const letters = narrow ? 15 : 25;
+  const width = element.clientWidth || 800;
+  const cell = (width - label) / Math.max(keys.length, 1);
+  const svg = canvas(element, width, rows.length * tall + 24, "Drift of each feature over time");
+  rows.forEach((row, r) => {
+    const group = node("g", { class: `row ${row.name === chosen ? "chosen" : ""}`, tabindex: 0, role: "button", "aria-label": `${row.title}: latest ${row.cells.at(-1).toFixed(2)} of its limit` }, svg);
+    node("text", { x: label - 10, y: r * tall + 14, "text-anchor": "end" }, group, row.title.length > letters ? `${row.title.slice(0, letters - 1)}…` : row.title);
+    row.cells.forEach((strength, c) => {
+      const box = node("rect", { x: label + c * cell, y: r * tall + 1, width: Math.max(cell - 1, 0.8), height: tall - 2 }, group);
+      box.style.fill = heatClass(strength);
+      box.addEventListener("pointermove", (event) => showTip(event, `${row.title}\n${keys[c]}: ${strength.toFixed(2)} of its limit`));
+    });
+    node("rect", { class: "frame", x: label, y: r * tall + 0.5, width: width - label - 1, height: tall - 1 }, group);
+    group.addEventListener("click", () => choose(row.name));
+    group.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(row.name); } });
+  });
+  svg.addEventListener("pointerleave", hideTip);
+  const every = Math.ceil(keys.length / ((width - label) / 64));
+  keys.forEach((key, c) => { if (c % every === 0) node("text", { x: label + c * cell, y: rows.length * tall + 18 }, svg, key.slice(5)); });
+}
+
+function short(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  return size >= 1e5 || size < 1e-3 ? value.toExponential(0) : String(Number(value.toPrecision(2)));
+}
+
+export function shape(element, column, title, tall = 130) {
+  const width = 300; const bottom = 18;
+  const svg = canvas(element, width, tall + bottom, `${title}: shares then and now`);
+  const most = Math.max(...column.reference, ...column.recent, 1e-9);
+  const step = width / column.reference.length;
+  column.reference.forEach((share, i) => {
+    const [then, now] = [share, column.recent[i] ?? 0].map((s) => (tall * s) / most);
+    node("rect", { class: "bar-then", x: i * step + 1, y: tall - then, width: step / 2 - 1, height: then }, svg);
+    node("rect", { class: "bar-now", x: i * step + step / 2, y: tall - now, width: step / 2 - 1, height: now }, svg);
+    const zone = node("rect", { x: i * step, y: 0, width: step, height: tall, fill: "transparent" }, svg);
+    const range = `${short(column.edges[i])} to ${short(column.edges[i + 1] ?? column.edges[i])}`;
+    zone.addEventListener("pointermove", (event) => showTip(event, `${range}\nreference ${(100 * share).toFixed(1)} %\nnow ${(100 * (column.recent[i] ?? 0)).toFixed(1)} %`));
+  });
+  svg.addEventListener("pointerleave", hideTip);
+  node("line", { class: "grid", x1: 0, x2: width, y1: tall, y2: tall }, svg);
+  const places = column.edges.length > 6 ? [0, Math.floor(column.edges.length / 2), column.edges.length - 1] : [0, column.edges.length - 1];
+  places.forEach((place, n) => node("text", { x: place * step, y: tall + 14, "text-anchor": n === 0 ? "start" : n === places.length - 1 ? "end" : "middle" }, svg, short(column.edges[place])));
+}

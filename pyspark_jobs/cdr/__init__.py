@@ -1,0 +1,1 @@
+"""Call-detail records: parse, judge, sum up by day, compute features."""

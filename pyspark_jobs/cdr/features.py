@@ -1,0 +1,55 @@
+"""Days of subscribers to rows of gold: point-in-time features, silent days filled with zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from lakehouse.contracts import MEASURES, PROCESSED_COLUMNS
+from lakehouse.features import gold_contract
+from pyspark_jobs.cdr.dense import SCALE, Span, dense_rows
+
+ROWS_PER_BLOCK = 100_000
+
+
+def gold_rows(days: pl.DataFrame, scope: pl.DataFrame, span: Span) -> pl.DataFrame:
+    """Rows of gold for the subscribers of `scope` (`User`, `since`), from `since` to `span.last`.
+
+    `days` are rows of silver; they must reach `lookback_days` before the earliest `since`. The
+    result does not depend on the order of `days`, nor on who else is in `scope`.
+    """
+    whole = days.select("User", "Date", *map(_whole, SCALE), _micros("last_emitted_at"))
+    chosen = whole.join(scope, on="User").sort("User", "Date")
+    rows = [dense_rows(block, span) for block in _blocks(chosen)]
+    if not rows:
+        return pl.DataFrame(schema=gold_contract(span.windows).names)
+    return _as_gold(pl.concat(rows), span).sort("Date", "User")
+
+
+def _blocks(days: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Sorted days, cut between subscribers so that a dense block stays small."""
+    last_row = pl.int_range(pl.len()).max().over("User")
+    numbered = days.with_columns(block=last_row // ROWS_PER_BLOCK)
+    yield from numbered.partition_by("block", include_key=False, maintain_order=True)
+
+
+def _whole(name: str) -> pl.Expr:
+    """Amounts as whole numbers: thousandths of a decimal are its physical form."""
+    return pl.col(name).to_physical().cast(pl.Int64)
+
+
+def _micros(name: str) -> pl.Expr:
+    return pl.col(name).dt.epoch("us").alias("emitted_us")
+
+
+def _as_gold(rows: pl.DataFrame, span: Span) -> pl.DataFrame:
+    kinds = {spec.name: spec.kind for spec in MEASURES}
+    amounts = [
+        (pl.col(name).cast(pl.Decimal(38, 3)) / SCALE[measure]).cast(pl.Decimal(18, 3)).alias(name)
+        for name, measure in PROCESSED_COLUMNS.items()
+        if kinds[measure] == "decimal"
+    ]
+    emitted = pl.from_epoch(pl.col("emitted_us"), "us").dt.replace_time_zone("UTC")
+    stamped = pl.when(pl.col("emitted_us") > 0).then(emitted).alias("last_emitted_at")
+    return rows.with_columns(*amounts, stamped).select(gold_contract(span.windows).names)

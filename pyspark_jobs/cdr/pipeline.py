@@ -1,0 +1,122 @@
+"""All queries of the domain in one session: catch up, train if there is no model, serve."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import partial
+
+from pyspark.sql import SparkSession
+
+from lakehouse import progress
+from lakehouse.clock import Clock
+from lakehouse.errors import ModelError
+from lakehouse.progress import PipelineProgress
+from lakehouse.registry import open_registry
+from lakehouse.settings import Settings
+from pyspark_jobs.cdr import ingest, outcomes, score, transform
+from pyspark_jobs.cdr.train import train
+from pyspark_jobs.service import Start, Supervisor
+
+LOG = logging.getLogger(__name__)
+TRAIN_AGAIN_S = 60.0
+LEVEL_SHARE = 0.02
+
+
+class Pipeline:
+    """The life of one pipeline process; where it stands is written to `<state>/progress`."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        clock: Clock,
+        stop: threading.Event,
+        supervisor: Supervisor,
+    ) -> None:
+        self._spark, self._settings, self._clock, self._stop = spark, settings, clock, stop
+        self._supervisor = supervisor
+        self._registry = open_registry(settings)
+        self._registry = open_registry(settings)
+        self._has_model = False
+        self._tried_at = 0.0
+
+    def run(self) -> None:
+        """Catch up, train, serve until told to stop. Raises `StreamError` when a query fails."""
+        try:
+            self._catch_up()
+            self._train()
+            if not self._stop.is_set():
+                self._serve()
+            self._report("stopped", "")
+        except Exception as error:
+            self._report("failed", str(error))
+            raise
+
+    def _catch_up(self) -> None:
+        """Rounds over what there is, until a round brings next to nothing new."""
+        total, new = 0, 1
+        while new > LEVEL_SHARE * total and not self._stop.is_set():
+            self._report("backfill", f"reading Kafka, {total:,} messages so far")
+            new = self._run_to_end(*self._ingest(None))
+            total += new
+            if new:
+                self._report("backfill", f"computing features of {total:,} events")
+                self._run_to_end(self._transform(None))
+
+    def _run_to_end(self, *starts: Start) -> int:
+        for start in starts:
+            self._supervisor.add(start)
+        return self._supervisor.run_to_end()
+
+    def _train(self) -> None:
+        if self._stop.is_set():
+            return
+        self._tried_at = self._clock.monotonic()
+        self._has_model = self._registry.champion() is not None
+        if self._has_model:
+            return
+        say = partial(self._report, "train")
+        say("training the first model")
+        try:
+            train(self._spark, self._settings, self._registry, self._clock, say)
+        except ModelError as error:
+            LOG.warning("no model yet: %s", error)
+        self._has_model = self._registry.champion() is not None
+
+    def _serve(self) -> None:
+        every = self._settings.spark.trigger_seconds
+        for start in [*self._ingest(every), self._transform(every)]:
+            self._supervisor.add(start)
+        self._score(every)
+        self._supervisor.serve(self._train_when_due)
+
+    def _score(self, every_seconds: float) -> None:
+        if self._has_model:
+            parts = self._spark, self._settings
+            clock = self._clock
+            self._supervisor.add(partial(score.start, *parts, self._registry, clock, every_seconds))
+            self._supervisor.add(partial(outcomes.start, *parts, clock, every_seconds))
+        self._report("service", "" if self._has_model else "no model yet: too little history")
+
+    def _train_when_due(self) -> None:
+        if self._has_model or self._clock.monotonic() - self._tried_at < TRAIN_AGAIN_S:
+            return
+        self._train()
+        self._score(self._settings.spark.trigger_seconds)
+
+    def _ingest(self, every_seconds: float | None) -> list[Start]:
+        settings = self._settings
+        feeds = [
+            ingest.events_feed(settings.cdr, settings.timezone),
+            ingest.outcomes_feed(settings.cdr),
+        ]
+        begin = partial(ingest.start, self._spark, settings)
+        return [partial(begin, feed, self._clock, every_seconds) for feed in feeds]
+
+    def _transform(self, every_seconds: float | None) -> Start:
+        return partial(transform.start, self._spark, self._settings, self._clock, every_seconds)
+
+    def _report(self, phase: progress.Phase, detail: str) -> None:
+        standing = PipelineProgress(phase, detail, self._clock.now())
+        progress.write_pipeline(self._settings.state, standing)

@@ -1,0 +1,71 @@
+"""`Processed_Data`: the days of subscribers under the names that users know, for a period.
+
+A batch job over gold: run again with the same gold and outcomes it changes nothing. The table in
+Delta is followed by its mirror in MySQL; a Parquet copy is kept for validation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from lakehouse import names, store
+from lakehouse.clock import Clock
+from lakehouse.contracts import LABEL, PROCESSED_DATA
+from lakehouse.errors import ContractError
+from lakehouse.features import gold_contract
+from lakehouse.names import table_uri
+from lakehouse.periods import Period
+from lakehouse.settings import Settings
+from pyspark_jobs import tables
+from pyspark_jobs.cdr.daily import KEY
+from pyspark_jobs.rows import RowTable
+
+
+def processed_rows(gold: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `Processed_Data` from rows of gold; the label is null until it is known."""
+    latest = outcomes.sort("known_at").unique(["DP_MSISDN", "date"], keep="last")
+    labels = latest.select(User="DP_MSISDN", Date="date", M_Tenure_Churn=LABEL)
+    return gold.join(labels, on=KEY, how="left").select(PROCESSED_DATA.names).sort("Date", "User")
+
+
+def write(settings: Settings, period: Period, clock: Clock) -> Path:
+    """Bring the table up to date for `period`; the path of the Parquet copy.
+
+    Raises `ContractError` when gold has no row in the period.
+    """
+    gold = RowTable(
+        settings.lake_uri, gold_contract(settings.cdr.feature_windows), settings.lake_options
+    )
+    wanted = pl.col("Date").is_between(period.first, period.last)
+    rows = processed_rows(gold.read().filter(wanted).collect(), _outcomes(settings, period))
+    if rows.is_empty():
+        raise ContractError(
+            names.GOLD_FEATURES,
+            f"rows from {period.first} to {period.last}",
+            "none",
+            "choose dates that have been streamed",
+        )
+    tables.create_missing(settings, PROCESSED_DATA)
+    table = RowTable(settings.lake_uri, PROCESSED_DATA, settings.lake_options)
+    stored = table.read().filter(wanted).collect()
+    changed = rows.join(stored, on=rows.columns, how="anti", nulls_equal=True)
+    table.upsert(changed, stored.select(KEY))
+    return _copy(rows, settings.processed, clock)
+
+
+def _outcomes(settings: Settings, period: Period) -> pl.DataFrame:
+    uri = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
+    if not store.exists(uri, settings.lake_options):
+        schema = {"DP_MSISDN": pl.String, "date": pl.Date, LABEL: pl.Int32, "known_at": pl.Date}
+        return pl.DataFrame(schema=schema)
+    wanted = pl.col("date").is_between(period.first, period.last)
+    return store.scan(uri, settings.lake_options).filter(wanted).collect()
+
+
+def _copy(rows: pl.DataFrame, folder: Path, clock: Clock) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"processed_data_{clock.now():%Y-%m-%d_%H%M%S}.parquet"
+    rows.write_parquet(path)
+    return path

@@ -1,0 +1,147 @@
+"""Gold to predictions: every row that appears or changes is scored by the champion at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+
+import polars as pl
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as f
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakehouse import contracts, names
+from lakehouse.clock import Clock
+from lakehouse.errors import StreamError
+from lakehouse.models import onnx_file
+from lakehouse.models.bundle import Bundle
+from lakehouse.names import table_uri
+from lakehouse.registry import ModelVersion, Registry
+from lakehouse.settings import Settings
+from pyspark_jobs import sources, streams, tables
+from pyspark_jobs.cdr import parallel
+from pyspark_jobs.cdr.predictions import Predictions
+
+# A batch below this is scored in the driver: a round through Python workers would cost more.
+DRIVER_ROWS = 100_000
+_NEW = ("insert", "update_postimage")
+_KEY = ["User", "Date"]
+
+
+def start(
+    spark: SparkSession,
+    settings: Settings,
+    registry: Registry,
+    clock: Clock,
+    every_seconds: float | None,
+) -> StreamingQuery:
+    """Start the query that keeps the predictions up to date with gold.
+
+    Raises `StreamError` when there is no champion to score with.
+    """
+    since = registry.scoring_start()
+    if since is None:
+        raise StreamError(names.SCORE.name, "a champion", "none", "train a model first")
+    tables.create_missing(settings, contracts.PREDICTIONS)
+    gold = table_uri(settings.lake_uri, names.GOLD_FEATURES)
+    changes = sources.change_stream(spark, gold, settings.spark.max_files_per_trigger)
+    wanted = changes.where(_is_new() & (f.col("Date") >= f.lit(since)))
+    write = Scoring(settings, registry, clock).write_batch
+    return streams.start(names.SCORE, wanted, write, settings.lake_uri, every_seconds)
+
+
+def backfill(
+    spark: SparkSession, settings: Settings, version: ModelVersion, days: tuple[date, date],
+    registry: Registry, clock: Clock,
+) -> int:  # fmt: skip
+    """Score gold as it stands on all dates from first to last with any version.
+
+    Returns the number of rows that were new or different; run again it is 0.
+    """
+    tables.create_missing(settings, contracts.PREDICTIONS)
+    gold = sources.read_table(spark, table_uri(settings.lake_uri, names.GOLD_FEATURES))
+    scoring = Scoring(settings, registry, clock)
+    return scoring.score(gold.where(f.col("Date").between(*days)), [version])
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A version with its checked bundle."""
+
+    version: ModelVersion
+    bundle: Bundle
+
+
+class Scoring:
+    """Scores micro-batches of gold with the champion of the moment.
+
+    A challenger, if there is one, scores the same rows beside it. Both are looked up before each
+    batch and loaded when they change, so a promotion needs no restart.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry, clock: Clock) -> None:
+        self._registry, self._clock = registry, clock
+        self._predictions = Predictions(settings, clock)
+        self._loaded: dict[int, _Loaded] = {}
+
+    def write_batch(self, changes: DataFrame, _batch_id: int) -> None:
+        """Score the rows of one micro-batch of gold's change feed."""
+        versions = [self._registry.champion(), self._registry.challenger()]
+        self.score(changes, [version for version in versions if version is not None])
+
+    def score(self, rows: DataFrame, versions: list[ModelVersion]) -> int:
+        """Score rows of gold, or of its change feed, with each version; how many were new."""
+        loaded = [self._load(version) for version in versions]
+        self._loaded = {one.version.number: one for one in loaded}
+        features = {name for one in loaded for name in one.bundle.scorer.features}
+        order = [name for name in ("_commit_version",) if name in rows.columns]
+        wanted = rows.select(*_KEY, "last_emitted_at", *sorted(features), *order)
+        few = _to_polars(wanted.limit(DRIVER_ROWS + 1))
+        if len(few) > DRIVER_ROWS:
+            return sum(self._put(one, self._in_parallel(one, wanted)) for one in loaded)
+        latest = _latest(few)
+        return sum(self._put(one, one.bundle.scorer.score_frame(latest)) for one in loaded)
+
+    def _in_parallel(self, one: _Loaded, rows: DataFrame) -> pl.DataFrame:
+        model = onnx_file.encode(one.bundle.model)
+        return _to_polars(parallel.with_scores(_latest_of(rows), model))
+
+    def _put(self, one: _Loaded, scored: pl.DataFrame) -> int:
+        if scored.is_empty():
+            return 0
+        return self._predictions.put(
+            scored.with_columns(
+                model_version=pl.lit(one.version.number, pl.Int32),
+                run_id=pl.lit(one.version.run_id),
+                scored_at=pl.lit(self._clock.now()),
+            )
+        )
+
+    def _load(self, version: ModelVersion) -> _Loaded:
+        known = self._loaded.get(version.number)
+        return known or _Loaded(version, self._registry.load(version))
+
+
+def _is_new() -> Column:
+    return f.col("_change_type").isin(*_NEW)
+
+
+def _to_polars(rows: DataFrame) -> pl.DataFrame:
+    return cast(pl.DataFrame, pl.from_arrow(rows.toArrow()))
+
+
+def _latest(rows: pl.DataFrame) -> pl.DataFrame:
+    """The last state of each row of gold in a batch of changes."""
+    if "_commit_version" not in rows.columns:
+        return rows
+    return rows.sort("_commit_version").unique(_KEY, keep="last", maintain_order=True)
+
+
+def _latest_of(rows: DataFrame) -> DataFrame:
+    """The same as `_latest`, on the executors."""
+    if "_commit_version" not in rows.columns:
+        return rows
+    others = [name for name in rows.columns if name not in _KEY]
+    last = f.max_by(f.struct(*others), "_commit_version").alias("last")
+    return rows.groupBy(*_KEY).agg(last).select(*_KEY, "last.*")

@@ -1,0 +1,107 @@
+"""Bronze to silver to gold, one query: each batch costs what its rows and subscribers cost.
+
+Spark finds the new rows and keeps the place; a batch itself is small, so it is taken up in this
+process and committed without another round of planning, shuffles and jobs.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import cast
+
+import polars as pl
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakehouse import contracts, names
+from lakehouse.clock import Clock, today
+from lakehouse.features import gold_contract, lookback_days
+from lakehouse.settings import Settings
+from pyspark_jobs import sources, streams, tables
+from pyspark_jobs.cdr import daily
+from pyspark_jobs.cdr.dense import Span
+from pyspark_jobs.cdr.features import gold_rows
+from pyspark_jobs.rows import RowTable
+
+DAY = timedelta(days=1)
+
+
+def start(
+    spark: SparkSession, settings: Settings, clock: Clock, every_seconds: float | None
+) -> StreamingQuery:
+    """Start the query that keeps silver and gold up to date with bronze."""
+    gold = gold_contract(settings.cdr.feature_windows)
+    silver = contracts.SILVER_DAILY
+    tables.create_missing(settings, contracts.BRONZE_EVENTS, silver, gold)
+    bronze = names.table_uri(settings.lake_uri, names.BRONZE_EVENTS)
+    events = sources.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
+    write = Transform(settings, clock).write_batch
+    return streams.start(names.TRANSFORM, events, write, settings.lake_uri, every_seconds)
+
+
+def closed_through(latest: date, now: date) -> date:
+    """The last date that counts as over: every date before the latest or before today.
+
+    >>> closed_through(date(2026, 3, 5), now=date(2026, 3, 5))
+    datetime.date(2026, 3, 4)
+    >>> closed_through(date(2026, 3, 5), now=date(2026, 4, 1))
+    datetime.date(2026, 3, 5)
+    """
+    return min(latest, max(latest, now) - DAY)
+
+
+class Transform:
+    """Takes the micro-batches of new bronze rows into silver, then into gold.
+
+    Both writes follow from the contents of the tables alone: a batch that is replayed, or read
+    again after a lost checkpoint, finds its events counted and its rows equal. Gold's commit
+    notes up to which date silent subscribers are filled, so a crash between the two is made up.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._cdr, self._clock, self._timezone = settings.cdr, clock, settings.timezone
+        gold = gold_contract(settings.cdr.feature_windows)
+        self._silver = RowTable(settings.lake_uri, contracts.SILVER_DAILY, settings.lake_options)
+        self._gold = RowTable(settings.lake_uri, gold, settings.lake_options)
+        self._lookback = timedelta(days=lookback_days(settings.cdr.feature_windows) - 1)
+
+    def write_batch(self, bronze: DataFrame, _batch_id: int) -> None:
+        """Take up the events of one micro-batch."""
+        arrived = daily.event_columns(bronze).toArrow()
+        self.take_up(cast(pl.DataFrame, pl.from_arrow(arrived)))
+
+    def take_up(self, events: pl.DataFrame) -> None:
+        """Bring silver and gold up to date with `events` (columns of `daily.event_columns`)."""
+        if events.is_empty():
+            return
+        keys = events.select(daily.KEY).unique()
+        stored = self._silver.read().filter(pl.col("Date").is_in(keys["Date"].unique().implode()))
+        known = stored.join(keys.lazy(), on=daily.KEY, how="semi").collect()
+        self._silver.upsert(daily.take_up(known, events), known.select(daily.KEY))
+        self._write_gold(events.group_by("User").agg(since=pl.col("Date").min()))
+
+    def _write_gold(self, touched: pl.DataFrame) -> None:
+        """Make the rows anew that the touched subscribers, or a day that closed, call for."""
+        first, latest = self._silver.date_range()
+        note = self._gold.last_note("closed_through")
+        filled = date.fromisoformat(note) if note else first - DAY
+        closed = closed_through(latest, today(self._clock, self._timezone))
+        scope = self._scope(touched, filled, closed)
+        since = cast(date, scope["since"].min())
+        days = self._silver.read().filter(pl.col("Date") >= since - self._lookback)
+        chosen = days.join(scope.lazy(), on="User", how="semi").collect()
+        span = Span(latest, closed, self._cdr.active_window_days, self._cdr.feature_windows)
+        rows = gold_rows(chosen, scope, span)
+        stored = self._gold.read().filter(pl.col("Date") >= since)
+        known = stored.join(scope.lazy(), on="User", how="semi").collect()
+        changed = rows.join(known, on=rows.columns, how="anti", nulls_equal=True)
+        self._gold.upsert(changed, known.select(daily.KEY), {"closed_through": str(closed)})
+
+    def _scope(self, touched: pl.DataFrame, filled: date, closed: date) -> pl.DataFrame:
+        """Subscribers to work on, and since when: those of the batch; at day close, all recent."""
+        if closed <= filled:
+            return touched
+        recent = filled - timedelta(days=self._cdr.active_window_days - 1)
+        around = self._silver.read().filter(pl.col("Date") >= recent).select("User").unique()
+        everybody = around.collect().with_columns(since=pl.lit(filled + DAY))
+        return pl.concat([touched, everybody]).group_by("User").agg(pl.col("since").min())

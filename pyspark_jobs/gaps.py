@@ -1,0 +1,96 @@
+"""Messages that a query still needs and the broker no longer has.
+
+Retention or a topic made anew takes messages away before they are read. A query stops at such a
+gap; only a person may let it go on, and what was lost is then on record.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+from confluent_kafka import KafkaException
+from deltalake import write_deltalake
+
+from lakehouse import kafka, names
+from lakehouse.clock import Clock
+from lakehouse.errors import StreamError
+from lakehouse.names import QueryIdentity, table_uri
+from lakehouse.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Offsets from `first` up to, not including, `until` of a partition are gone."""
+
+    topic: str
+    partition: int
+    first: int
+    until: int
+
+
+def check(
+    settings: Settings, identity: QueryIdentity, topic: str, clock: Clock, accept: bool
+) -> None:
+    """Compare where the query stands with what the broker holds.
+
+    Raises `StreamError` that names the gaps; with `accept` they are noted in `ops.data_loss`.
+    """
+    read = committed_offsets(Path(identity.checkpoint(settings.lake_uri)), topic)
+    gaps = find_gaps(topic, read, _held(settings, topic)) if read else []
+    if not gaps:
+        return
+    if not accept:
+        lost = ", ".join(f"partition {g.partition} from {g.first} to {g.until}" for g in gaps)
+        raise StreamError(
+            f"{identity.name}, topic {topic}",
+            "every message since the last batch",
+            f"a gap: {lost}",
+            "restore the topic, or go on without them with `cdrlake ingest --accept-loss`",
+        )
+    rows = pl.DataFrame([asdict(gap) for gap in gaps]).with_columns(accepted_at=clock.now())
+    uri = table_uri(settings.lake_uri, names.DATA_LOSS)
+    write_deltalake(uri, rows.to_arrow(), mode="append", storage_options=settings.lake_options)
+
+
+def _held(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    try:
+        return kafka.offset_ranges(settings.kafka, topic)
+    except KafkaException as error:
+        # The query waits for the broker by itself, and stops at a gap by itself.
+        LOG.warning("%s: cannot look for gaps now: %s", topic, error)
+        return {}
+
+
+def find_gaps(topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]) -> list[Gap]:
+    """Gaps between the next offset to read and the offsets that the broker holds.
+
+    >>> find_gaps("t", {0: 5, 1: 5, 2: 5}, {0: (5, 9), 1: (7, 9), 2: (0, 3)})
+    [Gap(topic='t', partition=1, first=5, until=7), Gap(topic='t', partition=2, first=3, until=5)]
+    """
+    gaps = []
+    for partition, offset in sorted(read.items()):
+        first, end = held.get(partition, (offset, offset))
+        if offset < first:
+            gaps.append(Gap(topic, partition, offset, first))
+        elif offset > end:
+            gaps.append(Gap(topic, partition, end, offset))
+    return gaps
+
+
+def committed_offsets(checkpoint: Path, topic: str) -> dict[int, int]:
+    """Next offset to read, by partition, after the last completed batch; empty before the first.
+
+    Only a checkpoint on a local path is read; elsewhere the source itself stops at a gap.
+    """
+    done = [int(path.name) for path in (checkpoint / "commits").glob("[0-9]*")]
+    if not done:
+        return {}
+    lines = (checkpoint / "offsets" / str(max(done))).read_text(encoding="utf-8").splitlines()
+    offsets = json.loads(lines[-1]).get(topic, {})
+    return {int(partition): offset for partition, offset in offsets.items()}

@@ -1,0 +1,38 @@
+"""Kafka to bronze and quarantine: `spark-submit ... pyspark_jobs/jobs/cdr_ingest.py`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from pyspark_jobs import runtime, streams
+from pyspark_jobs.cdr import ingest
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Ingest both topics, by the trigger of the settings or `--once`; 0 when all went well."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--once", action="store_true", help="read what is there, then end")
+    parser.add_argument("--accept", action="store_true", help="quarantine any share of bad ones")
+    parser.add_argument("--accept-loss", action="store_true", help="go on past a gap, on record")
+    options = parser.parse_args(argv)
+    leave = ingest.Leave(options.accept, options.accept_loss)
+    with runtime.job("cdr_ingest") as job:
+        every = None if options.once else streams.interval(job.settings.spark)
+        settings = job.settings
+        for feed in (
+            ingest.events_feed(settings.cdr, settings.timezone),
+            ingest.outcomes_feed(settings.cdr),
+        ):
+            begin = partial(ingest.start, job.spark, settings, feed, job.clock, every)
+            job.supervisor.add(partial(begin, leave))
+        job.run(every)
+    return job.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""Compact, checkpoint and clean the lake's tables: `spark-submit ... cdr_maintain.py`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from pyspark_jobs import maintain, runtime
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Maintain every table that exists; 0 when all went well."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument(
+        "--retention-hours",
+        type=float,
+        default=maintain.SAFE_RETENTION_HOURS,
+        help="how old a file must be before it is deleted; shorter than the default is refused",
+    )
+    options = parser.parse_args(argv)
+    with runtime.job("cdr_maintain") as job:
+        maintain.maintain(job.spark, job.settings, options.retention_hours)
+    return job.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

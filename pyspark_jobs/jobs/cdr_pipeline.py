@@ -1,0 +1,22 @@
+"""All streaming jobs in one session, for one machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from pyspark_jobs import runtime
+from pyspark_jobs.cdr.pipeline import Pipeline
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; 0 when stopped, 1 when a query failed."""
+    with runtime.job("cdr_pipeline") as job:
+        Pipeline(job.spark, job.settings, job.clock, job.stop, job.supervisor).run()
+    return job.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Gold to predictions, outcomes to labels: `spark-submit ... pyspark_jobs/jobs/cdr_score.py`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from lakehouse.registry import open_registry
+from pyspark_jobs import runtime, streams
+from pyspark_jobs.cdr import outcomes, score
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Score by the trigger of the settings, or `--once`; 0 when all went well."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--once", action="store_true", help="read what is there, then end")
+    options = parser.parse_args(argv)
+    with runtime.job("cdr_score") as job:
+        every = None if options.once else streams.interval(job.settings.spark)
+        registry = open_registry(job.settings)
+        parts = job.spark, job.settings
+        job.supervisor.add(partial(score.start, *parts, registry, job.clock, every))
+        job.supervisor.add(partial(outcomes.start, *parts, job.clock, every))
+        job.run(every)
+    return job.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

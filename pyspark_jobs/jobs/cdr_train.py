@@ -1,0 +1,28 @@
+"""Train, judge and register a model: `spark-submit ... pyspark_jobs/jobs/cdr_train.py`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from lakehouse.registry import open_registry
+from pyspark_jobs import runtime
+from pyspark_jobs.cdr.train import train
+
+LOG = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Train on all outcomes known so far; 0 when a version was registered."""
+    with runtime.job("cdr_train") as job:
+        registry = open_registry(job.settings)
+        result = train(job.spark, job.settings, registry, job.clock, LOG.info)
+        LOG.info("version %d: %s", result.version.number, result.verdict.reason)
+    return job.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

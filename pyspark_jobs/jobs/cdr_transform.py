@@ -1,0 +1,37 @@
+"""Bronze to silver and gold: `spark-submit ... pyspark_jobs/jobs/cdr_transform.py`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from lakehouse import periods
+from pyspark_jobs import runtime, streams
+from pyspark_jobs.cdr import processed, transform
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Stream, or with dates write `Processed_Data` for them; 0 when all went well."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--once", action="store_true", help="read what is there, then end")
+    parser.add_argument("--config", type=Path, help="a file with processed_start, processed_end")
+    parser.add_argument("--start-date", help="first date to prepare, YYYY-MM-DD")
+    parser.add_argument("--end-date", help="last date to prepare, YYYY-MM-DD")
+    options = parser.parse_args(argv)
+    dates = options.config, options.start_date, options.end_date
+    with runtime.job("cdr_transform") as job:
+        period = periods.choose(*dates) if any(dates) else None
+        every = None if options.once or period else streams.interval(job.settings.spark)
+        job.supervisor.add(partial(transform.start, job.spark, job.settings, job.clock, every))
+        job.run(every)
+        if period:
+            processed.write(job.settings, period, job.clock)
+    return job.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Queries under supervision: run to the end of what there is, or serve until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from py4j.protocol import Py4JError
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakehouse.clock import Clock
+from lakehouse.errors import StreamError
+
+LOG = logging.getLogger(__name__)
+POLL_S = 0.2
+LAST_BATCH_S = 15.0
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 1.0, 30.0
+# What a broker that cannot be reached looks like; anything else needs a person.
+TRANSIENT = (
+    "org.apache.kafka.common.errors.TimeoutException",
+    "org.apache.kafka.common.errors.DisconnectException",
+    "org.apache.kafka.common.KafkaException: Failed to create new KafkaAdminClient",
+    "No resolvable bootstrap urls",
+)
+
+Start = Callable[[], StreamingQuery]
+
+
+class Supervisor:
+    """Starts queries, keeps them running, and stops them after their batch.
+
+    A query that fails because the broker cannot be reached is started again, for as long as it
+    takes; any other failure is raised as `StreamError`.
+    """
+
+    def __init__(self, clock: Clock, stop: threading.Event) -> None:
+        self._clock, self._stop = clock, stop
+        self._running: list[tuple[StreamingQuery, Start]] = []
+        self._due: list[tuple[float, Start]] = []
+        self._backoff = FIRST_BACKOFF_S
+
+    def add(self, start: Start) -> StreamingQuery:
+        """Start a query and keep it running."""
+        query = start()
+        self._running.append((query, start))
+        return query
+
+    def run_to_end(self) -> int:
+        """Watch until all queries have ended by themselves; the number of rows that they read."""
+        queries = [query for query, _ in self._running]
+        while (self._running or self._due) and not self._stop.is_set():
+            self.check()
+            self._clock.wait(self._stop, POLL_S)
+        return sum(_rows_read(query) for query in queries)
+
+    def serve(self, every: Callable[[], None] = lambda: None) -> None:
+        """Watch until told to stop, calling `every` in each round."""
+        while not self._clock.wait(self._stop, POLL_S):
+            self.check()
+            every()
+
+    def check(self) -> None:
+        """Look at each query once; start again what the broker has let down."""
+        ended = [entry for entry in self._running if not entry[0].isActive]
+        self._running = [entry for entry in self._running if entry[0].isActive]
+        for query, start in ended:
+            error = query.exception()
+            if error is not None:
+                self._postpone(query, start, str(error))
+        now = self._clock.monotonic()
+        due, self._due = self._due, [entry for entry in self._due if entry[0] > now]
+        for moment, start in due:
+            if moment <= now:
+                self.add(start)
+
+    def close(self) -> None:
+        """Let running batches end, then stop all queries."""
+        deadline = self._clock.monotonic() + LAST_BATCH_S
+        for query, _ in self._running:
+            while _in_batch(query) and self._clock.monotonic() < deadline:
+                self._clock.wait(threading.Event(), POLL_S)
+            query.stop()
+        self._running.clear()
+
+    def _postpone(self, query: StreamingQuery, start: Start, error: str) -> None:
+        if not any(text in error for text in TRANSIENT):
+            raise StreamError(
+                str(query.name), "batches without failure", error.strip(), "see the log above"
+            )
+        LOG.warning("%s: broker not reached, trying again: %s", query.name, error.splitlines()[0])
+        self._due.append((self._clock.monotonic() + self._backoff, start))
+        self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_S)
+
+
+def _in_batch(query: StreamingQuery) -> bool:
+    try:
+        return query.isActive and bool(query.status["isTriggerActive"])
+    except Py4JError:
+        return False
+
+
+def _rows_read(query: StreamingQuery) -> int:
+    return sum(batch["numInputRows"] for batch in query.recentProgress)

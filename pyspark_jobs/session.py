@@ -1,0 +1,63 @@
+"""The one Spark session of a process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lakehouse.errors import ServiceError
+from lakehouse.settings import ROOT, Settings
+
+DEFAULTS_FILE = ROOT / "conf" / "spark-defaults.conf"
+LOGGING_FILE = ROOT / "conf" / "log4j2.properties"
+
+
+def open_session(app: str, settings: Settings) -> SparkSession:
+    """The session of this process, called `app`.
+
+    Under spark-submit everything comes from its properties file and flags. Otherwise the same
+    file is read here and the settings of the installation are laid over it.
+
+    Raises `ServiceError` when the jars of Delta and Kafka are not there.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(app)
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started the JVM already
+        return builder.getOrCreate()
+    for key, value in (read_properties(DEFAULTS_FILE) | _overrides(settings)).items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """Keys and values of a Spark properties file; lines that start with `#` are comments."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
+    return dict(pairs)
+
+
+def _overrides(settings: Settings) -> dict[str, str]:
+    spark, work = settings.spark, settings.state / "spark"
+    java = read_properties(DEFAULTS_FILE)["spark.driver.extraJavaOptions"]
+    return {
+        "spark.master": spark.master,
+        "spark.driver.memory": spark.driver_memory,
+        "spark.driver.extraJavaOptions": java.replace("conf/log4j2.properties", str(LOGGING_FILE)),
+        "spark.sql.shuffle.partitions": str(spark.shuffle_partitions),
+        "spark.jars": ",".join(_jars(settings.cache / "jars" / "spark")),
+        "spark.local.dir": str(work / "scratch"),
+        "spark.sql.warehouse.dir": str(work / "warehouse"),
+        **spark.options,
+    }
+
+
+def _jars(folder: Path) -> list[str]:
+    jars = sorted(str(path) for path in folder.glob("*.jar"))
+    if not jars:
+        raise ServiceError(
+            str(folder), "the jars of Delta and Kafka", "none", "run `cdrlake doctor`"
+        )
+    return jars

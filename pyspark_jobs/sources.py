@@ -1,0 +1,66 @@
+"""Everything the jobs read, streaming and not; no other module touches a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse.settings.model import KafkaSettings
+
+# One fetch should fill a task's Arrow batch; the defaults fetch 1 MiB and 500 messages.
+_CONSUMER = {
+    "kafka.max.partition.fetch.bytes": "8388608",
+    "kafka.max.poll.records": "20000",
+    "kafka.receive.buffer.bytes": "1048576",
+}
+
+
+def kafka_stream(
+    spark: SparkSession,
+    kafka: KafkaSettings,
+    topic: str,
+    max_offsets: int,
+    stop_at_gap: bool = True,
+) -> DataFrame:
+    """Messages of `topic` from its beginning; messages lost at the broker stop the query."""
+    reader = (
+        spark.readStream.format("kafka")
+        .options(**_CONSUMER, **kafka_options(kafka))
+        .option("subscribe", topic)
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", stop_at_gap)
+    )
+    return reader.option("maxOffsetsPerTrigger", max_offsets).load()
+
+
+def kafka_options(kafka: KafkaSettings) -> Mapping[str, str]:
+    """Connection options of Spark's Kafka source and sink."""
+    options = {f"kafka.{key}": value.get_secret_value() for key, value in kafka.options.items()}
+    return {"kafka.bootstrap.servers": kafka.bootstrap_servers, **options}
+
+
+def table_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:
+    """Rows appended to a Delta table: what stands there first, then what comes."""
+    reader = spark.readStream.format("delta").option("maxFilesPerTrigger", max_files)
+    return reader.load(uri)
+
+
+def change_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:
+    """Changes of a Delta table with a change feed, with `_change_type` and `_commit_version`.
+
+    What stands in the table when the query first starts comes as inserts.
+    """
+    reader = spark.readStream.format("delta").option("readChangeFeed", "true")
+    return reader.option("maxFilesPerTrigger", max_files).load(uri)
+
+
+def read_table(spark: SparkSession, uri: str, version: int | None = None) -> DataFrame:
+    """A Delta table as it stands now, or as it stood at `version`."""
+    reader = spark.read.format("delta")
+    return (reader if version is None else reader.option("versionAsOf", version)).load(uri)
+
+
+def read_parquet(spark: SparkSession, uri: str) -> DataFrame:
+    """A folder of Parquet files."""
+    return spark.read.parquet(uri)

@@ -1,0 +1,147 @@
+"""The main path on a small world, as a user runs it: commands, HTTP, and a killed Spark process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cdrlake.services.process import find_running, tree
+from cdrlake.waiting import Waiter
+from lakehouse.clock import SystemClock
+from tests.integration.conftest import free_ports
+
+SMALL_WORLD = {
+    "WORLD__SUBSCRIBERS": "250",
+    "WORLD__HISTORY_DAYS": "60",
+    "WORLD__REPLAY_DAYS": "4",
+    "WORLD__CHURN_RATE": "0.1",
+    "CDR__LABEL_HORIZON_DAYS": "7",
+    "MODEL__BUDGET_MINUTES": "0.2",
+    "MODEL__TREES": "[10]",
+    "MODEL__DEPTHS": "[5]",
+    "MODEL__MIN_ROC_AUC": "0.5",
+    "MODEL__MAX_CALIBRATION_ERROR": "0.5",
+    "MODEL__MIN_CHURNERS": "5",
+    "MONITORING__MIN_CHUNK_ROWS": "50",
+}
+PORTS = ("SIMULATOR", "MONITORING", "MYSQL", "KAFKA")
+
+
+class Installation:
+    """A scratch installation whose commands run as child processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state, self.output = folder / "state", folder / "output"
+        self.started: subprocess.Popen[str] | None = None
+        self.ports = dict(zip((*PORTS, "CONTROLLER"), free_ports(5), strict=True))
+        places = {
+            "STATE_DIR": str(self.state),
+            "MONITORING__OUTPUT_DIR": str(self.output),
+            "KAFKA__CONTROLLER_PORT": str(self.ports["CONTROLLER"]),
+        }
+        listening = {f"{name}__PORT": str(self.ports[name]) for name in PORTS}
+        values = SMALL_WORLD | places | listening
+        self.env = os.environ | {f"CDRLAKE_{name}": value for name, value in values.items()}
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "cdrlake.cli", *words]
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.command(*words), env=self.env, capture_output=True, text=True)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        log = (self.state.parent / "command.log").open("w")
+        self.started = subprocess.Popen(
+            self.command(*words), env=self.env, stdout=log, stderr=subprocess.STDOUT, text=True
+        )
+        return self.started
+
+    def said(self) -> str:
+        return (self.state.parent / "command.log").read_text(encoding="utf-8")
+
+    def processes(self) -> list[psutil.Process]:
+        """Whatever still runs on this installation's state, found by its environment."""
+        return [process for process in psutil.process_iter() if self._owns(process)]
+
+    def _owns(self, process: psutil.Process) -> bool:
+        try:
+            return bool(process.environ().get("CDRLAKE_STATE_DIR") == str(self.state))
+        except psutil.Error:
+            return False
+
+    def get(self, service: str, path: str) -> Any:
+        address = f"http://127.0.0.1:{self.ports[service]}{path}"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return json.load(answer)
+
+
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float) -> None:
+    Waiter(SystemClock(), timeout_s, lambda: None).until(lambda: condition() or None, what, 0.5)
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    made = Installation(tmp_path)
+    yield made
+    if made.started is not None and made.started.poll() is None:
+        made.started.terminate()
+        made.started.wait(90)
+    left = find_running(made.state)
+    for process in left.values():
+        for part in tree(process.pid):
+            part.kill()
+    assert not left, f"left behind: {sorted(left)}"
+
+
+def answers(installation: Installation, service: str, path: str) -> bool:
+    try:
+        installation.get(service, path)
+    except OSError:
+        return False
+    return True
+
+
+def test_the_demo_reconciles_and_leaves_no_process(installation: Installation) -> None:
+    done = installation.run("demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "gold to score = scored" in done.stdout
+    for name in ("performance_plot.png", "drift_plot.png", "report.html", "report.json"):
+        assert (installation.output / name).stat().st_size > 0, name
+    assert installation.processes() == []
+
+
+def test_spark_killed_in_mid_stream_then_up_again_reconciles(installation: Installation) -> None:
+    demo = installation.start("demo")
+    wait_for(lambda: replaying(installation), "the stream", 400)
+    find_running(installation.state)["pipeline"].send_signal(signal.SIGKILL)
+    assert demo.wait(120) == 1
+    assert "pipeline" in installation.said()
+    again = installation.start("up")
+    try:
+        wait_for(
+            lambda: "Ctrl-C stops" in installation.said() or again.poll() is not None, "up", 400
+        )
+        assert again.poll() is None, installation.said()
+        wait_for(lambda: installation.run("ledger").returncode == 0, "the counts to agree", 180)
+    finally:
+        again.terminate()
+        assert again.wait(90) == 143
+
+
+def replaying(installation: Installation) -> bool:
+    """Whether the replay has sent rows, and has some left to send."""
+    if not answers(installation, "SIMULATOR", "/streams"):
+        return False
+    streams = installation.get("SIMULATOR", "/streams")["streams"]
+    sending = [one for one in streams if one["mode"] == "replay" and one["state"] == "running"]
+    return any(one["sent_rows"] > 0 for one in sending)

@@ -1,0 +1,116 @@
+"""A real broker and a real database, started once for all integration tests."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cdrlake import secrets
+from cdrlake.services import jars
+from cdrlake.services.jars import Jars, Java
+from cdrlake.services.kafka import KafkaBroker
+from cdrlake.services.mysql import MySqlServer
+from cdrlake.services.process import Child
+from cdrlake.waiting import Waiter
+from flaskapp import database as schema
+from lakehouse import kafka, mysql, names
+from lakehouse.clock import SystemClock
+from lakehouse.settings import ROOT, Settings, load
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, below those that the kernel hands out to clients."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) and port not in found:
+                found.append(port)
+    return found
+
+
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    """Wait until `condition` holds."""
+    waiter = Waiter(SystemClock(), timeout_s, lambda: None)
+    waiter.until(lambda: True if condition() else None, what, 0.1)
+
+
+@pytest.fixture(scope="session")
+def java() -> Java:
+    return jars.find_java()
+
+
+@pytest.fixture(scope="session")
+def resolved(java: Java) -> Jars:
+    return jars.resolve(ROOT / ".cache", ROOT / "conf", java, print)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a scratch installation; child processes inherit them by environment."""
+    state = tmp_path_factory.mktemp("installation")
+    listening = ("KAFKA", "MYSQL", "SIMULATOR", "MONITORING")
+    ports = [f"{name}__PORT" for name in listening] + ["KAFKA__CONTROLLER_PORT"]
+    values = {
+        "STATE_DIR": str(state / "state"),
+        "MONITORING__OUTPUT_DIR": str(state / "output"),
+        "WORLD__SUBSCRIBERS": "50",
+        **dict(zip(ports, map(str, free_ports(5)), strict=True)),
+    }
+    before = dict(os.environ)
+    os.environ.update({f"CDRLAKE_{name}": value for name, value in values.items()})
+    yield secrets.ensure(load())
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def broker(settings: Settings, java: Java, resolved: Jars) -> Iterator[KafkaBroker]:
+    """A running broker with all topics; its process is `broker_process`."""
+    server = KafkaBroker(settings.kafka, settings.state, resolved.kafka, java)
+    child = server.start()
+    try:
+        wait_for(server.healthy, "the broker")
+        kafka.create_topics(settings.kafka, names.TOPICS)
+        yield server
+    finally:
+        _stop_all(settings.state, child)
+
+
+@pytest.fixture(scope="session")
+def database(settings: Settings, resolved: Jars) -> Iterator[Settings]:
+    """A running database with all tables; the value is the settings that reach it."""
+    server = MySqlServer(settings.mysql, settings.state, resolved.mariadb, settings.cache)
+    child = server.start()
+    try:
+        wait_for(server.healthy, "the database")
+        schema.initialise(settings)
+        yield settings
+    finally:
+        _stop_all(settings.state, child)
+
+
+@pytest.fixture
+def fresh(database: Settings) -> Iterator[Settings]:
+    """Settings of an empty database of its own on the running server."""
+    name = f"Test{uuid.uuid4().hex[:8]}"
+    own = database.model_copy(
+        update={"mysql": database.mysql.model_copy(update={"database": name})}
+    )
+    schema.initialise(own)
+    yield own
+    with mysql.connect(own.mysql, admin=True) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE `{name}`")
+
+
+def _stop_all(state: Path, child: Child) -> None:
+    child.stop(20)
+    assert threading.main_thread().is_alive()
+    assert not child.alive, state

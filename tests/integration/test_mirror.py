@@ -1,0 +1,147 @@
+"""The mirror: what the lake holds is in MySQL and on the topic, whatever was repeated or lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from cdrlake.services.kafka import KafkaBroker
+from lakehouse import kafka, mysql, names
+from lakehouse.settings import Settings
+from mirror.publish import Publisher
+from mirror.sync import MIRRORS, step
+
+PREDICTIONS = MIRRORS[0]
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def predictions(*rows: tuple[str, float]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "Date": date(2026, 1, 1),
+                "User": user,
+                "label": None,
+                "prediction": int(probability >= 0.5),
+                "probability_0": 1 - probability,
+                "probability_1": probability,
+                "rawPrediction_0": 1.0,
+                "rawPrediction_1": 2.0,
+                "features_str": "{}",
+                "reasons": None,
+                "model_version": 1,
+                "run_id": "r",
+                "scored_at": MOMENT,
+                "last_emitted_at": None,
+            }
+            for user, probability in rows
+        ],
+        schema_overrides={
+            "label": pl.Int32,
+            "prediction": pl.Int32,
+            "model_version": pl.Int32,
+            "reasons": pl.String,
+            "last_emitted_at": pl.Datetime("us", "UTC"),
+        },
+    )
+
+
+@pytest.fixture
+def lake(tmp_path: Path, database: Settings) -> str:
+    with mysql.connect(database.mysql, admin=True) as connection:
+        cursor = connection.cursor()
+        for table in (names.MYSQL_PREDICTIONS, names.MYSQL_CURSORS):
+            cursor.execute(f"DELETE FROM {database.mysql.database}.{table}")
+        connection.commit()
+    return str(tmp_path)
+
+
+def append(lake: str, frame: pl.DataFrame) -> None:
+    write_deltalake(
+        names.table_uri(lake, names.PREDICTIONS),
+        frame.to_arrow(),
+        mode="append",
+        configuration={"delta.enableChangeDataFeed": "true"},
+    )
+
+
+def upsert(lake: str, frame: pl.DataFrame) -> None:
+    table = DeltaTable(names.table_uri(lake, names.PREDICTIONS))
+    merge = table.merge(frame.to_arrow(), "t.User = s.User", source_alias="s", target_alias="t")
+    merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+def mirrored(settings: Settings) -> dict[str, float]:
+    with mysql.connect(settings.mysql) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"SELECT `User`, probability_1 FROM {names.MYSQL_PREDICTIONS}")
+        return dict(cursor.fetchall())
+
+
+def run_step(settings: Settings, lake: str, commit: bool = True) -> list[pl.DataFrame]:
+    published: list[pl.DataFrame] = []
+    with mysql.connect(settings.mysql) as connection:
+        step(
+            PREDICTIONS,
+            lake,
+            connection if commit else Uncommitted(connection),
+            lambda _topic, rows: published.append(rows),
+        )
+    return published
+
+
+class Uncommitted:
+    """A connection that dies before its commit."""
+
+    def __init__(self, connection: object) -> None:
+        self.cursor = connection.cursor  # type: ignore[attr-defined]
+
+    def commit(self) -> None:
+        return
+
+
+def test_inserts_and_updates_follow_the_lake(lake: str, database: Settings) -> None:
+    append(lake, predictions(("111111111", 0.1), ("222222222", 0.2)))
+    assert run_step(database, lake)[0].height == 2
+    upsert(lake, predictions(("222222222", 0.9), ("333333333", 0.3)))
+    assert sorted(run_step(database, lake)[0]["User"]) == ["222222222", "333333333"]
+    assert mirrored(database) == {"111111111": 0.1, "222222222": 0.9, "333333333": 0.3}
+    assert run_step(database, lake) == []
+
+
+def test_a_step_that_died_before_its_commit_is_repeated(lake: str, database: Settings) -> None:
+    append(lake, predictions(("111111111", 0.1)))
+    run_step(database, lake, commit=False)
+    assert mirrored(database) == {}
+    run_step(database, lake)
+    assert mirrored(database) == {"111111111": 0.1}
+
+
+def test_a_table_made_anew_is_read_whole(lake: str, database: Settings, tmp_path: Path) -> None:
+    append(lake, predictions(("111111111", 0.1)))
+    append(lake, predictions(("222222222", 0.2)))
+    run_step(database, lake)
+    other = str(tmp_path / "anew")
+    append(other, predictions(("333333333", 0.3)))
+    run_step(database, other)
+    assert mirrored(database)["333333333"] == 0.3
+
+
+def test_messages_carry_the_key_and_every_row(
+    database: Settings, broker: KafkaBroker, lake: str
+) -> None:
+    before = kafka.message_count(database.kafka, names.TOPIC_PREDICTIONS)
+    rows = predictions(("111111111", 0.25))
+    Publisher(database.kafka, PREDICTIONS.contract).send(names.TOPIC_PREDICTIONS, rows)
+    found: dict[bytes, bytes] = {}
+    kafka.read_all(
+        database.kafka,
+        names.TOPIC_PREDICTIONS,
+        lambda message: found.update({message.key(): message.value()}),
+    )
+    assert kafka.message_count(database.kafka, names.TOPIC_PREDICTIONS) == before + 1
+    assert b'"probability_1":0.25' in found[b"111111111|2026-01-01|1"]

@@ -1,0 +1,284 @@
+"""A run over a Delta table: what it answers, what it leaves behind, what it computes again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+from lakehouse import names, store
+from lakehouse.settings import Settings
+from monitoring.analysis import fitted as fitted_module
+from monitoring.chunks import Period
+from monitoring.errors import ConflictError, NotFoundError, NotReadyError
+from monitoring.monitor import Monitor, Request
+from monitoring.output.names import FILES
+from monitoring.report import SINGLE_CLASS, Report
+from monitoring.watch import Watch
+from monitoring.wiring import Parts, wire
+from tests.integration import monitoring_data as made
+from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
+
+DAY = timedelta(days=1)
+RUN_ID = "20260701T120000Z-000000"
+
+
+@pytest.fixture(autouse=True)
+def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitted_module, "fit", made.fit_once)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return made.settings_in(tmp_path)
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many chunks each evaluation computed."""
+    counts: list[int] = []
+    original = fitted_module.Fitted.evaluate
+
+    def counting(self: Any, rows: pl.DataFrame, chunks: Any) -> Any:
+        counts.append(len(chunks))
+        return original(self, rows, chunks)
+
+    monkeypatch.setattr(fitted_module.Fitted, "evaluate", counting)
+    yield counts
+
+
+def monitor(settings: Settings, registry: FakeRegistry | None = None) -> Monitor:
+    return Monitor(settings, registry or FakeRegistry(), made.clock(), lambda rows: rows)
+
+
+def keys(report: Report) -> list[str]:
+    return [chunk.values.key for chunk in report.chunks]
+
+
+def test_a_run_speaks_of_what_came_after_the_reference(settings: Settings) -> None:
+    made.append(settings, made.rows(ANALYSIS_START, 3, seed=2))
+    report = monitor(settings).run(Request(), RUN_ID)
+    assert (report.start_date, report.end_date) == (ANALYSIS_START, ANALYSIS_START + 2 * DAY)
+    assert report.reference.end < report.start_date
+    assert (report.rows, report.labelled, report.model_version) == (1800, 1800, 1)
+    assert set(report.performance.realised) >= {"roc_auc", "f1", "accuracy", "calibration_error"}
+    assert report.performance.estimate_error is not None
+
+
+def test_a_new_day_costs_one_chunk(settings: Settings, computed: list[int]) -> None:
+    looking = monitor(settings)
+    made.append(settings, made.rows(ANALYSIS_START, 5, seed=2))
+    looking.run(Request(), RUN_ID)
+    made.append(settings, made.rows(ANALYSIS_START + 5 * DAY, 1, seed=2))
+    looking.run(Request(), RUN_ID)
+    looking.run(Request(), RUN_ID)
+    assert computed == [5, 1]
+
+
+def test_values_outlive_the_process_and_are_the_same(
+    settings: Settings, computed: list[int]
+) -> None:
+    made.append(settings, made.rows(ANALYSIS_START, 4, seed=2))
+    first = monitor(settings).run(Request(), RUN_ID)
+    second = monitor(settings).run(Request(), RUN_ID)
+    assert computed == [4]
+    assert msgspec.json.encode(first.chunks) == msgspec.json.encode(second.chunks)
+
+
+def test_rows_of_a_day_already_seen_are_seen(settings: Settings, computed: list[int]) -> None:
+    looking = monitor(settings)
+    made.append(settings, made.rows(ANALYSIS_START, 3, seed=2))
+    looking.run(Request(), RUN_ID)
+    made.append(settings, made.rows(ANALYSIS_START, 1, per_day=200, seed=3))
+    report = looking.run(Request(), RUN_ID)
+    assert computed == [3, 1]
+    assert [chunk.values.rows for chunk in report.chunks] == [800, 600, 600]
+
+
+def test_labels_that_mature_later_turn_estimates_into_figures(
+    settings: Settings, computed: list[int]
+) -> None:
+    looking = monitor(settings)
+    scored = made.rows(ANALYSIS_START, 3, seed=2)
+    made.append(settings, scored.with_columns(pl.lit(None, pl.Int32).alias("label")))
+    before = looking.run(Request(), RUN_ID)
+    assert before.performance.realised == {} and before.verdicts["model_drift"] == "unknown"
+    uri = names.table_uri(settings.lake_uri, names.PREDICTIONS)
+    known = made.predictions(scored.filter(pl.col("Date") == ANALYSIS_START))
+    source = known.select("User", "Date", "label").to_arrow()
+    DeltaTable(uri).merge(
+        source, "t.User = s.User AND t.Date = s.Date", source_alias="s", target_alias="t"
+    ).when_matched_update({"label": "s.label"}).execute()
+    after = looking.run(Request(), RUN_ID)
+    assert computed == [3, 1]
+    assert [chunk.values.labelled for chunk in after.chunks] == [600, 0, 0]
+    assert after.chunks[0].values.estimated == before.chunks[0].values.estimated
+
+
+def test_a_table_made_anew_is_read_anew(settings: Settings, computed: list[int]) -> None:
+    looking = monitor(settings)
+    made.append(settings, made.rows(ANALYSIS_START, 3, seed=2))
+    looking.run(Request(), RUN_ID)
+    uri = Path(names.table_uri(settings.lake_uri, names.PREDICTIONS))
+    uri.rename(uri.with_name("gone"))
+    made.append(settings, made.rows(ANALYSIS_START, 2, seed=4))
+    assert len(looking.run(Request(), RUN_ID).chunks) == 2
+    assert computed == [3, 2]
+
+
+def test_an_emptied_table_is_a_sentence_and_not_a_crash(settings: Settings) -> None:
+    looking = monitor(settings)
+    made.append(settings, made.rows(ANALYSIS_START, 2, seed=2))
+    looking.run(Request(), RUN_ID)
+    DeltaTable(names.table_uri(settings.lake_uri, names.PREDICTIONS)).delete()
+    with pytest.raises(NotFoundError, match="rows of model version 1"):
+        looking.run(Request(), RUN_ID)
+    made.append(settings, made.rows(ANALYSIS_START, 2, seed=3))
+    assert len(looking.run(Request(), RUN_ID).chunks) == 2
+
+
+@pytest.mark.parametrize(("period", "chunks"), [("D", 9), ("W", 2), ("1000", 6)])
+def test_periods_cut_the_same_rows(settings: Settings, period: str, chunks: int) -> None:
+    made.append(settings, made.rows(ANALYSIS_START, 9, seed=2))
+    report = monitor(settings).run(Request(period=Period.parse(period)), RUN_ID)
+    assert (len(report.chunks), report.rows) == (chunks, 5400)
+    assert len(set(keys(report))) == chunks
+
+
+def test_a_span_of_dates_is_looked_at_alone(settings: Settings) -> None:
+    made.append(settings, made.rows(ANALYSIS_START, 5, seed=2))
+    span = Request(start=ANALYSIS_START + DAY, end=ANALYSIS_START + 2 * DAY)
+    assert keys(monitor(settings).run(span, RUN_ID)) == ["2026-05-19", "2026-05-20"]
+
+
+def test_a_span_that_meets_the_reference_is_refused(settings: Settings) -> None:
+    made.append(settings, made.rows(ANALYSIS_START - DAY, 3, seed=2))
+    with pytest.raises(ConflictError, match="a date after the reference, which ends on 2026-05-17"):
+        monitor(settings).run(Request(start=ANALYSIS_START - DAY), RUN_ID)
+
+
+def test_scored_rows_of_the_reference_days_never_count(settings: Settings) -> None:
+    made.append(settings, made.rows(ANALYSIS_START - 3 * DAY, 5, seed=2))
+    assert keys(monitor(settings).run(Request(), RUN_ID)) == ["2026-05-18", "2026-05-19"]
+
+
+def test_what_is_missing_is_named(settings: Settings) -> None:
+    with pytest.raises(NotReadyError, match="needed a champion"):
+        monitor(settings, FakeRegistry(number=None)).run(Request(), RUN_ID)
+    with pytest.raises(NotReadyError, match="a table of predictions"):
+        monitor(settings).run(Request(), RUN_ID)
+    made.append(settings, made.rows(ANALYSIS_START, 1, seed=2))
+    with pytest.raises(NotFoundError, match="one of 1, got 7"):
+        monitor(settings).run(Request(model_version=7), RUN_ID)
+    with pytest.raises(NotFoundError, match="rows of model version 1"):
+        monitor(settings).run(Request(start=ANALYSIS_START + 99 * DAY), RUN_ID)
+
+
+@pytest.fixture
+def parts(settings: Settings) -> Parts:
+    made.append(settings, made.rows(ANALYSIS_START, 4, seed=2))
+    return wire(settings, made.clock(), FakeRegistry())
+
+
+def test_a_run_leaves_files_a_row_and_an_answer(parts: Parts, settings: Settings) -> None:
+    answer = parts.app.test_client().get("/run-monitoring")
+    body = answer.get_json()
+    assert answer.status_code == 200
+    assert body["message"] == "Monitoring completed and saved."
+    assert set(body["verdicts"]) == {"data_drift", "model_drift", "model_degradation"}
+    for folder in ("", "latest", f"runs/{body['run_id']}"):
+        files = {path.name for path in (settings.output / folder).iterdir() if path.is_file()}
+        assert files == set(FILES)
+    report = msgspec.json.decode((settings.output / "report.json").read_bytes(), type=Report)
+    assert (report.schema_version, report.run_id) == (1, body["run_id"])
+    page = (settings.output / "report.html").read_text(encoding="utf-8")
+    assert "http://" not in page and "https://" not in page and "data:image/png" in page
+    rows = store.scan(names.table_uri(settings.lake_uri, names.MONITORING_RUNS)).collect()
+    assert rows["run_id"].to_list() == [body["run_id"]]
+    assert parts.app.test_client().get(body["links"]["drift_report.csv"]).status_code == 200
+
+
+def test_labels_of_one_class_are_a_warning_and_the_rest_is_computed(settings: Settings) -> None:
+    alone = made.rows(ANALYSIS_START, 3, seed=2).with_columns(pl.lit(0, pl.Int32).alias("label"))
+    made.append(settings, alone)
+    client = wire(settings, made.clock(), FakeRegistry()).app.test_client()
+    answer = client.get("/run-monitoring")
+    assert answer.status_code == 200
+    assert answer.get_json()["warning"] == SINGLE_CLASS
+    assert "message" not in answer.get_json()
+    assert answer.get_json()["performance"]["estimated"]["roc_auc"] > 0.5
+
+
+def test_a_reference_of_one_class_is_the_known_warning(settings: Settings) -> None:
+    made.append(settings, made.rows(ANALYSIS_START, 1, seed=2))
+    nobody = made.reference().with_columns(pl.lit(0, pl.Int32).alias("label"))
+    client = wire(settings, made.clock(), FakeRegistry(nobody)).app.test_client()
+    answer = client.get("/run-monitoring")
+    assert (answer.status_code, answer.get_json()["warning"]) == (200, SINGLE_CLASS)
+
+
+def test_the_same_run_is_joined_and_another_is_told_to_wait(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    original = Monitor.run
+
+    def slow(self: Monitor, request: Request, run_id: str) -> Report:
+        entered.set()
+        leave.wait(30)
+        return original(self, request, run_id)
+
+    monkeypatch.setattr(Monitor, "run", slow)
+    answers: list[Any] = []
+
+    def ask() -> None:
+        answers.append(parts.app.test_client().get("/run-monitoring").get_json())
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert entered.wait(30)
+    other = parts.app.test_client().get("/run-monitoring?period=W")
+    leave.set()
+    for thread in threads:
+        thread.join(60)
+    assert other.status_code == 409
+    assert len({answer["run_id"] for answer in answers}) <= 2, "who came in time joined"
+    assert len(answers) == 4
+
+
+def test_rows_of_the_same_day_and_a_new_table_wake_it(tmp_path: Path) -> None:
+    settings = made.settings_in(tmp_path)
+    polling = wire(settings, made.clock(), FakeRegistry()).poller
+    assert not polling.step(), "there is no table yet"
+    made.append(settings, made.rows(ANALYSIS_START, 2, seed=2))
+    assert polling.step()
+    assert not polling.step()
+    made.append(settings, made.rows(ANALYSIS_START, 1, per_day=150, seed=3))
+    assert polling.step(), "same dates, new rows"
+    uri = Path(names.table_uri(settings.lake_uri, names.PREDICTIONS))
+    uri.rename(uri.with_name("gone"))
+    assert not polling.step(), "the table is gone, the poller is not"
+    made.append(settings, made.rows(ANALYSIS_START, 1, seed=4))
+    assert polling.step()
+
+
+def test_the_watch_sees_only_rows_scored_since_it_looked(tmp_path: Path) -> None:
+    settings, clock = made.settings_in(tmp_path), made.clock()
+    watch = Watch(settings.lake_uri, clock)
+    watch.look()
+    made.append(settings, made.rows(ANALYSIS_START, 1, per_day=100))
+    watch.look()
+    for minute in range(1, 30):
+        clock.advance(60)
+        day = made.rows(ANALYSIS_START, 1, per_day=200, seed=minute)
+        made.append(settings, day, at=clock.now())
+        watch.look()
+    assert not watch.notices

@@ -1,0 +1,179 @@
+"""Ingest: bronze or quarantine, once, whatever is replayed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse import names
+from lakehouse.clock import FixedClock
+from lakehouse.errors import StreamError
+from lakehouse.names import table_uri
+from lakehouse.settings import Settings
+from pyspark_jobs import sinks, sources, tables
+from pyspark_jobs.cdr.ingest import Feed, Ingest, events_feed
+
+NOW = datetime(2026, 6, 10, tzinfo=UTC)
+
+
+def message(number: int, **changes: Any) -> bytes:
+    good = {
+        "id": number,
+        "DP_DATE": "2026-06-09T10:11:12.123Z",
+        "DP_MSISDN": "4512345678",
+        "DP_MOC_COUNT": 3,
+        "DP_MOC_DURATION": 12.125,
+        "DP_MTC_COUNT": 0,
+        "DP_MTC_DURATION": 0,
+        "DP_MOSMS_COUNT": 1,
+        "DP_MTSMS_COUNT": 2,
+        "DP_DATA_COUNT": 0,
+        "DP_DATA_VOLUME": 0,
+        "event_id": f"s:{number}",
+        "emitted_at": "2026-06-09T10:11:12Z",
+    }
+    return json.dumps(good | changes).encode()
+
+
+def batch(spark: SparkSession, values: Sequence[bytes], first: int = 0) -> DataFrame:
+    """Messages as the Kafka source gives them."""
+    count = len(values)
+    offsets = range(first, first + count)
+    columns = {
+        "key": pa.array([b"k"] * count, pa.binary()),
+        "value": pa.array(values, pa.binary()),
+        "topic": pa.array([names.TOPIC_EVENTS] * count),
+        "partition": pa.array([0] * count, pa.int32()),
+        "offset": pa.array(offsets, pa.int64()),
+        "timestamp": pa.array([NOW] * count, pa.timestamp("us", "UTC")),
+    }
+    return spark.createDataFrame(pa.table(columns))
+
+
+@pytest.fixture
+def feed(lake: Settings) -> Feed:
+    made = events_feed(lake.cdr, lake.timezone)
+    tables.create_missing(lake, made.bronze, made.quarantine)
+    return made
+
+
+def ingest(lake: Settings, feed: Feed, accept: bool = False) -> Ingest:
+    return Ingest(feed, lake, FixedClock(NOW), accept)
+
+
+def offsets(spark: SparkSession, lake: Settings, table: str) -> list[int]:
+    rows = sources.read_table(spark, table_uri(lake.lake_uri, table)).select("offset").collect()
+    return sorted(row[0] for row in rows)
+
+
+def test_every_message_goes_to_bronze_or_to_quarantine(
+    spark: SparkSession, lake: Settings, feed: Feed
+) -> None:
+    values = [message(0), b"junk", message(2, plan="gold"), message(3, DP_MOC_COUNT=-1)]
+    ingest(lake, feed).write_batch(batch(spark, values), 0)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 2]
+    quarantine = sources.read_table(spark, table_uri(lake.lake_uri, names.QUARANTINE_EVENTS))
+    rows = {row.offset: (row.reasons, bytes(row.raw)) for row in quarantine.collect()}
+    assert rows == {1: ("not_json", b"junk"), 3: ("out_of_range", values[3])}
+    bronze = sources.read_table(spark, table_uri(lake.lake_uri, names.BRONZE_EVENTS))
+    kept = bronze.orderBy("offset").select("DP_MOC_DURATION", "extras", "batch_id").collect()
+    assert [str(row[0]) for row in kept] == ["12.125", "12.125"]
+    assert [row[1] for row in kept] == [None, '{"plan":"gold"}']
+    assert {row[2] for row in kept} == {0}
+
+
+def test_a_batch_replayed_by_a_new_process_changes_nothing(
+    spark: SparkSession, lake: Settings, feed: Feed
+) -> None:
+    values = [message(0), b"junk"]
+    for _ in range(2):
+        ingest(lake, feed).write_batch(batch(spark, values), 0)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0]
+    assert offsets(spark, lake, names.QUARANTINE_EVENTS) == [1]
+
+
+def test_a_batch_cut_off_before_its_quarantine_is_judged_alike_when_replayed(
+    spark: SparkSession, lake: Settings, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(lake, feed).write_batch(batch(spark, [message(0)]), 0)
+    # Message 1 moves the latest date on; judged by it, message 2 would be too late.
+    values = [
+        message(1, DP_DATE="2026-06-10T23:00:00Z"),
+        message(2, DP_DATE="2026-06-06T01:00:00Z"),
+    ]
+    values.append(message(3, DP_DATE="2026-06-05T01:00:00Z"))
+    write = sinks.append_once
+
+    def die_at_quarantine(rows: DataFrame, uri: str, *rest: Any) -> None:
+        if "quarantine" in uri:
+            raise KeyboardInterrupt
+        write(rows, uri, *rest)
+
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(sinks, "append_once", die_at_quarantine)
+        ingest(lake, feed).write_batch(batch(spark, values, 1), 1)
+    ingest(lake, feed).write_batch(batch(spark, values, 1), 1)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 1, 2]
+    assert offsets(spark, lake, names.QUARANTINE_EVENTS) == [3]
+
+
+def test_late_rows_within_the_lateness_pass_and_later_ones_do_not(
+    spark: SparkSession, lake: Settings, feed: Feed
+) -> None:
+    query = ingest(lake, feed)
+    query.write_batch(batch(spark, [message(0)]), 0)
+    late = [message(n, DP_DATE=f"2026-06-{day:02}T00:00:00Z") for n, day in ((1, 6), (2, 5))]
+    query.write_batch(batch(spark, late, 1), 1)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 1]
+    assert offsets(spark, lake, names.QUARANTINE_EVENTS) == [2]
+
+
+def test_too_many_bad_messages_stop_the_query_with_samples_until_accepted(
+    spark: SparkSession, lake: Settings, feed: Feed
+) -> None:
+    values = [b"junk"] * 600 + [message(n) for n in range(600, 1000)]
+    with pytest.raises(StreamError, match="600 of 1000, such as 0:0 needed JSON"):
+        ingest(lake, feed).write_batch(batch(spark, values), 0)
+    ingest(lake, feed, accept=True).write_batch(batch(spark, values), 0)
+    assert len(offsets(spark, lake, names.BRONZE_EVENTS)) == 400
+    assert len(offsets(spark, lake, names.QUARANTINE_EVENTS)) == 600
+
+
+def test_a_lost_checkpoint_is_noticed_before_anything_is_skipped(
+    spark: SparkSession, lake: Settings, feed: Feed
+) -> None:
+    query = ingest(lake, feed)
+    query.write_batch(batch(spark, [message(0)]), 0)
+    query.write_batch(batch(spark, [message(1)], 1), 1)
+    with pytest.raises(StreamError, match="checkpoint"):
+        ingest(lake, feed).write_batch(batch(spark, [message(0)]), 0)
+
+
+def test_ten_thousand_poisoned_messages_among_good_ones_stop_nobody(
+    spark: SparkSession, lake: Settings, feed: Feed
+) -> None:
+    poisons = [
+        b"",
+        b"\x00\xff",
+        b"{",
+        b"[]",
+        b"null",
+        message(0)[:-1],
+        message(0)[:-1] + b",}",
+        message(0, DP_MSISDN="x"),
+        message(0, DP_DATE="2024-25-26"),
+        message(0, DP_MOC_COUNT=-1),
+        message(0, DP_MOC_COUNT="many"),
+        message(0, DP_DATE="1999-01-01T00:00:00Z"),
+        message(0, event_id=None),
+    ]
+    values = [poisons[n // 11 % 13] if n % 11 == 0 else message(n) for n in range(11_000)]
+    ingest(lake, feed).write_batch(batch(spark, values), 0)
+    assert len(offsets(spark, lake, names.QUARANTINE_EVENTS)) == 1_000
+    assert len(offsets(spark, lake, names.BRONZE_EVENTS)) == 10_000

@@ -1,0 +1,235 @@
+"""The compose file: valid, and everything that it names exists in the project."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from lakehouse import names
+from lakehouse.settings import load
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+SECRET = re.compile(r"PASSWORD|TOKEN|SECRET")
+Service = dict[str, Any]
+
+
+def interpolated(node: Any) -> Any:
+    """Texts as compose reads them, some secret standing for each required variable."""
+    match node:
+        case dict():
+            return {key: interpolated(value) for key, value in node.items()}
+        case list():
+            return [interpolated(value) for value in node]
+        case str():
+            return VARIABLE.sub(lambda found: found[3] if found[2] == "-" else "s3cret", node)
+    return node
+
+
+COMPOSE = interpolated(yaml.safe_load(TEXT))
+SERVICES: dict[str, Service] = COMPOSE["services"]
+BUILT = [name for name, service in SERVICES.items() if "build" in service]
+
+
+def words(service: Service) -> list[str]:
+    return [str(word) for word in service.get("command", [])]
+
+
+def needed_by(step: str) -> set[str]:
+    """The services that `docker compose up <step>` starts."""
+    found, left = set(), [step]
+    while left:
+        name = left.pop()
+        found.add(name)
+        left += [other for other in SERVICES[name].get("depends_on", {}) if other not in found]
+    return found
+
+
+def published() -> Iterator[tuple[str, str, int, int]]:
+    for name, service in SERVICES.items():
+        for port in service.get("ports", []):
+            host, outside, inside = port.split(":")
+            yield name, host, int(outside), int(inside)
+
+
+def test_it_passes_the_schema_of_the_compose_specification() -> None:
+    schemas = distribution("check-jsonschema").locate_file("check_jsonschema/builtin_schemas")
+    text = Path(str(schemas), "vendor", "compose-spec.json").read_text(encoding="utf-8")
+    jsonschema.validate(COMPOSE, json.loads(text))
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_what_an_image_is_built_from_exists(name: str) -> None:
+    build = SERVICES[name]["build"]
+    assert (ROOT / build["context"] / build["dockerfile"]).is_file()
+
+
+def test_images_from_elsewhere_are_pinned() -> None:
+    for name, service in SERVICES.items():
+        tag = service["image"].rpartition(":")[2]
+        assert re.search(r"\d+\.\d+\.\d+", tag), name
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_a_command_names_what_exists(name: str) -> None:
+    match words(SERVICES[name]):
+        case ["python", "-m", module, *options]:
+            main = find_spec(f"{module}.__main__")
+            assert main is not None and main.origin is not None
+            source = Path(main.origin).read_text(encoding="utf-8")
+            assert all(f'"{option}"' in source for option in options if option.startswith("-"))
+        case ["python", script, *_]:
+            assert (ROOT / script).is_file()
+        case ["docker/submit.sh", job, *options]:
+            source = (ROOT / "pyspark_jobs" / "jobs" / f"{job}.py").read_text(encoding="utf-8")
+            assert all(f'"{option}"' in source for option in options)
+        case [script] if script.startswith("docker/"):
+            assert (ROOT / script).is_file()
+        case ["spark-class", main, *_]:
+            jars = Path(str(distribution("pyspark").locate_file("pyspark/jars")))
+            core = zipfile.ZipFile(next(jars.glob("spark-core_*.jar")))
+            assert f"{main.replace('.', '/')}.class" in core.namelist()
+        case ["mlflow", "server", *options]:
+            cli = Path(str(distribution("mlflow").locate_file("mlflow/cli/__init__.py")))
+            shared = cli.parent.parent / "utils" / "cli_args.py"
+            known = cli.read_text(encoding="utf-8") + shared.read_text(encoding="utf-8")
+            for option in options:
+                assert f'"{option.partition("=")[0]}' in known, option
+        case unknown:
+            pytest.fail(f"no test for {unknown}")
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_its_settings_are_known_and_reach_the_right_servers(name: str) -> None:
+    environment = SERVICES[name].get("environment", {})
+    if not any(key.startswith("CDRLAKE_") for key in environment):
+        return
+    settings = load(environment)
+    assert not settings.kafka.embedded
+    assert not settings.mysql.embedded
+    brokers = SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert f"//{settings.kafka.bootstrap_servers}," in brokers
+    assert (settings.mysql.host, settings.mysql.port) == ("mysql", 3306)
+    assert settings.tracking_uri == "http://mlflow:5000"
+    assert settings.state == Path("/var/lib/cdrlake/state")
+
+
+def test_ports_are_on_loopback_and_those_of_the_settings() -> None:
+    assert {host for _, host, _, _ in published()} == {"127.0.0.1"}
+    ports = {name: (outside, inside) for name, _, outside, inside in published()}
+    settings = load({})
+    assert ports["flaskapp"] == (settings.simulator.port,) * 2
+    assert ports["monitoring"] == (settings.monitoring.port,) * 2
+    assert ports["kafka"] == (settings.kafka.port,) * 2
+    assert ports["mysql"] == (settings.mysql.port, 3306)
+
+
+def test_services_on_all_addresses_of_their_container_have_a_token() -> None:
+    for name, section in (("flaskapp", "simulator"), ("monitoring", "monitoring")):
+        settings = load(SERVICES[name]["environment"])
+        assert getattr(settings, section).host == "0.0.0.0"
+        assert settings.api.token is not None
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_a_health_check_asks_for_what_is_there(name: str) -> None:
+    check = SERVICES[name].get("healthcheck", {}).get("test")
+    match check:
+        case None:
+            service = SERVICES[name]
+            assert service["restart"] in ("no", "on-failure") or name == "mirror"
+        case ["CMD", "python", "docker/healthy.py", "http", url]:
+            inside = {port for other, _, _, port in published() if other == name}
+            port = int(url.split(":")[2].split("/")[0])
+            assert port in inside or f"--webui-port={port}" in words(SERVICES[name])
+        case ["CMD", "python", "docker/healthy.py", "queries", *jobs]:
+            assert set(jobs) <= {query.job for query in names.QUERIES}
+        case unknown:
+            pytest.fail(f"no test for {unknown}")
+
+
+def test_every_streaming_query_is_under_a_health_check() -> None:
+    checked = {word for service in SERVICES.values() for word in checks(service)}
+    assert {query.job for query in names.QUERIES} <= checked
+
+
+def checks(service: Service) -> list[str]:
+    return [str(word) for word in service.get("healthcheck", {}).get("test", [])]
+
+
+def test_who_waits_for_health_or_an_end_can_get_it() -> None:
+    for service in SERVICES.values():
+        for other, wish in service.get("depends_on", {}).items():
+            awaited = SERVICES[other]
+            if wish["condition"] == "service_healthy":
+                assert "healthcheck" in awaited, other
+            if wish["condition"] == "service_completed_successfully":
+                assert awaited["restart"] in ("no", "on-failure"), other
+
+
+def test_the_four_steps_that_users_know_run_alone() -> None:
+    source = {"mysql", "kafka", "init"}
+    assert needed_by("flaskapp") == {"flaskapp", *source}
+    assert needed_by("eda") == {"eda", *source}
+    assert needed_by("monitoring") == {"monitoring", "mlflow", *source}
+    assert {"ingest", "transform", "train", "score", "mirror", "flaskapp"} <= needed_by("jobs")
+    for step in ("flaskapp", "eda", "jobs", "monitoring"):
+        profiles = {*SERVICES[step].get("profiles", [])}
+        assert all({*SERVICES[name].get("profiles", [])} <= profiles for name in needed_by(step))
+
+
+def test_the_old_container_names_answer() -> None:
+    aliases = {
+        alias
+        for service in SERVICES.values()
+        if isinstance(service["networks"], dict)
+        for alias in service["networks"]["lake"]["aliases"]
+    }
+    assert aliases == {
+        "flaskapp-db",
+        "flaskapp-flaskapp-db-1",
+        "flaskapp-flaskapp-app-1",
+        "pyspark-pyspark-analysis-1",
+        "pyspark-pyspark-model-1",
+    }
+
+
+def test_every_state_has_a_declared_volume_and_every_mounted_file_exists() -> None:
+    made = (ROOT / "docker" / "make_env.sh").read_text(encoding="utf-8")
+    used = set()
+    for service in SERVICES.values():
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            if not source.startswith("./"):
+                used.add(source)
+            elif not (ROOT / source).exists():
+                assert Path(source).parts[0] in made, source
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    for line in TEXT.splitlines():
+        key, _, value = line.strip().partition(": ")
+        if SECRET.search(key) and not key.startswith("#"):
+            assert VARIABLE.fullmatch(value), line
+
+
+def test_only_preparation_and_the_server_know_the_administrator() -> None:
+    knowing = {
+        name
+        for name, service in SERVICES.items()
+        if {"MYSQL_ROOT_PASSWORD", "CDRLAKE_MYSQL__ADMIN_PASSWORD"}
+        & set(service.get("environment", {}))
+    }
+    assert knowing == {"mysql", "init"}

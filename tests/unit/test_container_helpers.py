@@ -1,0 +1,95 @@
+"""What containers run beside the services: preparation, waiting, health checks."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse import names
+from lakehouse.clock import SystemClock
+from lakehouse.progress import QueryProgress, State, write_query
+from lakehouse.settings import load
+
+DOCKER = Path(__file__).resolve().parents[2] / "docker"
+MINUTE = timedelta(minutes=1)
+
+
+def script(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(DOCKER / name))
+
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_page_is_healthy_when_it_answers_with_success(address: str) -> None:
+    main = script("healthy.py")["main"]
+    assert main(["http", f"{address}/health"]) == 0
+    assert main(["http", f"{address}/elsewhere"]) == 1
+    assert main(["http", "http://127.0.0.1:1/health"]) == 1
+    assert main(["guess"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "healthy"),
+    [
+        ("running", MINUTE, True),
+        ("running", 6 * MINUTE, False),
+        ("failed", MINUTE, False),
+        ("stopped", MINUTE, False),
+    ],
+)
+def test_a_job_is_healthy_when_all_its_queries_reported_lately_that_they_run(
+    tmp_path: Path, state: State, age: timedelta, healthy: bool
+) -> None:
+    queries_run = script("healthy.py")["queries_run"]
+    settings = load({"CDRLAKE_STATE_DIR": str(tmp_path)})
+    at = SystemClock().now() - age
+    first, *others = [query.name for query in names.QUERIES if query.job == "cdr_ingest"]
+    write_query(tmp_path, QueryProgress(first, state, at))
+    assert others
+    assert not queries_run(settings, ["cdr_ingest"])
+    for name in others:
+        write_query(tmp_path, QueryProgress(name, "running", SystemClock().now()))
+    assert queries_run(settings, ["cdr_ingest"]) is healthy
+    assert not queries_run(settings, ["no_such_job"])
+
+
+@pytest.mark.parametrize("name", ["prepare.py", "relayed.py"])
+def test_a_database_that_is_away_is_one_sentence_and_a_failure(name: str, tmp_path: Path) -> None:
+    environment = {
+        "CDRLAKE_STATE_DIR": str(tmp_path),
+        "CDRLAKE_MYSQL__PORT": "1",
+        "CDRLAKE_MYSQL__PASSWORD": "none",
+        "PYTHONPATH": str(DOCKER.parent),
+    }
+    done = subprocess.run(
+        [sys.executable, str(DOCKER / name)], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "database at 127.0.0.1:1: needed a connection" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,54 @@
+"""Messages that the broker no longer has stop the query, or are put on record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lakehouse import kafka, names, store
+from lakehouse.clock import FixedClock
+from lakehouse.errors import StreamError
+from lakehouse.names import INGEST_EVENTS, table_uri
+from lakehouse.settings import Settings
+from lakehouse.settings.model import LakeSettings
+from pyspark_jobs import gaps
+
+CLOCK = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
+TOPIC = names.TOPIC_EVENTS
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A query that has read to offset 10 of a topic whose messages before 25 are gone."""
+    made = Settings(lake=LakeSettings(uri=str(tmp_path)))
+    monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (25, 40)})
+    checkpoint = Path(INGEST_EVENTS.checkpoint(made.lake_uri))
+    for folder in ("commits", "offsets"):
+        (checkpoint / folder).mkdir(parents=True)
+    for batch, offset in (("9", 4), ("10", 10), ("11", 12)):
+        (checkpoint / "offsets" / batch).write_text(f'v1\n{{}}\n{{"{TOPIC}":{{"0":{offset}}}}}')
+    for batch in ("9", "10"):
+        (checkpoint / "commits" / batch).touch()
+    return made
+
+
+def test_a_gap_stops_the_query_and_is_named(settings: Settings) -> None:
+    with pytest.raises(StreamError, match="a gap: partition 0 from 10 to 25"):
+        gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
+
+
+def test_an_accepted_gap_is_on_record(settings: Settings) -> None:
+    gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=True)
+    rows = store.scan(table_uri(settings.lake_uri, names.DATA_LOSS)).collect()
+    assert rows.select("partition", "first", "until").rows() == [(0, 10, 25)]
+
+
+def test_without_a_gap_or_a_first_batch_nothing_is_asked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps.check(settings, names.INGEST_OUTCOMES, TOPIC, CLOCK, accept=False)
+    monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (10, 40)})
+    gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
+    assert not store.exists(table_uri(settings.lake_uri, names.DATA_LOSS))

@@ -1,0 +1,41 @@
+"""The published contracts are those of the code, and say what the judge says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+
+from lakehouse import json_schemas
+from lakehouse.contracts import CDR_OUTCOME
+from lakehouse.settings import ROOT
+
+OUTCOME = {
+    "DP_MSISDN": "4512345678",
+    "date": "2026-05-01",
+    "PSEUDO_CHURNED": 1,
+    "known_at": "2026-06-01",
+}
+
+
+@pytest.mark.parametrize("name", sorted(json_schemas.files()))
+def test_the_published_file_is_up_to_date(name: str) -> None:
+    assert (ROOT / "conf" / "contracts" / name).read_text("utf-8") == json_schemas.files()[name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "valid"),
+    [
+        ({}, True),
+        ({"note": "kept"}, True),
+        ({"PSEUDO_CHURNED": 2}, False),
+        ({"DP_MSISDN": "x"}, False),
+        ({"known_at": None}, False),
+    ],
+)
+def test_the_schema_tells_good_from_bad(changes: dict[str, Any], valid: bool) -> None:
+    schema = json.loads(json.dumps(json_schemas.json_schema(CDR_OUTCOME)))
+    validator = jsonschema.Draft202012Validator(schema)
+    assert validator.is_valid(OUTCOME | changes) is valid

@@ -1,0 +1,88 @@
+"""The poller runs when something is new, and never forgets what it has not done."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lakehouse.clock import FixedClock
+from monitoring.errors import NotReadyError
+from monitoring.poller import Cursor, Poller
+
+
+@dataclass
+class Task:
+    """A task whose state is set, and whose runs fail while there are failures left."""
+
+    present: Cursor = field(default_factory=lambda: Cursor("t", 1, 1))
+    failures: list[Exception] = field(default_factory=list)
+    runs: int = 0
+
+    def state(self) -> Cursor:
+        return self.present
+
+    def run(self) -> None:
+        self.runs += 1
+        if self.failures:
+            raise self.failures.pop()
+
+
+def poller(task: Task, folder: Path, clock: FixedClock | None = None) -> Poller:
+    return Poller(
+        task, clock or FixedClock(datetime(2026, 7, 1, tzinfo=UTC)), 60, folder / "cursor.json"
+    )
+
+
+def test_the_same_state_is_looked_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    task = Task()
+    polling = poller(task, tmp_path)
+    assert [polling.step(), polling.step()] == [True, False]
+    assert caplog.messages == [
+        "New data found, triggering monitoring...",
+        "No new data, waiting...",
+    ]
+
+
+@pytest.mark.parametrize("fresh", [Cursor("t", 2, 1), Cursor("u", 1, 1), Cursor("t", 1, 2)])
+def test_a_new_version_table_or_champion_is_a_run(tmp_path: Path, fresh: Cursor) -> None:
+    task = Task()
+    poller(task, tmp_path).step()
+    task.present = fresh
+    assert poller(task, tmp_path).step(), "the cursor outlives the process"
+    assert task.runs == 2
+
+
+def test_a_failed_run_is_tried_again_after_ever_longer_waits(tmp_path: Path) -> None:
+    task = Task(failures=[RuntimeError("one"), RuntimeError("two")])
+    polling = poller(task, tmp_path)
+    waits = []
+    while not polling.step():
+        waits.append(polling.wait_s)
+    assert (waits, polling.wait_s, task.runs) == ([120.0, 240.0], 60.0, 3)
+
+
+def test_what_is_not_there_yet_is_no_failure(tmp_path: Path) -> None:
+    task = Task(failures=[NotReadyError("registry", "a champion", "none", "train")])
+    polling = poller(task, tmp_path)
+    assert not polling.step()
+    assert polling.wait_s == 60.0
+    assert polling.step()
+
+
+def test_it_stops_when_told(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    class Stopping(Task):
+        def run(self) -> None:
+            super().run()
+            stop.set()
+
+    task = Stopping()
+    poller(task, tmp_path).forever(stop)
+    assert task.runs == 1

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from lakehouse import names
+from lakehouse.clock import FixedClock
+from lakehouse.contracts import LABEL, PREDICTIONS
+from lakehouse.names import table_uri
+from lakehouse.settings import Settings
+from lakehouse.settings.model import LakeSettings
+from pyspark_jobs.cdr.predictions import Predictions, latest
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+RIPE = date(2026, 4, 1)  # its outcome can be known now
+FRESH = date(2026, 5, 20)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An installation whose lake has an empty table of predictions."""
+    lake = str(tmp_path / "lake")
+    kinds = {
+        "string": pa.string(),
+        "int": pa.int32(),
+        "double": pa.float64(),
+        "date": pa.date32(),
+        "timestamp": pa.timestamp("us", "UTC"),
+    }
+    schema = pa.schema([(field.name, kinds[field.kind]) for field in PREDICTIONS.fields])
+    write_deltalake(
+        table_uri(lake, PREDICTIONS.name), schema.empty_table(), partition_by=["Date"],
+        configuration={"delta.enableChangeDataFeed": "true"},
+    )  # fmt: skip
+    return Settings(lake=LakeSettings(uri=lake))
+
+
+@pytest.fixture
+def predictions(settings: Settings) -> Predictions:
+    return Predictions(settings, FixedClock(NOW))
+
+
+@pytest.fixture
+def stored(settings: Settings) -> Callable[[], pl.DataFrame]:
+    uri = table_uri(settings.lake_uri, PREDICTIONS.name)
+    return lambda: pl.read_delta(uri).sort("User", "Date", "model_version")
+
+
+def versions(settings: Settings) -> int:
+    return int(DeltaTable(table_uri(settings.lake_uri, PREDICTIONS.name)).version())
+
+
+def scored(
+    user: str = "49170000001", day: date = FRESH, probability: float = 0.2, version: int = 1
+) -> pl.DataFrame:
+    row = {
+        "User": user, "Date": day, "prediction": 0, "probability_0": 1 - probability,
+        "probability_1": probability, "rawPrediction_0": 8.0, "rawPrediction_1": 2.0,
+        "features_str": f'{{"a":{probability}}}', "reasons": "[]", "model_version": version,
+        "run_id": f"run-{version}", "scored_at": NOW, "last_emitted_at": NOW,
+    }  # fmt: skip
+    kinds = {"prediction": pl.Int32, "model_version": pl.Int32}
+    return pl.DataFrame([row], schema_overrides=kinds)
+
+
+def outcome(day: date, label: int, user: str = "49170000001") -> pl.DataFrame:
+    known = pl.DataFrame({"User": [user], "Date": [day], "label": [label]})
+    return known.cast({"label": pl.Int32})
+
+
+def bronze(day: date, label: int, offset: int = 0) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "DP_MSISDN": ["49170000001"],
+            "date": [day],
+            LABEL: pl.Series([label], dtype=pl.Int32),
+            "known_at": [day + timedelta(days=31)],
+            "kafka_timestamp": [NOW],
+            "offset": [offset],
+        }
+    )
+
+
+def test_the_same_scores_again_change_no_table(
+    predictions: Predictions, settings: Settings
+) -> None:
+    rows = pl.concat([scored(), scored(user="49170000002")])
+    assert predictions.put(rows) == 2
+    before = versions(settings)
+    later = rows.with_columns(scored_at=pl.lit(NOW + timedelta(hours=1)))
+    assert predictions.put(later) == 0
+    assert versions(settings) == before
+
+
+def test_another_score_of_the_same_day_replaces_the_first(
+    predictions: Predictions, stored: Callable[[], pl.DataFrame]
+) -> None:
+    predictions.put(scored(probability=0.2))
+    predictions.put(scored(probability=0.7))
+    assert stored()["probability_1"].to_list() == [0.7]
+
+
+def test_each_version_has_a_row_of_its_own(
+    predictions: Predictions, stored: Callable[[], pl.DataFrame]
+) -> None:
+    predictions.put(scored(version=1))
+    predictions.put(scored(version=2))
+    assert stored()["model_version"].to_list() == [1, 2]
+
+
+def test_an_outcome_labels_every_version_and_nothing_else(
+    predictions: Predictions, stored: Callable[[], pl.DataFrame]
+) -> None:
+    predictions.put(pl.concat([scored(version=1), scored(version=2), scored("49170000002")]))
+    assert predictions.label(outcome(FRESH, 1)) == 1
+    assert stored()["label"].to_list() == [1, 1, None]
+    assert stored()["probability_1"].to_list() == [0.2, 0.2, 0.2]
+
+
+def test_the_same_outcome_again_changes_no_table(
+    predictions: Predictions, settings: Settings
+) -> None:
+    predictions.put(scored())
+    predictions.label(outcome(FRESH, 1))
+    before = versions(settings)
+    assert predictions.label(outcome(FRESH, 1)) == 0
+    assert versions(settings) == before
+
+
+def test_a_corrected_outcome_replaces_the_label(
+    predictions: Predictions, stored: Callable[[], pl.DataFrame]
+) -> None:
+    predictions.put(scored())
+    predictions.label(outcome(FRESH, 1))
+    predictions.label(outcome(FRESH, 0))
+    assert stored()["label"].to_list() == [0]
+
+
+def test_an_outcome_of_nobody_scored_is_ignored(
+    predictions: Predictions, settings: Settings
+) -> None:
+    predictions.put(scored())
+    before = versions(settings)
+    assert predictions.label(outcome(FRESH, 1, user="49179999999")) == 0
+    assert versions(settings) == before
+
+
+def test_a_new_score_keeps_the_label_that_is_there(
+    predictions: Predictions, stored: Callable[[], pl.DataFrame]
+) -> None:
+    predictions.put(scored(probability=0.2))
+    predictions.label(outcome(FRESH, 1))
+    predictions.put(scored(probability=0.7))
+    assert stored().select("label", "probability_1").rows() == [(1, 0.7)]
+
+
+def test_a_row_scored_after_its_outcome_came_is_labelled_at_once(
+    predictions: Predictions, settings: Settings, stored: Callable[[], pl.DataFrame]
+) -> None:
+    outcomes = pl.concat([bronze(RIPE, 0, offset=0), bronze(RIPE, 1, offset=1)])
+    uri = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
+    write_deltalake(uri, outcomes.to_arrow())
+    predictions.put(scored(day=RIPE))
+    assert stored()["label"].to_list() == [1]
+
+
+def test_the_last_word_on_an_outcome_counts() -> None:
+    said = pl.concat([bronze(RIPE, 1, offset=5), bronze(RIPE, 0, offset=9), bronze(RIPE, 1, 2)])
+    assert latest(said).rows() == [("49170000001", RIPE, 0)]

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lakehouse.errors import ModelError
+from lakehouse.models.calibration import Calibration
+from lakehouse.models.forest import LEAF, from_nodes
+from lakehouse.models.onnx_file import ForestModel
+from lakehouse.models.scoring import Scorer, matrix
+
+L = LEAF
+FEATURES = ("days_silent", "calls", "texts", "volume")
+
+
+def scorer() -> Scorer:
+    """Silence raises the vote from 0.3 to 0.8, few calls from there to 0.9."""
+    forest = from_nodes(
+        np.array([0]),
+        np.array([0, 0, 1, 0, 0]),
+        np.array([2.0, 0, 5.0, 0, 0]),
+        np.array([[1, 2], [L, L], [3, 4], [L, L], [L, L]]),
+        np.array([0.3, 0.1, 0.8, 0.9, 0.6]),
+    )
+    return Scorer(ForestModel(FEATURES, forest, Calibration(1.0, 0.0), 0.5))
+
+
+def gold(days_silent: list[float], calls: list[int]) -> pl.DataFrame:
+    rows = len(calls)
+    return pl.DataFrame(
+        {
+            "User": [f"4917000000{i}" for i in range(rows)],
+            "Date": [date(2026, 3, 1)] * rows,
+            "last_emitted_at": [datetime(2026, 3, 1, 12, tzinfo=UTC)] * rows,
+            "volume": [0.1 + 0.2] * rows,
+            "texts": [0.0] * rows,
+            "calls": calls,
+            "days_silent": days_silent,
+        }
+    )
+
+
+def test_a_row_of_gold_becomes_a_row_of_predictions() -> None:
+    scored = scorer().score_frame(gold([0.0, 4.0], [9, 2]))
+    assert scored["prediction"].to_list() == [0, 1]
+    assert scored["probability_1"].to_list() == pytest.approx([0.1, 0.9])
+    assert (scored["probability_0"] + scored["probability_1"]).to_list() == [1.0, 1.0]
+    assert scored["rawPrediction_1"].to_list() == pytest.approx([0.1, 0.9])
+    assert (scored["rawPrediction_0"] + scored["rawPrediction_1"]).to_list() == [1.0, 1.0]
+    assert scored["last_emitted_at"].null_count() == 0
+
+
+def test_features_are_kept_in_the_models_order_and_to_the_last_bit() -> None:
+    text = scorer().score_frame(gold([0.0], [9]))["features_str"][0]
+    kept = json.loads(text)
+    assert tuple(kept) == FEATURES
+    assert kept["volume"] == 0.1 + 0.2
+
+
+def test_the_strongest_reasons_name_feature_value_and_direction() -> None:
+    reasons = json.loads(scorer().score_frame(gold([4.0], [2]))["reasons"][0])
+    assert reasons[:2] == [
+        {"feature": "days_silent", "value": 4.0, "direction": "raises"},
+        {"feature": "calls", "value": 2.0, "direction": "raises"},
+    ]
+    assert len(reasons) == 3
+    reasons = json.loads(scorer().score_frame(gold([4.0], [9]))["reasons"][0])
+    assert reasons[1] == {"feature": "calls", "value": 9.0, "direction": "lowers"}
+
+
+def test_no_rows_give_no_rows() -> None:
+    assert scorer().score_frame(gold([], [])).is_empty()
+
+
+def test_a_missing_feature_is_named() -> None:
+    with pytest.raises(ModelError, match=r"none called \['volume'\]"):
+        matrix(gold([0.0], [1]).drop("volume"), FEATURES)

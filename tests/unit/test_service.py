@@ -1,0 +1,79 @@
+"""The supervisor: what it starts again, what it raises, and how it stops."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lakehouse.clock import FixedClock
+from lakehouse.errors import StreamError
+from pyspark_jobs.service import Supervisor
+
+BROKER_AWAY = "org.apache.kafka.common.errors.TimeoutException: Timed out waiting for a node"
+
+
+class Query:
+    """A streaming query as the supervisor sees it; each look may end it."""
+
+    name = "cdr_ingest__bronze_cdr_events_v1"
+
+    def __init__(self, error: str | None = None, looks: int = 0) -> None:
+        self._error, self._looks = error, looks
+        self.recentProgress = [{"numInputRows": 5}, {"numInputRows": 2}]
+        self.status = {"isTriggerActive": False}
+        self.stopped = False
+
+    @property
+    def isActive(self) -> bool:  # noqa: N802
+        self._looks -= 1
+        return self._looks >= 0 and not self.stopped
+
+    def exception(self) -> str | None:
+        return self._error
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
+
+
+def starting(*queries: Query) -> Callable[[], Any]:
+    left = list(queries)
+    return lambda: left.pop(0)
+
+
+def test_run_to_end_counts_the_rows_of_all_queries(clock: FixedClock) -> None:
+    supervisor = Supervisor(clock, threading.Event())
+    supervisor.add(starting(Query(looks=3)))
+    supervisor.add(starting(Query()))
+    assert supervisor.run_to_end() == 14
+
+
+def test_a_query_whose_broker_is_away_is_started_again_until_it_is_back(clock: FixedClock) -> None:
+    away = [Query(BROKER_AWAY) for _ in range(6)]
+    supervisor = Supervisor(clock, threading.Event())
+    supervisor.add(starting(*away, Query()))
+    supervisor.run_to_end()
+    assert 1 + 2 + 4 + 8 + 16 + 30 <= clock.monotonic() < 70
+
+
+def test_any_other_failure_is_raised_with_its_reason(clock: FixedClock) -> None:
+    supervisor = Supervisor(clock, threading.Event())
+    supervisor.add(starting(Query("disk full")))
+    with pytest.raises(StreamError, match="disk full"):
+        supervisor.run_to_end()
+
+
+def test_closing_stops_what_runs(clock: FixedClock) -> None:
+    query = Query(looks=100)
+    supervisor = Supervisor(clock, threading.Event())
+    supervisor.add(starting(query))
+    supervisor.close()
+    assert query.stopped
