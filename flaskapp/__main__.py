@@ -7,18 +7,15 @@ import signal
 import sys
 import threading
 
-import waitress
-
 from flaskapp.app import Parts, create_app, require_safe_address
 from flaskapp.relay import Relay
 from flaskapp.runner import Runner
-from lakehouse import logs, mysql
+from lakehouse import logs, mysql, web
 from lakehouse.clock import SystemClock
 from lakehouse.errors import CdrlakeError
 from lakehouse.settings import Settings, load
 
 LOG = logging.getLogger("flaskapp")
-THREADS = 8
 RELAY_STOP_S = 5.0
 
 
@@ -28,20 +25,15 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     clock = SystemClock()
     runner, relay = Runner(settings, clock), Relay(settings, clock, stop)
     app = create_app(Parts(settings, clock, runner, relay))
+    relaying = threading.Thread(target=relay.run, name="relay")
     host, port = settings.simulator.host, settings.simulator.port
-    server = waitress.create_server(app, host=host, port=port, threads=THREADS, ident=None)
-    threads = [
-        threading.Thread(target=relay.run, name="relay"),
-        threading.Thread(target=server.run, name="http", daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
-    LOG.info("simulator on http://%s:%s", host, port)
-    _resume(runner, clock, stop)
-    stop.wait()
-    server.close()
+    with web.serving(app, host, port):
+        relaying.start()
+        LOG.info("simulator on http://%s:%s", host, port)
+        _resume(runner, clock, stop)
+        stop.wait()
     runner.close()
-    threads[0].join(RELAY_STOP_S)
+    relaying.join(RELAY_STOP_S)
 
 
 def _resume(runner: Runner, clock: SystemClock, stop: threading.Event) -> None:

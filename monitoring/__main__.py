@@ -7,35 +7,24 @@ import signal
 import sys
 import threading
 
-from waitress.server import create_server
-
-from lakehouse import logs
+from lakehouse import logs, web
 from lakehouse.clock import SystemClock
 from lakehouse.errors import CdrlakeError
 from lakehouse.settings import Settings, load
 from monitoring.wiring import wire
 
 LOG = logging.getLogger("monitoring")
-THREADS = 8
 
 
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop` is set."""
     parts = wire(settings, SystemClock())
-    server = create_server(
-        parts.app,
-        host=settings.monitoring.host,
-        port=settings.monitoring.port,
-        threads=THREADS,
-        ident=None,
-    )
-    web = threading.Thread(target=server.run, name="web", daemon=True)
+    host, port = settings.monitoring.host, settings.monitoring.port
     poller = threading.Thread(target=parts.poller.forever, args=(stop,), name="poller", daemon=True)
-    web.start()
-    poller.start()
-    LOG.info("monitoring on http://%s:%s", settings.monitoring.host, settings.monitoring.port)
-    stop.wait()
-    server.close()
+    with web.serving(parts.app, host, port):
+        poller.start()
+        LOG.info("monitoring on http://%s:%s", host, port)
+        stop.wait()
 
 
 def main() -> int:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-import waitress
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from pydantic import SecretStr
 
@@ -17,6 +16,7 @@ from flaskapp import loader
 from flaskapp.app import Parts, create_app
 from flaskapp.relay import Relay
 from flaskapp.runner import Runner
+from lakehouse import web
 from lakehouse.clock import SystemClock
 from lakehouse.settings import Settings
 
@@ -52,15 +52,13 @@ def address(loaded: Settings) -> Iterator[str]:
     clock, stop = SystemClock(), threading.Event()
     runner, relay = Runner(loaded, clock), Relay(loaded, clock, stop)
     app = create_app(Parts(loaded, clock, runner, relay))
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=6)
-    threads = [threading.Thread(target=relay.run), threading.Thread(target=server.run, daemon=True)]
-    for thread in threads:
-        thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
+    relaying = threading.Thread(target=relay.run)
+    relaying.start()
+    with web.serving(app, "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
     runner.close()
     stop.set()
-    threads[0].join(30)
+    relaying.join(30)
 
 
 def opened(browser: Browser, address: str, size: dict[str, int], scheme: str = "light") -> Page:

@@ -1,0 +1,43 @@
+"""A WSGI application served by waitress on threads of this process, and stopped in order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from waitress import wasyncore
+from waitress.server import create_server
+from waitress.trigger import trigger
+
+THREADS = 8
+
+
+@contextmanager
+def serving(app: Callable[..., Any], host: str, port: int) -> Iterator[int]:
+    """Serve `app` until the end of the block; the value is the port, chosen by the system for 0.
+
+    Raises `OSError` where the address can't be had.
+    """
+    sockets: dict[int, Any] = {}
+    server = create_server(app, map=sockets, host=host, port=port, threads=THREADS, ident=None)
+    addresses = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
+    loop = threading.Thread(target=server.run, name="http", daemon=True)
+    loop.start()
+    try:
+        yield int(addresses[0][1])
+    finally:
+        _stop(server, sockets)
+        loop.join()
+
+
+def _stop(server: Any, sockets: dict[int, Any]) -> None:
+    """End the requests, then the loop.
+
+    In this order, for a request that ends writes to the loop's pipe by its number: were the pipe
+    closed before, that byte would go into whatever connection has got the number since.
+    """
+    server.task_dispatcher.shutdown()
+    pipe = next(item for item in list(sockets.values()) if isinstance(item, trigger))
+    pipe.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
