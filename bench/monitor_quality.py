@@ -5,7 +5,6 @@ Each day is judged with what was known on that day: labels mature a horizon late
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,6 +14,7 @@ import msgspec
 import polars as pl
 
 from bench.churn_world import ANALYSIS_DAYS, DRIFT_FROM, HORIZON, ScoredWorld, day
+from bench.measure import Size
 from flaskapp.world.drift import PLANS
 from lakehouse.settings import ROOT
 from monitoring.analysis import findings, limits, verdicts
@@ -153,15 +153,10 @@ def _row(outcome: Outcome) -> str:
     return f"| `{outcome.plan}` | {share} | {middle} | {longest} | {names or '-'} |"
 
 
-def main() -> None:
-    """Measure and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=("small", "full"), default="full")
-    seeds = SEEDS if parser.parse_args().size == "full" else FEW_SEEDS
-    outcomes, steady = measure(seeds)
-    PAGE.write_text(page(outcomes, steady, seeds), encoding="utf-8")
-    print(PAGE.read_text(encoding="utf-8"))
-
-
-if __name__ == "__main__":
-    main()
+def run(size: Size) -> None:
+    """Measure; the page is written at full size only."""
+    seeds = SEEDS if size == "full" else FEW_SEEDS
+    text = page(*measure(seeds), seeds)
+    print(text)
+    if size == "full":
+        PAGE.write_text(text, encoding="utf-8")
