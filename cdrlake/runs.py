@@ -46,7 +46,10 @@ def demo(settings: Settings) -> None:
 
 
 def up(settings: Settings) -> None:
-    """Start everything, print the addresses, and stay until Ctrl-C, SIGTERM or a dead process."""
+    """Start everything, print the addresses, and stay until Ctrl-C or SIGTERM.
+
+    A process that dies is started again; raises `ServiceError` for one that keeps dying.
+    """
     _refuse_second(settings)
     (settings.state / main_job.MARKER).unlink(missing_ok=True)
     clock, never = SystemClock(), threading.Event()
@@ -57,7 +60,8 @@ def up(settings: Settings) -> None:
             f"simulator   {api.simulator}\nmonitoring  {api.monitor}\nCtrl-C stops all of it."
         )
         while True:
-            stack.check()
+            for news in stack.revive():
+                steps.note(news)
             clock.wait(never, WATCH_S)
 
 

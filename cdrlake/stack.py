@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from types import TracebackType
 
@@ -23,6 +24,8 @@ START_S = 90.0
 PIPELINE_S = 600.0
 STOP_S = 20.0
 SERVERS = ("mysql", "kafka")
+# A process that dies more often than this is not helped by another start.
+DEATHS, WITHIN_S = 5, 300.0
 
 
 class Stack:
@@ -31,6 +34,8 @@ class Stack:
     def __init__(self, settings: Settings, steps: Steps, clock: Clock | None = None) -> None:
         self.settings, self.steps, self.clock = settings, steps, clock or SystemClock()
         self.children: list[process.Child] = []
+        self._starts: dict[str, Callable[[], process.Child]] = {}
+        self._deaths: dict[str, list[float]] = defaultdict(list)
 
     def __enter__(self) -> Stack:
         return self
@@ -65,6 +70,29 @@ class Stack:
                     f"read {child.log}",
                 )
 
+    def keep(self, name: str, start: Callable[[], process.Child]) -> None:
+        """Start a process and watch over it."""
+        self._starts[name] = start
+        self.children.append(start())
+
+    def revive(self) -> list[str]:
+        """Start again what has died; a sentence for each.
+
+        Everything here goes on where it stopped, so a start is always safe. Raises `ServiceError`
+        for a process that keeps dying.
+        """
+        dead = [child for child in self.children if not child.alive]
+        news = [f"{child.name} ended ({child.tail(1)}) and is started again" for child in dead]
+        for child in dead:
+            now = self.clock.monotonic()
+            recent = [moment for moment in self._deaths[child.name] if now - moment < WITHIN_S]
+            if len(recent) >= DEATHS:
+                self.check()
+            self._deaths[child.name] = [*recent, now]
+            child.stop(STOP_S)  # a process that was killed leaves its own children
+            self.children[self.children.index(child)] = self._starts[child.name]()
+        return news
+
     def memory_bytes(self) -> int:
         """Memory of all processes, each shared page counted once."""
         return sum(child.memory_bytes() for child in self.children)
@@ -95,12 +123,12 @@ class Stack:
         if settings.mysql.embedded:
             server = MySqlServer(settings.mysql, settings.state, self._jars.mariadb, settings.cache)
             with self.steps.step("Start the database") as step:
-                self._await(server.start(), server.healthy)
+                self._await("mysql", server.start, server.healthy)
                 step.say(f"port {settings.mysql.port}")
         if settings.kafka.embedded:
             broker = KafkaBroker(settings.kafka, settings.state, self._jars.kafka, self._java)
             with self.steps.step("Start the broker") as step:
-                self._await(broker.start(), broker.healthy)
+                self._await("kafka", broker.start, broker.healthy)
                 step.say(f"port {settings.kafka.port}")
 
     def _database(self) -> None:
@@ -138,22 +166,22 @@ class Stack:
 
     def _service(self, name: str, module: str, address: str) -> None:
         with self.steps.step(f"Start {name}") as step:
-            self._await(self._python(name, module), lambda: Api(self.settings).healthy(address))
+            start = self._starting(name, module)
+            self._await(name, start, lambda: Api(self.settings).healthy(address))
             step.say(address)
 
-    def _python(self, name: str, module: str) -> process.Child:
+    def _python(self, name: str, module: str) -> None:
+        self.keep(name, self._starting(name, module))
+
+    def _starting(self, name: str, module: str) -> Callable[[], process.Child]:
         command = process.Command(name, [sys.executable, "-m", module], cwd=ROOT)
-        return self._keep(process.Child(command, self.settings.state))
+        return lambda: process.Child(command, self.settings.state)
 
-    def _await(self, child: process.Child, healthy: Callable[[], bool]) -> None:
-        self._keep(child)
-        waiter = self._wait(START_S)
-        waiter.until(lambda: True if healthy() else None, f"{child.name} to answer")
-
-    def _keep(self, child: process.Child) -> process.Child:
-        if child not in self.children:
-            self.children.append(child)
-        return child
+    def _await(
+        self, name: str, start: Callable[[], process.Child], healthy: Callable[[], bool]
+    ) -> None:
+        self.keep(name, start)
+        self._wait(START_S).until(lambda: True if healthy() else None, f"{name} to answer")
 
     def _wait(self, timeout_s: float) -> Waiter:
         return Waiter(self.clock, timeout_s, self.check)

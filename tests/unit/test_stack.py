@@ -1,0 +1,63 @@
+"""The stack in service: what dies is started again, unless it keeps dying."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cdrlake.console import Steps
+from cdrlake.services.process import Child, Command
+from cdrlake.stack import DEATHS, Stack
+from cdrlake.waiting import Waiter
+from lakehouse.clock import FixedClock, SystemClock
+from lakehouse.errors import ServiceError
+from lakehouse.settings import Settings
+
+LIVES = "import signal, sys; print('alive', flush=True); signal.pause()"
+DIES = "print('no such column')"
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with Stack(Settings(), Steps(), FixedClock(datetime(2026, 3, 1, tzinfo=UTC))) as made:
+        yield made
+
+
+def keep(stack: Stack, state: Path, program: str) -> None:
+    command = Command("worker", [sys.executable, "-c", program])
+    stack.keep("worker", lambda: Child(command, state))
+
+
+def wait_for_death(stack: Stack) -> None:
+    waiter = Waiter(SystemClock(), 20, lambda: None)
+    waiter.until(lambda: None if stack.children[0].alive else True, "its end", 0.01)
+
+
+def test_a_killed_process_is_started_again_and_said(stack: Stack, tmp_path: Path) -> None:
+    keep(stack, tmp_path, LIVES)
+    first = stack.children[0]
+    assert stack.revive() == []
+    Waiter(SystemClock(), 20, lambda: None).until(
+        lambda: True if "alive" in first.tail(1) else None, "its first word", 0.01
+    )
+    first.ask_to_stop()
+    wait_for_death(stack)
+    assert stack.revive() == ["worker ended (alive) and is started again"]
+    assert stack.children[0].alive
+    assert stack.children[0].pid != first.pid
+
+
+def test_a_process_that_keeps_dying_stops_the_stack_with_its_last_words(
+    stack: Stack, tmp_path: Path
+) -> None:
+    keep(stack, tmp_path, DIES)
+    for _ in range(DEATHS):
+        wait_for_death(stack)
+        assert len(stack.revive()) == 1
+    wait_for_death(stack)
+    with pytest.raises(ServiceError, match=r"process worker.*no such column"):
+        stack.revive()
