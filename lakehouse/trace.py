@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -95,7 +96,12 @@ class _Lake:
         self._uri, self._options, self._user = settings.lake_uri, settings.lake_options, user
 
     def rows(
-        self, table: str, key: str, where: pl.Expr, order: str, columns: list[str] | None = None
+        self,
+        table: str,
+        key: str,
+        where: pl.Expr,
+        order: str | Sequence[str],
+        columns: list[str] | None = None,
     ) -> list[Row]:
         """Rows of the subscriber that satisfy `where`, in order."""
         uri = table_uri(self._uri, table)
@@ -123,6 +129,7 @@ def _recompute(row: Row, registry: Registry) -> TracedPrediction:
 
 
 def _outcome(lake: _Lake, day: date) -> int | None:
-    of_day = pl.col("date") == day
-    known = lake.rows(names.BRONZE_OUTCOMES, "DP_MSISDN", of_day, "known_at")
+    """The last word of the outcomes, in the order in which predictions are labelled by them."""
+    of_day, order = pl.col("date") == day, ("known_at", "kafka_timestamp", "offset")
+    known = lake.rows(names.BRONZE_OUTCOMES, "DP_MSISDN", of_day, order)
     return int(known[-1][LABEL]) if known else None
