@@ -16,6 +16,8 @@ from lakehouse.models.manifest import Costs
 from monitoring.analysis.nanny import Chunk, Chunker, nml
 from monitoring.analysis.values import LABEL, METRICS, PREDICTION, SCORE, VALUE, Figure
 
+Row = dict[Any, Any]
+
 CHUNK = "chunk"
 CONTINUOUS = ("jensen_shannon", "kolmogorov_smirnov")
 CATEGORICAL = ("jensen_shannon", "l_infinity")
@@ -89,21 +91,38 @@ class NannyEngine:
         )
 
     def fit(self, reference: pd.DataFrame) -> list[Statistics]:
-        """Fit every calculator on `reference`, whose labels are all known."""
+        """Fit every calculator on `reference`, whose labels are all known.
+
+        NannyML calculates the reference's own chunks on the way, so they come for nothing.
+        """
+        judged, features, columns = self._parts(reference)
         with _quiet():
-            self._performance.fit(reference)
-            self._estimator.fit(reference)
-            self._univariate.fit(reference)
-            self._multivariate.fit(reference)
-        return self.calculate(reference)
+            results = (
+                self._performance.fit(judged).result,
+                self._estimator.fit(judged).result,
+                self._univariate.fit(columns).result,
+                self._multivariate.fit(features).result,
+            )
+        return self._statistics(reference, [_table(one, "reference") for one in results])
 
     def calculate(self, rows: pd.DataFrame) -> list[Statistics]:
         """One entry per chunk of `rows`."""
+        judged, features, columns = self._parts(rows)
         with _quiet():
-            realised = _table(self._performance.calculate(rows))
-            estimated = _table(self._estimator.estimate(rows))
-            drift = _table(self._univariate.calculate(rows[[CHUNK, *self._features, SCORE]]))
-            moved = _table(self._multivariate.calculate(rows[[CHUNK, *self._features]]))
+            results = (
+                self._performance.calculate(judged),
+                self._estimator.estimate(judged),
+                self._univariate.calculate(columns),
+                self._multivariate.calculate(features),
+            )
+        return self._statistics(rows, [_table(one, "analysis") for one in results])
+
+    def _parts(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """What each calculator needs and no more: NannyML copies whole frames for each metric."""
+        features = rows[[CHUNK, *self._features]]
+        return rows[[CHUNK, LABEL, PREDICTION, SCORE]], features, rows[[CHUNK, *self._columns]]
+
+    def _statistics(self, rows: pd.DataFrame, tables: list[list[Row]]) -> list[Statistics]:
         counts = rows.groupby(CHUNK, sort=False)[LABEL].agg(["size", "count"])
         return [
             Statistics(
@@ -114,16 +133,13 @@ class NannyEngine:
                 reconstruction=_figure(multivariate, "reconstruction_error") or Figure(0.0, 0.0),
             )
             for performance, estimate, distance, multivariate, (size, labelled) in zip(
-                realised, estimated, drift, moved, counts.to_numpy(), strict=True
+                *tables, counts.to_numpy(), strict=True
             )
         ]
 
     @property
     def _columns(self) -> tuple[str, ...]:
         return (*self._features, SCORE)
-
-
-Row = dict[Any, Any]
 
 
 @contextmanager
@@ -134,8 +150,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _table(result: Any) -> list[Row]:
-    frame: pd.DataFrame = result.filter(period="analysis").to_df()
+def _table(result: Any, period: str) -> list[Row]:
+    frame: pd.DataFrame = result.filter(period=period).to_df()
     return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
 
 
