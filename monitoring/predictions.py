@@ -34,10 +34,12 @@ def read(
 
 
 def _unpacked(texts: pl.Series, features: tuple[str, ...]) -> pl.DataFrame:
-    """Texts as columns. Polars would take twice the time and ten times the memory."""
-    decode = msgspec.json.Decoder(dict[str, float | None]).decode
+    """Texts as columns. Polars would take three times the time and ten times the memory."""
+    fields = [(f"f{place}", float | None) for place in range(len(features))]
+    names = {field: name for (field, _), name in zip(fields, features, strict=True)}
+    row_type = msgspec.defstruct("Row", fields, rename=names, gc=False)
+    decode, values_of = msgspec.json.Decoder(row_type).decode, msgspec.structs.astuple
     matrix = np.empty((len(texts), len(features)))
     for row, text in enumerate(texts):
-        known = decode(text)
-        matrix[row] = [known[name] for name in features]
+        matrix[row] = values_of(decode(text))
     return pl.DataFrame(matrix, schema=features)
