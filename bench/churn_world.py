@@ -62,7 +62,8 @@ class ScoredWorld:
         last = ANALYSIS_FROM + ANALYSIS_DAYS - 1
         if plan is None:
             return self._scored(self._steady, ANALYSIS_FROM, last)
-        usage = self._usage(Drift(plan, DRIFT_FROM))
+        changed = self._daily(DRIFT_FROM, Drift(plan, DRIFT_FROM))
+        usage = pl.concat([self._usage.filter(pl.col("Date") < day(DRIFT_FROM)), changed])
         before = self._steady.filter(pl.col("Date") < day(DRIFT_FROM)).drop("label")
         after = _features(usage, DRIFT_FROM, last)
         rows = _with_labels(pl.concat([before, after]), usage)
@@ -70,8 +71,12 @@ class ScoredWorld:
 
     @cached_property
     def _steady(self) -> pl.DataFrame:
-        usage = self._usage()
-        return _with_labels(_features(usage, TRAIN_FROM, DAYS - HORIZON - 2), usage)
+        rows = _features(self._usage, TRAIN_FROM, DAYS - HORIZON - 2)
+        return _with_labels(rows, self._usage)
+
+    @cached_property
+    def _usage(self) -> pl.DataFrame:
+        return self._daily(0)
 
     @cached_property
     def _forest(self) -> RandomForestClassifier:
@@ -106,8 +111,8 @@ class ScoredWorld:
             pl.Series("prediction", (score >= self._threshold).astype(np.int32)),
         ).sort("Date", "User")
 
-    def _usage(self, *drifts: Drift) -> pl.DataFrame:
-        """Daily sums of each active subscriber, amounts in thousandths."""
+    def _daily(self, first: int, *drifts: Drift) -> pl.DataFrame:
+        """Daily sums of each active subscriber from a day on, amounts in thousandths."""
         settings = WorldSettings(seed=self.seed, subscribers=self.subscribers)
         world = World(settings, START, drifts=drifts)
         sums = [
@@ -116,7 +121,7 @@ class ScoredWorld:
         ]
         daily = [
             events.group_by(User=pl.col("DP_MSISDN")).agg(sums).with_columns(Date=pl.lit(day(n)))
-            for n, events in enumerate(world.days(0, DAYS - 1))
+            for n, events in enumerate(world.days(first, DAYS - 1), first)
         ]
         return pl.concat(daily).with_columns(emitted_us=pl.lit(1, pl.Int64))
 

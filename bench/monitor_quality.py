@@ -1,67 +1,95 @@
 """How early, and how rightly, monitoring says what the simulator did: docs/monitoring-quality.md.
 
-Each day is judged with what was known on that day: labels mature a horizon later.
+Each day is judged with what was known on that day: labels mature a horizon later. The rules were
+made on the worlds of `TUNED` seeds; the page is about other worlds, which nobody looked at before.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
-from statistics import fmean, median
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
 
 import msgspec
 import polars as pl
 
-from bench.churn_world import ANALYSIS_DAYS, DRIFT_FROM, HORIZON, ScoredWorld, day
-from bench.measure import Size
+from bench.churn_world import ANALYSIS_DAYS, ANALYSIS_FROM, DRIFT_FROM, HORIZON, ScoredWorld, day
+from bench.quality_page import Outcome, Quality, page
 from flaskapp.world.drift import PLANS
-from lakehouse.settings import ROOT
 from monitoring.analysis import findings, limits, verdicts
+from monitoring.analysis.findings import Finding
 from monitoring.analysis.fitted import Fitted, fit
 from monitoring.analysis.values import ChunkValues
-from monitoring.analysis.verdicts import ChunkVerdict, Yardstick
+from monitoring.analysis.verdicts import Yardstick
 from monitoring.chunks import Day, Period, batches, plan
 
-PAGE = ROOT / "docs" / "monitoring-quality.md"
-SEEDS, FEW_SEEDS = 10, 2
-SUBSCRIBERS = 6_000
+TUNED = tuple(range(1, 6))
+PUBLISHED = tuple(range(101, 111))
 BATCH_ROWS = 60_000
 MIN_ROWS, MIN_ROC_AUC = 200, 0.6
+STEADY = "steady"
 
 
-@dataclass
-class Outcome:
-    """What was found of one plan over the seeds: delay in days and name, or None for nothing."""
+class Measured(msgspec.Struct, frozen=True):
+    """A world's chunk values: of the reference, and of the days after it under each plan."""
 
-    plan: str
-    delays: list[int | None] = field(default_factory=list)
-    names: list[str | None] = field(default_factory=list)
-
-
-@dataclass
-class Steady:
-    """What was found where there was nothing to find."""
-
-    chunks: int = 0
-    episodes: int = 0
-    estimate_errors: list[float] = field(default_factory=list)
+    seed: int
+    subscribers: int
+    reference: tuple[ChunkValues, ...]
+    effects: dict[str, float]
+    values: dict[str, list[ChunkValues]]
 
 
-def measure(seeds: int) -> tuple[list[Outcome], Steady]:
-    """All plans over `seeds` worlds."""
-    outcomes, steady = [Outcome(name) for name in PLANS], Steady()
-    for seed in range(1, seeds + 1):
-        world = ScoredWorld(seed, SUBSCRIBERS)
-        fitted = fit(world.model, world.reference, Period.parse("D"))
-        _add_steady(steady, fitted, _values(fitted, world.analysis(None)))
-        for outcome in outcomes:
-            values = _values(fitted, world.analysis(outcome.plan))
-            delay, name = _first_finding(fitted, values)
-            outcome.delays.append(delay)
-            outcome.names.append(name)
-            print(f"seed {seed} {outcome.plan}: {name} after {delay} days", flush=True)
-    return outcomes, steady
+def measure(seed: int, subscribers: int, plans: Sequence[str], kept: Path | None) -> Measured:
+    """Chunk values of one world, read from the folder `kept` where they lie there already."""
+    file = kept / f"{subscribers}_{seed}.msgpack" if kept else None
+    if file and file.exists():
+        return msgspec.msgpack.decode(file.read_bytes(), type=Measured)
+    world = ScoredWorld(seed, subscribers)
+    fitted = fit(world.model, world.reference, Period.parse("D"))
+    values = {name: _values(fitted, world.analysis(name)) for name in plans}
+    values[STEADY] = _values(fitted, world.analysis(None))
+    found = Measured(seed, subscribers, fitted.chunks, fitted.effects, values)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(msgspec.msgpack.encode(found))
+    return found
+
+
+def judge(measured: Measured) -> Quality:
+    """What was found of each plan in one world, and what where there was nothing to find."""
+    steady = measured.values[STEADY]
+    gaps = [
+        abs(chunk.estimated["roc_auc"].value - chunk.realised["roc_auc"].value) for chunk in steady
+    ]
+    alarms = _alarms(_looks(measured, STEADY, ANALYSIS_FROM))
+    outcomes = tuple(_outcome(measured, name) for name in measured.values if name != STEADY)
+    return Quality(measured.seed, measured.subscribers, outcomes, len(steady), alarms, gaps)
+
+
+def judge_seed(seed: int, subscribers: int, plans: Sequence[str], kept: Path | None) -> Quality:
+    """`measure` and `judge` of one world."""
+    return judge(measure(seed, subscribers, plans, kept))
+
+
+def judge_all(
+    seeds: Sequence[int],
+    subscribers: int,
+    plans: Sequence[str] = tuple(PLANS),
+    kept: Path | None = None,
+) -> list[Quality]:
+    """Worlds side by side, one process a core."""
+    work = partial(judge_seed, subscribers=subscribers, plans=plans, kept=kept)
+    cores = min(len(os.sched_getaffinity(0)), len(seeds))
+    if cores == 1:
+        return [work(seed) for seed in seeds]
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(work, seeds))
 
 
 def _values(fitted: Fitted, rows: pl.DataFrame) -> list[ChunkValues]:
@@ -74,41 +102,39 @@ def _values(fitted: Fitted, rows: pl.DataFrame) -> list[ChunkValues]:
     return found
 
 
-def _judged(fitted: Fitted, values: Sequence[ChunkValues]) -> list[ChunkVerdict]:
-    learnt = limits.learn(fitted.chunks, MIN_ROC_AUC)
-    yardstick = Yardstick(fitted.chunks, learnt, fitted.effects, MIN_ROWS)
-    return verdicts.judge(values, yardstick)
+Look = tuple[date, tuple[Finding, ...]]
 
 
-def _add_steady(steady: Steady, fitted: Fitted, values: list[ChunkValues]) -> None:
-    found = findings.find(_judged(fitted, values))
-    steady.chunks += len(values)
-    steady.episodes += sum(len(finding.episodes) for finding in found)
-    steady.estimate_errors += [
-        abs(chunk.estimated["roc_auc"].value - chunk.realised["roc_auc"].value) for chunk in values
-    ]
-
-
-def _first_finding(fitted: Fitted, values: list[ChunkValues]) -> tuple[int | None, str | None]:
-    """Days from the first drifted one to the first finding, and its name."""
-    known = _judged(fitted, values)
-    unknown = _judged(fitted, [_unlabelled(chunk) for chunk in values])
-    for today in _days():
+def _looks(measured: Measured, name: str, first: int) -> Iterator[Look]:
+    """What a run on each day would have found, until the last labels have matured."""
+    learnt = limits.learn(measured.reference, MIN_ROC_AUC)
+    yardstick = Yardstick(measured.reference, learnt, measured.effects, MIN_ROWS)
+    values = measured.values[name]
+    for number in range(first, ANALYSIS_FROM + ANALYSIS_DAYS + HORIZON + 1):
+        today = day(number)
         matured = today - timedelta(days=HORIZON + 1)
-        seen = [
-            a if a.end <= matured else b
-            for a, b in zip(known, unknown, strict=True)
-            if b.end <= today
-        ]
-        names = [f.name for f in findings.find(seen) if f.state == "found"]
+        seen = [v if v.end <= matured else _unlabelled(v) for v in values if v.end <= today]
+        yield today, findings.find(verdicts.judge(seen, yardstick))
+
+
+def _outcome(measured: Measured, name: str) -> Outcome:
+    """Days from the first drifted one to the first finding, and its name."""
+    for today, found in _looks(measured, name, DRIFT_FROM):
+        names = [finding.name for finding in found if finding.state == "found"]
         if names:
-            return (today - day(DRIFT_FROM)).days, " + ".join(names)
-    return None, None
+            return Outcome(name, (today - day(DRIFT_FROM)).days, " + ".join(names))
+    return Outcome(name, None, None)
 
 
-def _days() -> Iterator[date]:
-    last = ANALYSIS_DAYS // 2 + HORIZON + 1
-    return (day(DRIFT_FROM + number) for number in range(last))
+def _alarms(looks: Iterator[Look]) -> list[str]:
+    """Every time that a finding begins."""
+    before: set[str] = set()
+    alarms = []
+    for today, found in looks:
+        now: set[str] = {finding.name for finding in found if finding.state == "found"}
+        alarms += [f"{name} on {today}" for name in sorted(now - before)]
+        before = now
+    return alarms
 
 
 def _unlabelled(chunk: ChunkValues) -> ChunkValues:
@@ -117,46 +143,20 @@ def _unlabelled(chunk: ChunkValues) -> ChunkValues:
     )
 
 
-def page(outcomes: Sequence[Outcome], steady: Steady, seeds: int) -> str:
-    """The results as Markdown."""
-    rows = "\n".join(_row(outcome) for outcome in outcomes)
-    rate = 100 * steady.episodes / steady.chunks
-    return f"""# How early, and how rightly, monitoring speaks
-
-Made by `make bench PART=monitor`. {seeds} worlds of {SUBSCRIBERS:,} subscribers, a forest
-trained in each, its test window as the reference, then {ANALYSIS_DAYS} daily chunks; the plan holds
-from the {ANALYSIS_DAYS // 2 + 1}st on. Each day is judged with what was known on that day: labels
-mature {HORIZON} days later.
-
-| plan | found | median delay, days | longest | named first |
-| --- | --- | --- | --- | --- |
-{rows}
-
-- Without drift: {steady.episodes} false findings in {steady.chunks} chunks ({rate:.2f} in 100;
-  at most 1 is allowed).
-- Estimated against realised ROC-AUC without drift: mean absolute error
-  {fmean(steady.estimate_errors):.3f} (at most 0.030 is allowed).
-
-`price_shock` counts as early when it is found before day {HORIZON + 1}, when the first labels of
-drifted days mature. `concept_flip` cannot be found before that day: only outcomes show it.
-"""
+def main() -> None:
+    """Judge the worlds that rules are made on, and print what was found in each."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(TUNED))
+    parser.add_argument("--subscribers", type=int, default=6_000)
+    parser.add_argument("--keep", type=Path, help="folder where chunk values stay for next time")
+    options = parser.parse_args()
+    found = judge_all(options.seeds, options.subscribers, kept=options.keep)
+    for one in found:
+        for outcome in one.outcomes:
+            print(one.seed, outcome.plan, outcome.delay, outcome.named)
+        print(one.seed, "false:", one.alarms)
+    print(page([found]))
 
 
-def _row(outcome: Outcome) -> str:
-    found = [delay for delay in outcome.delays if delay is not None]
-    named = {name for name in outcome.names if name is not None}
-    names = ", ".join(
-        f"{name.replace('_', ' ')} ({outcome.names.count(name)})" for name in sorted(named)
-    )
-    share = f"{len(found)} of {len(outcome.delays)}"
-    middle, longest = (f"{median(found):.0f}", str(max(found))) if found else ("-", "-")
-    return f"| `{outcome.plan}` | {share} | {middle} | {longest} | {names or '-'} |"
-
-
-def run(size: Size) -> None:
-    """Measure; the page is written at full size only."""
-    seeds = SEEDS if size == "full" else FEW_SEEDS
-    text = page(*measure(seeds), seeds)
-    print(text)
-    if size == "full":
-        PAGE.write_text(text, encoding="utf-8")
+if __name__ == "__main__":
+    main()
