@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from monitoring.analysis import findings, limits, verdicts
+from monitoring.analysis import findings, labels, limits, verdicts
 from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import ChunkValues, Figure, Slice
 from monitoring.analysis.verdicts import ChunkVerdict, Yardstick
+from monitoring.quality import notes
 from monitoring.report import (
     SINGLE_CLASS,
     ChunkReport,
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from monitoring.analysis.fitted import Fitted
 
 RECENT_CHUNKS = 7
-MISSING_NOTED = 0.01
-OUTSIDE_NOTED = 0.01
-VOLUME_NOTED = 0.5
 NOTES = 8
 
 
@@ -71,12 +69,13 @@ def compose(
         verdicts={finding.name: finding.state for finding in found},
         findings=found,
         performance=_performance(fitted.chunks, values),
+        labels=labels.shift(fitted.chunks, values, fitted.effects.get("", 1.0)),
         limits=learnt,
         reference=_reference(fitted),
         chunks=tuple(map(ChunkReport, map(_slim, values), judged)),
         columns=tuple(_columns(fitted, values, judged, learnt)),
         slices=tuple(_slices(values[-RECENT_CHUNKS:])),
-        quality=tuple(_quality(fitted, values, judged))[:NOTES],
+        quality=tuple(notes(fitted, values, judged))[:NOTES],
         freshness=header.freshness,
         versions=header.versions,
     )
@@ -183,22 +182,3 @@ def _weighted(parts: Sequence[Slice], value_of: Callable[[Slice], float | None])
     known = [(value, part.labelled) for part in parts if (value := value_of(part)) is not None]
     rows = sum(n for _, n in known)
     return sum(value * n for value, n in known) / rows if rows else None
-
-
-def _quality(
-    fitted: Fitted, values: Sequence[ChunkValues], judged: Sequence[ChunkVerdict]
-) -> Iterator[str]:
-    """Notes on the latest chunk, and on chunks that are too small to judge."""
-    latest = values[-1]
-    usual = fmean(chunk.rows for chunk in fitted.chunks)
-    if abs(latest.rows / usual - 1) > VOLUME_NOTED:
-        yield f"{latest.key}: {latest.rows:,} rows, usual are {usual:,.0f}"
-    for kind, noted in (("missing", MISSING_NOTED), ("outside", OUTSIDE_NOTED)):
-        found: dict[str, float] = getattr(latest, kind)
-        what = "missing" if kind == "missing" else "outside of what the reference had"
-        for name, share in sorted(found.items(), key=lambda item: -item[1]):
-            if share > noted:
-                yield f"{latest.key}: {share:.1%} of {name} {what}"
-    small = [verdict.key for verdict in judged if not verdict.reliable]
-    if small:
-        yield f"{len(small)} chunks are too small to judge, the latest {small[-1]}"

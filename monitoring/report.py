@@ -8,11 +8,12 @@ from typing import Literal
 import msgspec
 
 from monitoring.analysis.findings import Finding, State
+from monitoring.analysis.labels import LabelShift
 from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import ChunkValues
 from monitoring.analysis.verdicts import ChunkVerdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 COMPLETED = "Monitoring completed and saved."
 SINGLE_CLASS = "Single-class data detected, skipping calculations."
 
@@ -108,6 +109,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: dict[str, State]
     findings: tuple[Finding, ...]
     performance: Performance
+    labels: LabelShift | None
     limits: Limits
     reference: ReferenceReport
     chunks: tuple[ChunkReport, ...]
@@ -132,6 +134,7 @@ def answer(report: Report, links: dict[str, str]) -> dict[str, object]:
         "verdicts": report.verdicts,
         "findings": report.findings,
         "performance": report.performance,
+        "labels": report.labels,
         "quality": report.quality,
         "links": links,
     }

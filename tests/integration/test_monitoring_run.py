@@ -197,7 +197,7 @@ def test_a_run_leaves_files_a_row_and_an_answer(parts: Parts, settings: Settings
         files = {path.name for path in (settings.output / folder).iterdir() if path.is_file()}
         assert files == set(FILES)
     report = msgspec.json.decode((settings.output / "report.json").read_bytes(), type=Report)
-    assert (report.schema_version, report.run_id) == (1, body["run_id"])
+    assert (report.schema_version, report.run_id) == (2, body["run_id"])
     page = (settings.output / "report.html").read_text(encoding="utf-8")
     assert "http://" not in page and "https://" not in page and "data:image/png" in page
     rows = store.scan(names.table_uri(settings.lake_uri, names.MONITORING_RUNS)).collect()

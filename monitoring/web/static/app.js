@@ -3,6 +3,7 @@ import { STEPS, heatmap, shape, timeline } from "/static/charts.js";
 const METRICS = { roc_auc: "ROC-AUC", f1: "F1", accuracy: "Accuracy", average_precision: "Avg. precision", business_value: "Value" };
 const FINDINGS = { data_drift: "Data drift", model_drift: "Model drift", model_degradation: "Model degradation" };
 const SENTENCES = { data_drift: "the inputs have drifted", model_drift: "what came true no longer follows the inputs", model_degradation: "performance is below its limit" };
+const MEANINGS = { data_drift: "Inputs and scores against the reference", model_drift: "Outcomes against what the inputs say", model_degradation: "Performance against its limits" };
 const MARKS = { ok: "M5 11l4 4 8-9", found: "M11 4v9M11 17v.5", unknown: "M8 8a3 3 0 1 1 3 4v2M11 17v.5" };
 const REPORT_EVERY = 15000;
 const PIPELINE_EVERY = 5000;
@@ -62,18 +63,20 @@ function drawVerdict(report) {
     return make("article", { className: `card ${f.state}` },
       make("div", { className: "dim", text: FINDINGS[f.name] }),
       make("div", { className: "state" }, mark(f.state), make("span", { text: words })),
+      make("div", { className: "dim", text: MEANINGS[f.name] }),
       lines.length ? make("ul", {}, ...lines.map((line) => make("li", { text: line }))) : "");
   });
   byId("verdict").replaceChildren(make("p", { className: "headline", text }), ...cards);
 }
 
 function drawFigures(report) {
-  const p = report.performance;
+  const { performance: p, labels: l } = report;
   const entries = [
     ["ROC-AUC realised", figure(p.realised.roc_auc), `reference ${figure(p.reference.roc_auc)}`],
     ["ROC-AUC estimated", figure(p.estimated.roc_auc), p.estimate_error === null ? "no outcome to compare" : `off by ${figure(p.estimate_error)} where known`],
     ["F1 realised", figure(p.realised.f1), `estimated ${figure(p.estimated.f1)}`],
     ["Calibration error", figure(p.realised.calibration_error), "0 is perfect"],
+    ["Churned", l ? `${(100 * l.recent).toFixed(1)} %` : "–", l ? `reference ${(100 * l.reference).toFixed(1)} %${Math.abs(l.deviations) > 3 ? ", drifted" : ""}` : "no outcome known yet"],
     ["Value per prediction", figure(p.realised.business_value ?? p.estimated.business_value, 2), `reference ${figure(p.reference.business_value, 2)}`],
     ["Predictions", count(report.rows), `${Math.round((100 * report.labelled) / report.rows)} % with a known outcome`],
     ["Latest score", `${age(report.freshness.age_seconds)} old`, `up to ${report.freshness.last_date}`],
@@ -104,8 +107,11 @@ function drawPerformance(report) {
   timeline(byId("performance"), points(report, state.metric), { limit, versions: report.versions, label: `${METRICS[state.metric]} over time, realised and estimated` });
 }
 
+// Small chunks scatter more and are given more room.
+const roomOf = (report, values) => Math.max(1, Math.sqrt(report.limits.usual_rows / Math.max(values.rows, 1)));
+
 function strength(report, name, values) {
-  const room = Math.max(1, Math.sqrt(report.limits.usual_rows / Math.max(values.rows, 1)));
+  const room = roomOf(report, values);
   const limits = report.limits.distances[name];
   const ratios = Object.entries(limits).map(([method, limit]) => (values.drift[name][method] ?? 0) / (limit * room));
   return Math.min(...ratios);
@@ -133,11 +139,12 @@ function drawDrift(report) {
 function drawFeature(report, column) {
   const box = make("div", { className: "chart" });
   const latest = make("p", { className: "dim" }, "Latest ", make("b", { className: column.strength > 1 ? "over" : "", text: `${figure(column.strength, 2)} of its limit` }), `, worst ${figure(column.worst, 2)}`);
-  const values = report.chunks.at(-1).values;
-  const distances = Object.entries(values.drift[column.name]).map(([method, value]) => [method.replaceAll("_", " "), figure(value), figure(report.limits.distances[column.name][method])]);
+  const { values } = report.chunks.findLast((c) => c.verdict.reliable) || report.chunks.at(-1);
+  const room = roomOf(report, values);
+  const distances = Object.entries(values.drift[column.name]).map(([method, value]) => [method.replaceAll("_", " "), figure(value), figure(room * report.limits.distances[column.name][method])]);
   const extra = [["missing", values.missing[column.name]], ["outside", values.outside[column.name]]].filter(([, share]) => share).map(([name, share]) => `${(100 * share).toFixed(1)} % ${name}`);
   byId("feature").replaceChildren(make("h3", { text: titled(column.name) }), latest, box,
-    make("div", { className: "scroll" }, table(["Latest distance", "value", "limit"], distances)),
+    make("div", { className: "scroll" }, table([`Distance, ${values.key.slice(5)}`, "value", "limit"], distances)),
     make("p", { className: "dim", text: [column.importance ? `Importance ${figure(column.importance)} in the model.` : "", ...extra].join(" ") }));
   if (column.edges.length) shape(box, column, titled(column.name));
 }

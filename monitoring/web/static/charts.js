@@ -163,7 +163,7 @@ export function heatmap(element, rows, keys, { chosen, choose }) {
   });
   svg.addEventListener("pointerleave", hideTip);
   const every = Math.ceil(keys.length / ((width - label) / 64));
-  keys.forEach((key, c) => { if (c % every === 0) node("text", { x: label + c * cell, y: rows.length * tall + 18 }, svg, key.slice(5)); });
+  keys.forEach((key, c) => { if (c % every === 0 && label + c * cell + 36 <= width) node("text", { x: label + c * cell, y: rows.length * tall + 18 }, svg, key.slice(5)); });
 }
 
 function short(value) {

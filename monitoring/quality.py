@@ -1,0 +1,64 @@
+"""What is odd about the rows themselves: volume, labels, missing, unseen, out of range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from monitoring.analysis import labels
+from monitoring.analysis.values import ChunkValues
+from monitoring.analysis.verdicts import ChunkVerdict
+
+if TYPE_CHECKING:
+    from monitoring.analysis.fitted import Fitted
+
+MISSING_NOTED = 0.01
+OUTSIDE_NOTED = 0.01
+VOLUME_NOTED = 0.5
+
+
+def notes(
+    fitted: Fitted, values: Sequence[ChunkValues], judged: Sequence[ChunkVerdict]
+) -> Iterator[str]:
+    """Notes on the latest chunk, on labels, and on chunks that are too small to judge."""
+    latest = values[-1]
+    usual = fmean(chunk.rows for chunk in fitted.chunks)
+    if abs(latest.rows / usual - 1) > VOLUME_NOTED:
+        yield f"{latest.key}: {latest.rows:,} rows, usual are {usual:,.0f}"
+    yield from _of_labels(fitted, values)
+    yield from _of_columns(latest)
+    yield from _unseen(fitted, latest)
+    small = [verdict.key for verdict in judged if not verdict.reliable]
+    if small:
+        many = f"{len(small)} chunks are" if len(small) > 1 else "1 chunk is"
+        yield f"{many} too small to judge, the latest {small[-1]}"
+
+
+def _of_labels(fitted: Fitted, values: Sequence[ChunkValues]) -> Iterator[str]:
+    shift = labels.shift(fitted.chunks, values, fitted.effects.get("", 1.0))
+    if shift is not None and shift.moved:
+        yield (
+            f"labels drifted: {shift.recent:.1%} churned lately, {shift.reference:.1%} in the "
+            f"reference, {abs(shift.deviations):.1f} standard errors apart"
+        )
+
+
+def _of_columns(latest: ChunkValues) -> Iterator[str]:
+    kinds = (
+        (latest.missing, MISSING_NOTED, "missing"),
+        (latest.outside, OUTSIDE_NOTED, "outside of what the reference had"),
+    )
+    for found, noted, what in kinds:
+        for name, share in sorted(found.items(), key=lambda item: -item[1]):
+            if share > noted:
+                yield f"{latest.key}: {share:.1%} of {name} {what}"
+
+
+def _unseen(fitted: Fitted, latest: ChunkValues) -> Iterator[str]:
+    """Segments, regions and tenures that the reference did not have, where it had any."""
+    known = {name for chunk in fitted.chunks for name in chunk.slices}
+    kinds = {name.partition(":")[0] for name in known}
+    for name, part in latest.slices.items():
+        if name not in known and name.partition(":")[0] in kinds:
+            yield f"{latest.key}: {part.rows:,} rows of {name}, unseen in the reference"

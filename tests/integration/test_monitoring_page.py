@@ -1,0 +1,201 @@
+"""The dashboard in a real browser: verdict, charts, both schemes, any width, nobody else asked."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from lakehouse import web
+from lakehouse.settings import Settings
+from monitoring.monitor import Request
+from monitoring.subscribers import Subscribers
+from monitoring.wiring import wire
+from tests.integration import monitoring_data as made
+from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
+
+WIDE, MIDDLE, NARROW = ({"width": width, "height": 900} for width in (1360, 820, 390))
+DAYS, DRIFTED = 16, 6
+READABLE = 4.5
+expect.set_options(timeout=30_000)
+
+# The contrast of each text with what is painted behind it, by the WCAG formula.
+CONTRASTS = """() => {
+  const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = rgb(getComputedStyle(e).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const texts = [...document.querySelectorAll("body *")].filter((e) =>
+    e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
+  return texts.map((e) => {
+    const style = getComputedStyle(e);
+    const ink = light(rgb(e instanceof SVGElement ? style.fill : style.color));
+    const paper = light(behind(e));
+    const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    return [e.textContent.trim().slice(0, 40), ratio];
+  });
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs a browser: on Debian `apt-get install chromium`")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def more_volume(x: dict[str, Any]) -> None:
+    x["volume"] *= 2.5
+
+
+def by_segment(_: Subscribers, rows: pl.DataFrame) -> pl.DataFrame:
+    even = pl.col("User").str.slice(-1).cast(pl.Int32) % 2 == 0
+    name = pl.when(even).then(pl.lit("business")).otherwise(pl.lit("prepaid"))
+    return rows.with_columns(segment=name)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running service; `settings` are its own."""
+
+    address: str
+    settings: Settings
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service that has looked at ten quiet days and six drifted ones without outcomes."""
+    settings = made.settings_in(tmp_path_factory.mktemp("installation"))
+    quiet = made.rows(ANALYSIS_START, DAYS - DRIFTED, seed=2)
+    first = ANALYSIS_START + timedelta(days=DAYS - DRIFTED)
+    drifted = made.rows(first, DRIFTED, seed=2, change=more_volume)
+    unknown = drifted.with_columns(pl.lit(None, pl.Int32).alias("label"))
+    made.append(settings, pl.concat([quiet, unknown]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Subscribers, "enrich", by_segment)
+        parts = wire(settings, made.clock(), FakeRegistry())
+        parts.service.run(Request())
+        with web.serving(parts.app, "127.0.0.1", 0) as port:
+            yield Served(f"http://127.0.0.1:{port}", settings)
+
+
+@dataclass
+class Opened:
+    """A page, with its errors and the hosts that it asked."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+
+def opened(
+    browser: Browser, address: str, size: dict[str, int] = WIDE, scheme: str = "light"
+) -> Opened:
+    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    found = Opened(context.new_page())
+    page = found.page
+    page.on("pageerror", lambda error: found.errors.append(str(error)))
+    page.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
+    page.on("request", lambda request: found.hosts.add("/".join(request.url.split("/")[:3])))
+    page.goto(address)
+    return found
+
+
+def test_the_verdict_and_its_reasons_are_seen_at_a_glance(browser: Browser, served: Served) -> None:
+    seen = opened(browser, served.address)
+    page = seen.page
+    expect(page.locator(".headline")).to_have_text("Attention: the inputs have drifted.")
+    expect(page.locator(".card.found")).to_have_count(1)
+    expect(page.locator(".card.found")).to_contain_text("volume: up to")
+    expect(page.locator(".card.ok")).to_have_count(2)
+    expect(page.locator(".headline")).to_be_in_viewport()
+    expect(page.locator("#figures")).to_contain_text("Churned")
+    expect(page.locator("#slices tbody tr")).to_have_count(2)
+    expect(page.locator("#runs tbody tr")).to_have_count(1)
+    assert seen.errors == []
+    assert seen.hosts == {served.address}
+
+
+def test_charts_show_both_performances_the_version_and_each_feature(
+    browser: Browser, served: Served
+) -> None:
+    seen = opened(browser, served.address)
+    page = seen.page
+    for kind, count in (("reference", 14), ("realised", DAYS - DRIFTED), ("estimated", DAYS)):
+        expect(page.locator(f"#performance .dot.{kind}")).to_have_count(count)
+        expect(page.locator(f"#performance .band.{kind}")).to_have_count(1)
+    expect(page.locator("#performance .limit-line")).to_have_count(1)
+    expect(page.locator("#performance svg")).to_contain_text("v1")
+    expect(page.locator("#heat .row")).to_have_count(len(made.FEATURES) + 1)
+    expect(page.locator("#heat .row").first).to_contain_text("volume")
+    page.locator("#metrics button", has_text="F1").click()
+    expect(page.locator("#metrics [aria-selected=true]")).to_have_text("F1")
+    page.locator("#heat .row", has_text="calls").click()
+    expect(page.locator("#feature h3")).to_have_text("calls")
+    page.locator("#heat .row", has_text="trend").press("Enter")
+    expect(page.locator("#feature h3")).to_have_text("trend")
+    page.locator("#performance svg").hover()
+    expect(page.locator("#tip")).to_contain_text("rows")
+    assert seen.errors == []
+
+
+def test_a_run_can_be_asked_for_and_an_earlier_one_looked_at(
+    browser: Browser, served: Served
+) -> None:
+    seen = opened(browser, served.address)
+    page = seen.page
+    rows = page.locator("#runs tbody tr")
+    expect(rows.first).to_be_visible()
+    before = rows.count()
+    page.click("#run")
+    expect(rows).to_have_count(before + 1)
+    rows.last.locator("a").first.click()
+    page.wait_for_url("**/?run_id=*")
+    expect(page.locator(".headline")).to_have_text("Attention: the inputs have drifted.")
+    assert seen.errors == []
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), list(itertools.product((WIDE, MIDDLE, NARROW), ("light", "dark")))
+)
+def test_the_page_fits_and_can_be_read(
+    browser: Browser, served: Served, size: dict[str, int], scheme: str
+) -> None:
+    page = opened(browser, served.address, size, scheme).page
+    expect(page.locator("#heat svg")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    faint = [(text, ratio) for text, ratio in page.evaluate(CONTRASTS) if ratio < READABLE]
+    assert faint == []
+    button = page.locator("#run").bounding_box()
+    assert button is not None
+    assert 0 <= button["x"] <= button["x"] + button["width"] <= size["width"]
+    assert button["height"] >= 36
+
+
+def test_the_report_opens_as_a_file_and_asks_nobody(browser: Browser, served: Served) -> None:
+    report: Path = served.settings.output / "report.html"
+    seen = opened(browser, report.as_uri())
+    expect(seen.page.locator("h1")).to_contain_text("Model version 1")
+    drawn = "[...document.images].map((image) => image.naturalWidth)"
+    assert min(seen.page.evaluate(drawn)) > 500
+    assert not any(host.startswith("http") for host in seen.hosts)
+    assert seen.errors == []
