@@ -88,6 +88,7 @@ def exposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         labelled=1,
         verdicts={},
         performance=SimpleNamespace(realised={"f1": 0.5}, estimated={}),
+        labels=SimpleNamespace(recent=0.1, reference=0.1),
         columns=[SimpleNamespace(name="calls", strength=1.0)],
     )
     return (

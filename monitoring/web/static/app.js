@@ -152,12 +152,10 @@ function drawFeature(report, column) {
 function drawShapes(report) {
   const score = report.columns.filter((c) => c.name === "probability_1");
   const moved = report.columns.filter((c) => c.name !== "probability_1" && c.edges.length).slice(0, 3);
-  byId("shapes").replaceChildren(...[...score, ...moved].map((column) => {
-    const box = make("div", { className: "chart" });
-    const item = make("div", { className: "shape" }, make("h3", { text: titled(column.name) }), make("p", { className: "dim", text: `${figure(column.strength, 2)} of its limit` }), box);
-    shape(box, column, titled(column.name));
-    return item;
-  }));
+  const boxes = [...score, ...moved].map((column) => [column, make("div", { className: "chart" })]);
+  byId("shapes").replaceChildren(...boxes.map(([column, box]) => make("div", { className: "shape" },
+    make("h3", { text: titled(column.name) }), make("p", { className: "dim", text: `${figure(column.strength, 2)} of its limit` }), box)));
+  for (const [column, box] of boxes) shape(box, column, titled(column.name));
 }
 
 function drawNotes(report) {

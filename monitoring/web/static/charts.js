@@ -173,7 +173,7 @@ function short(value) {
 }
 
 export function shape(element, column, title, tall = 130) {
-  const width = 300; const bottom = 18;
+  const width = Math.max(130, element.clientWidth || 300); const bottom = 18;
   const svg = canvas(element, width, tall + bottom, `${title}: shares then and now`);
   const most = Math.max(...column.reference, ...column.recent, 1e-9);
   const step = width / column.reference.length;
