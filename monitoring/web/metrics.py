@@ -49,10 +49,9 @@ def _metrics(report: Report) -> Iterator[Metric]:
     for kind in ("realised", "estimated"):
         for metric, value in getattr(report.performance, kind).items():
             means.add_metric([kind, metric], value)
-    yield means
     if report.labels is not None:
-        yield _gauge("label_rate", "Share of positives lately", report.labels.recent)
-        yield _gauge("label_rate_reference", "The same in the reference", report.labels.reference)
+        means.add_metric(["realised", "label_rate"], report.labels.recent)
+    yield means
     drift = _family("drift_strength", "Latest distance as a factor of its limit", "column")
     for column in report.columns:
         drift.add_metric([column.name], column.strength)
