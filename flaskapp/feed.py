@@ -1,7 +1,7 @@
 """A source's days into the database: block by block, each block with the place it reached.
 
-History and replay are the same walk over the same days. The place (a date, and the rows of it that
-are in) is committed with the rows, so a walk that dies anywhere goes on where it stopped.
+The place (a date, and the rows of it that are in) is committed with the rows, so a walk that dies
+anywhere goes on where it stopped. A replay walks like this; `history` takes the same days faster.
 """
 
 from __future__ import annotations
@@ -37,6 +37,11 @@ def place(cursor: Any, source: Source) -> Place:
     return Place(source.first) if kept is None else Place(date.fromisoformat(kept[0]), kept[1])
 
 
+def reach(cursor: Any, source: Source, reached: Place) -> None:
+    """Note where the walk over `source` stands."""
+    state.remember(cursor, f"place:{source.name}", [reached.date.isoformat(), reached.row])
+
+
 @dataclass(frozen=True)
 class Feed:
     """What a walk needs: where to write, as which stream, in blocks of how many rows."""
@@ -54,6 +59,8 @@ class Feed:
             start = place(cursor, self.source)
         for day in self.source.days(start.date, last):
             done = start.row if day.date == start.date else 0
+            with self.uploader.connection.cursor() as cursor:
+                add_subscribers(cursor, day.subscribers)
             for block in day.events.slice(done).iter_slices(self.block_rows):
                 if block.height:
                     done += block.height
@@ -64,7 +71,7 @@ class Feed:
         connection, timezone = self.uploader.connection, self.settings.timezone
         journal.append(self.uploader, self.stream_id, block, self.clock.now(), timezone)
         with connection.cursor() as cursor:
-            self._reach(cursor, reached)
+            reach(cursor, self.source, reached)
         connection.commit()
         return reached
 
@@ -72,15 +79,10 @@ class Feed:
         connection, now = self.uploader.connection, self.clock.now()
         reached = Place(day.date + timedelta(days=1))
         with connection.cursor() as cursor:
-            _add_subscribers(cursor, day.subscribers)
             journal.close_day(cursor, self.stream_id, day.date, self.settings.cdr, now)
-            self._reach(cursor, reached)
+            reach(cursor, self.source, reached)
         connection.commit()
         return reached
-
-    def _reach(self, cursor: Any, reached: Place) -> None:
-        name = f"place:{self.source.name}"
-        state.remember(cursor, name, [reached.date.isoformat(), reached.row])
 
 
 _SUBSCRIBER = (
@@ -89,7 +91,8 @@ _SUBSCRIBER = (
 )
 
 
-def _add_subscribers(cursor: Any, subscribers: pl.DataFrame) -> None:
+def add_subscribers(cursor: Any, subscribers: pl.DataFrame) -> None:
+    """List subscribers who are not listed yet; in the transaction of their first rows."""
     for block in subscribers.iter_slices(SUBSCRIBER_ROWS):
         if block.height:
             cursor.executemany(_SUBSCRIBER, block.rows())

@@ -5,6 +5,7 @@ Nothing here commits; the caller does, when the block and its own progress belon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ CLOSED = "closed_through"
 _COLUMNS = ("DP_DATE", "DP_MSISDN", *MEASURE_NAMES)
 _SENT = (
     f"SELECT sent_rows, sent_outcomes FROM {names.MYSQL_STREAMS} "  # noqa: S608
-    "WHERE stream_id = %s FOR UPDATE"
+    "WHERE stream_id = %s"
 )
 _ENTRY = (
     f"INSERT INTO {names.MYSQL_OUTBOX} "  # noqa: S608
@@ -31,16 +32,17 @@ _BLOCK = (
     "(Date, stream_id, first_sequence, calls, call_time, purchases, volume) "
     "VALUES (%s, %s, %s, %s, %s, %s, %s)"
 )
+# Who was there, and for each the first later day, if there is one: an index look-up per subscriber.
 _OUTCOMES = f"""
 INSERT INTO {names.MYSQL_OUTCOMES}
   (DP_MSISDN, Date, PSEUDO_CHURNED, known_at, stream_id, sequence)
-SELECT seen.DP_MSISDN, %(day)s, CASE WHEN later.DP_MSISDN IS NULL THEN 1 ELSE 0 END,
+SELECT seen.DP_MSISDN, %(day)s,
+  CASE WHEN EXISTS (SELECT 1 FROM {names.MYSQL_RAW} later WHERE later.DP_MSISDN = seen.DP_MSISDN
+    AND later.Date > %(day)s AND later.Date <= %(horizon)s AND later.is_active = 1)
+  THEN 0 ELSE 1 END,
   %(known)s, %(stream)s, %(base)s - 1 + ROW_NUMBER() OVER (ORDER BY seen.DP_MSISDN)
 FROM (SELECT DISTINCT DP_MSISDN FROM {names.MYSQL_RAW}
       WHERE Date > %(since)s AND Date <= %(day)s AND is_active = 1) seen
-LEFT JOIN (SELECT DISTINCT DP_MSISDN FROM {names.MYSQL_RAW}
-      WHERE Date > %(day)s AND Date <= %(horizon)s AND is_active = 1) later
-  ON later.DP_MSISDN = seen.DP_MSISDN
 """  # noqa: S608
 _LABELS = f"""
 UPDATE {names.MYSQL_RAW} raw
@@ -114,12 +116,51 @@ def close_day(cursor: Any, stream_id: str, day: date, cdr: CdrSettings, now: dat
     )
     count = int(cursor.rowcount)
     if count:
-        cursor.execute(_LABELS, (labelled,))
-        last = first + count - 1
-        cursor.execute(_ENTRY, ("outcome", stream_id, first, last, now.replace(tzinfo=None)))
-        streams.advance(cursor, stream_id, now, outcomes=count)
+        label(cursor, labelled)
+        _enter_outcomes(cursor, stream_id, first, count, now)
     state.remember(cursor, CLOSED, day.isoformat())
     return count
+
+
+def append_outcomes(
+    uploader: Uploader,
+    stream_id: str,
+    told: Sequence[tuple[date, pl.DataFrame]],
+    cdr: CdrSettings,
+    now: datetime,
+) -> None:
+    """Add the outcomes of some days (DP_MSISDN and PSEUDO_CHURNED each), with one outbox entry."""
+    ahead = timedelta(days=cdr.label_horizon_days + 1)
+    parts = [
+        rows.with_columns(Date=pl.lit(day), known_at=pl.lit(day + ahead)) for day, rows in told
+    ]
+    count = sum(part.height for part in parts)
+    if not count:
+        return
+    with uploader.connection.cursor() as cursor:
+        _, first = _sent(cursor, stream_id)
+        sequence = pl.int_range(first, first + count)
+        rows = pl.concat(parts).with_columns(stream_id=pl.lit(stream_id), sequence=sequence)
+        uploader.insert(names.MYSQL_OUTCOMES, rows)
+        _enter_outcomes(cursor, stream_id, first, count, now)
+
+
+def label(cursor: Any, day: date) -> None:
+    """Write the known outcomes of `day` into its rows that have no label yet."""
+    cursor.execute(_LABELS, (day,))
+
+
+def close_through(cursor: Any, day: date) -> None:
+    """Note that all days up to `day` are closed."""
+    closed = state.recall(cursor, CLOSED)
+    if closed is None or day > date.fromisoformat(closed):
+        state.remember(cursor, CLOSED, day.isoformat())
+
+
+def _enter_outcomes(cursor: Any, stream_id: str, first: int, count: int, now: datetime) -> None:
+    last = first + count - 1
+    cursor.execute(_ENTRY, ("outcome", stream_id, first, last, now.replace(tzinfo=None)))
+    streams.advance(cursor, stream_id, now, outcomes=count)
 
 
 def _sent(cursor: Any, stream_id: str) -> tuple[int, int]:

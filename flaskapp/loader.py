@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from flaskapp import feed, state, streams
-from flaskapp.bulk import Uploader, open_uploader
+from flaskapp.bulk import open_uploader
+from flaskapp.history import History, Writers
 from flaskapp.mappings import FileSource, load, open_files
 from flaskapp.mappings.reading import read
 from flaskapp.origin import open_source
@@ -95,39 +96,41 @@ def _load(
 ) -> Loaded:
     name = f"{settings.mysql.database}.load"
     with (
-        open_uploader(settings.mysql) as uploader,
-        mysql.lock(uploader.connection, name) as held,
-        uploader.connection.cursor() as cursor,
+        mysql.connect(settings.mysql) as reading,
+        mysql.lock(reading, name) as held,
+        open_uploader(settings.mysql) as usage,
+        open_uploader(settings.mysql) as outcomes,
+        reading.cursor() as cursor,
     ):
         if not held:
             raise DatabaseError("load", "to be the only one", "another", "wait for its end")
         source = open_(cursor)
         stream_id = _stream(cursor, source, clock)
-        uploader.connection.commit()
-        walk = feed.Feed(uploader, source, stream_id, BLOCK_ROWS, settings, clock)
-        return _walk(walk, source, progress)
+        reading.commit()
+        writers = Writers(reading, usage, outcomes)
+        return _walk(
+            History(writers, source, stream_id, BLOCK_ROWS, settings, clock), cursor, progress
+        )
 
 
-def _walk(walk: feed.Feed, source: Source, progress: Progress) -> Loaded:
+def _walk(history: History, cursor: Any, progress: Progress) -> Loaded:
+    source = history.source
     rejected = (source.rejected, source.rejects) if isinstance(source, FileSource) else (0, None)
-    before, place = _standing(walk.uploader, walk)
-    if place.date > source.history_end:
+    before = _sent(cursor, history)
+    if feed.place(cursor, source).date > source.history_end:
         return Loaded(0, POPULATED, *rejected)
     total = (source.history_end - source.first).days + 1
-    for place in walk.walk(source.history_end):
+    for place in history.walk():
         progress((place.date - source.first).days, total)
-    with walk.uploader.connection.cursor() as cursor:
-        streams.end(cursor, walk.stream_id, "finished", walk.clock.now())
-    walk.uploader.connection.commit()
-    after, _ = _standing(walk.uploader, walk)
-    return Loaded(after - before, f"{after - before:,} rows of {source.name} loaded", *rejected)
+    streams.end(cursor, history.stream_id, "finished", history.clock.now())
+    history.writers.reading.commit()
+    added = _sent(cursor, history) - before
+    return Loaded(added, f"{added:,} rows of {source.name} loaded", *rejected)
 
 
-def _standing(uploader: Uploader, walk: feed.Feed) -> tuple[int, feed.Place]:
-    """Rows that the stream has sent, and where its walk stands."""
-    with uploader.connection.cursor() as cursor:
-        stream = streams.get(cursor, walk.stream_id)
-        return stream.sent_rows if stream else 0, feed.place(cursor, walk.source)
+def _sent(cursor: Any, history: History) -> int:
+    stream = streams.get(cursor, history.stream_id)
+    return stream.sent_rows if stream else 0
 
 
 def _stream(cursor: Any, source: Source, clock: Clock) -> str:

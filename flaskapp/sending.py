@@ -139,7 +139,7 @@ def _close_past_days(desk: Desk, stream: Stream) -> None:
     cursor, settings = desk.cursor, desk.settings
     source = open_source(cursor, settings, desk.clock)
     closed = state.recall(cursor, journal.CLOSED)
-    if closed is None or date.fromisoformat(closed) < source.last:
+    if closed is None or feed.place(cursor, source).date <= source.last:
         return
     day = date.fromisoformat(closed) + timedelta(days=1)
     while day < today(desk.clock, settings.timezone):

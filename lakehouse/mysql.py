@@ -6,7 +6,7 @@ Sessions speak UTC, refuse values that do not fit, and read what is committed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,19 @@ def connect(
         yield connection
     finally:
         close(connection)
+
+
+@contextmanager
+def transaction(connection: Any) -> Iterator[Any]:
+    """A cursor; its work is committed at the end of the block, or undone at once with its locks."""
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+        connection.commit()
+    except BaseException:
+        with suppress(Error):  # a connection that is gone has undone it already
+            connection.rollback()
+        raise
 
 
 def is_outage(error: BaseException) -> bool:

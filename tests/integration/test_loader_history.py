@@ -104,21 +104,21 @@ def test_every_row_and_every_outcome_waits_in_the_outbox(small: Settings) -> Non
     ]
 
 
-@pytest.mark.parametrize("block_rows", [20_000, 7])
+@pytest.mark.parametrize("block_rows", [80, 15])
 def test_a_load_that_dies_anywhere_is_finished_and_not_repeated(
     small: Settings, monkeypatch: pytest.MonkeyPatch, block_rows: int
 ) -> None:
     """It dies between the rows and the place that it reached, and between two transactions."""
     monkeypatch.setattr(loader, "BLOCK_ROWS", block_rows)
-    remember, steps = state.remember, itertools.count()
+    remember, commits, looks = state.remember, itertools.count(), itertools.count()
 
     def dying(*arguments: Any) -> None:
-        if next(steps) in (5, 40, 41, 90):
+        if next(commits) in (3, 6, 10, 40):
             raise InterruptedLoadError
         remember(*arguments)
 
     def interrupt(_done: float, _total: float) -> None:
-        if next(steps) in (11, 60, 61):
+        if next(looks) in (10, 31):
             raise InterruptedLoadError
 
     monkeypatch.setattr(state, "remember", dying)
@@ -199,3 +199,26 @@ def test_a_file_is_loaded_by_its_mapping_once(fresh: Settings, tmp_path: Path) -
     copy = path.rename(tmp_path / "other.csv")
     assert loader.load_file(fresh, (copy,), "rawdata", clock=CLOCK).rows == 0
     assert stored(fresh).height == 2
+
+
+def test_a_later_file_decides_the_outcomes_of_an_earlier_one(
+    small: Settings, tmp_path: Path
+) -> None:
+    with mysql.connect(small.mysql) as connection, connection.cursor() as cursor:
+        world = open_world(cursor, small, CLOCK).world
+        connection.rollback()
+    for number, (first, last) in enumerate([(0, 24), (25, 44)]):
+        path = tmp_path / f"month-{number}.csv"
+        moment = pl.col("DP_DATE").dt.strftime("%Y-%m-%d %H:%M:%S")
+        pl.concat(world.days(first, last)).with_columns(moment).write_csv(path)
+        loader.load_file(small, (path,), "rawdata", clock=CLOCK)
+    rows = query(small, f"SELECT Date, DP_MSISDN, PSEUDO_CHURNED FROM {names.MYSQL_RAW}")
+    schema = {"Date": pl.Date, "DP_MSISDN": pl.String, "PSEUDO_CHURNED": pl.Int64}
+    found = pl.DataFrame(rows, schema=schema, orient="row")
+    expected = by_definition(found, date(2026, 11, 14))
+    assert known(small).equals(expected)
+    labelled = found.filter(pl.col("PSEUDO_CHURNED").is_not_null())
+    assert labelled["Date"].max() == date(2026, 10, 15)
+    both = labelled.join(expected, on=["Date", "DP_MSISDN"], suffix="_expected")
+    assert both.height == labelled.height
+    assert both["PSEUDO_CHURNED"].equals(both["PSEUDO_CHURNED_expected"])
