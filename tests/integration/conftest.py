@@ -63,12 +63,30 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         "MONITORING__OUTPUT_DIR": str(state / "output"),
         "WORLD__SUBSCRIBERS": "50",
         **dict(zip(ports, map(str, free_ports(5)), strict=True)),
+        **_other_database(),
     }
     before = dict(os.environ)
     os.environ.update({f"CDRLAKE_{name}": value for name, value in values.items()})
     yield secrets.ensure(load())
     os.environ.clear()
     os.environ.update(before)
+
+
+def _other_database() -> dict[str, str]:
+    """A server of one's own instead of the embedded one: its port and its administrator's word.
+
+    `TEST_MYSQL_PORT=3306 TEST_MYSQL_PASSWORD=... make test-integration`
+    """
+    port = os.environ.get("TEST_MYSQL_PORT")
+    if port is None:
+        return {}
+    admin = os.environ["TEST_MYSQL_PASSWORD"]
+    return {
+        "MYSQL__EMBEDDED": "false",
+        "MYSQL__PORT": port,
+        "MYSQL__ADMIN_PASSWORD": admin,
+        "MYSQL__PASSWORD": uuid.uuid4().hex,
+    }
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +105,10 @@ def broker(settings: Settings, java: Java, resolved: Jars) -> Iterator[KafkaBrok
 @pytest.fixture(scope="session")
 def database(settings: Settings, resolved: Jars) -> Iterator[Settings]:
     """A running database with all tables; the value is the settings that reach it."""
+    if not settings.mysql.embedded:
+        schema.initialise(settings)
+        yield settings
+        return
     server = MySqlServer(settings.mysql, settings.state, resolved.mariadb, settings.cache)
     child = server.start()
     try:

@@ -1,0 +1,144 @@
+"""Every SQL statement that the project sends: found in the code, not kept by hand.
+
+A statement is a constant of a module or is built in a function. The constants are collected; what
+is built stands in `BUILT` as an example, and a test counts that none is missing there.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from flaskapp import migrations, reads
+from lakehouse.contracts import PREDICTIONS
+from lakehouse.settings import ROOT
+from mirror import sync
+
+ROOMS = ("lakehouse", "flaskapp", "mirror", "monitoring", "eda", "pyspark_jobs")
+_VERBS = "ALTER CALL CREATE DELETE DROP GRANT INSERT LOAD REPLACE SELECT SET TRUNCATE UPDATE USE"
+_IS_SQL = re.compile(rf"\s*({_VERBS.replace(' ', '|')})\s")
+_NOW, _DAY = datetime.fromisoformat("2026-03-01T12:00:00"), date(2026, 3, 1)
+_STREAM = "live-20260301T120000-abcdef"
+_COLUMNS = "`DP_MSISDN`, `segment`, `region`, `activated_on`"
+
+# Built in functions: where, how many of them stand there, and an example of each.
+BUILT: dict[str, list[tuple[str, Any]]] = {
+    "flaskapp.bulk": [
+        ("SELECT @@local_infile", None),
+        (f"INSERT INTO Subscribers ({_COLUMNS}) VALUES (%s, %s, %s, %s)",
+         ("49170000002", None, None, _DAY)),
+        (f"LOAD DATA LOCAL INFILE %s INTO TABLE Subscribers CHARACTER SET utf8mb4 ({_COLUMNS})",
+         ("{file}",)),
+    ],
+    "flaskapp.database": [
+        ("CREATE DATABASE IF NOT EXISTS `{other}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", None),
+        ("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", ("{other}", "a password")),
+        ("ALTER USER %s@'%%' IDENTIFIED BY %s", ("{other}", "a new password")),
+        ("GRANT SELECT, INSERT, UPDATE, EXECUTE ON `{other}`.* TO %s@'%%'", ("{other}",)),
+        ("GRANT DELETE ON `{database}`.Outbox TO %s@'%%'", ("{other}",)),
+        ("USE `{database}`", None),
+    ],
+    "flaskapp.outbox": [("DELETE FROM Outbox WHERE entry_id IN (%s, %s)", (1, 2))],
+    "flaskapp.reads": [(f"CALL {reads.PROCEDURE}(%s)", (_DAY,))],
+    "lakehouse.mysql": [
+        ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", None),
+        ("SELECT GET_LOCK(%s, %s)", ("{database}.statements", 1)),
+        ("SELECT RELEASE_LOCK(%s)", ("{database}.statements",)),
+    ],
+    "mirror.sync": [
+        (sync.upsert_statement(mirror), tuple(
+            {"Date": _DAY, "User": "49170000001", "features_str": "{}", "run_id": "r"}.get(
+                field.name, _NOW if field.kind == "timestamp" else 1)
+            for field in PREDICTIONS.fields))
+        for mirror in sync.MIRRORS
+    ],
+}  # fmt: skip
+
+# What the constants with parameters are given.
+GIVEN: dict[str, Any] = {
+    "flaskapp.feed._SUBSCRIBER": ("49170000001", "prepaid", "north", _DAY),
+    "flaskapp.journal._BLOCK": (_DAY, _STREAM, 0, 1, "2.5", 3, "4.25"),
+    "flaskapp.journal._ENTRY": ("event", _STREAM, 0, 9, _NOW),
+    "flaskapp.journal._LABELS": (_DAY,),
+    "flaskapp.journal._OUTCOMES": {
+        "day": _DAY, "known": _DAY, "stream": _STREAM, "base": 0, "since": _DAY, "horizon": _DAY,
+    },
+    "flaskapp.journal._SENT": (_STREAM,),
+    "flaskapp.live._POOL": (_STREAM, 0),
+    "flaskapp.migrations._RECORD": (999, "a test", "0" * 64),
+    "flaskapp.outbox._EVENTS": (_STREAM, 0, 9),
+    "flaskapp.outbox._OUTCOMES": (_STREAM, 0, 9),
+    "flaskapp.reads._LAST": (5,),
+    "flaskapp.state._GET": ("place",),
+    "flaskapp.state._PUT": ("place", "1"),
+    "flaskapp.streams._ADVANCE": (1, 0, _NOW, _STREAM),
+    "flaskapp.streams._END": ("finished", None, _NOW, _STREAM),
+    "flaskapp.streams._GET": (_STREAM,),
+    "flaskapp.streams._INSERT": (_STREAM, "live", "{}", _NOW, _NOW),
+    "flaskapp.streams._LIST": (5,),
+    "flaskapp.streams._REACH": (1, _NOW, _STREAM),
+    "mirror.sync._MOVE": ("a>b", 3, 3),
+    "mirror.sync._READ": ("a>b",),
+    "monitoring.records._INSERT": ("r", _NOW, _NOW, 1, "D", "ok", "{}"),
+    "monitoring.subscribers._SELECT": (10,),
+    "eda.source._SELECT": (_DAY, _DAY),
+}  # fmt: skip
+
+
+def constants() -> dict[str, str]:
+    """Statements that are constants, by module and name."""
+    found = {}
+    for path in sources():
+        if _IS_SQL.search(path.read_text(encoding="utf-8")):
+            module = importlib.import_module(_module(path))
+            for name, value in vars(module).items():
+                if isinstance(value, str) and _IS_SQL.match(value):
+                    found[f"{module.__name__}.{name}"] = value
+    return found
+
+
+def built() -> dict[str, int]:
+    """How many statements the functions of each module build."""
+    found = {_module(path): _built_in(path) for path in sources()}
+    return {module: count for module, count in found.items() if count}
+
+
+def migrated() -> list[str]:
+    """Statements of the migrations."""
+    return [text for one in migrations.find() for text in migrations.statements(one.text)]
+
+
+def everything() -> list[str]:
+    """Texts of all statements."""
+    examples = [text for entries in BUILT.values() for text, _ in entries]
+    return [*migrated(), *constants().values(), *examples]
+
+
+def sources() -> list[Path]:
+    """Modules that may speak to the database."""
+    return [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _built_in(path: Path) -> int:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    inside = {node for function in functions for node in ast.walk(function)}
+    docs = {
+        function.body[0].value for function in functions if isinstance(function.body[0], ast.Expr)
+    }
+    parts = {part for node in inside if isinstance(node, ast.JoinedStr) for part in node.values}
+    texts = (_text(node) for node in inside - docs - parts)
+    return sum(bool(_IS_SQL.match(text)) for text in texts)
+
+
+def _text(node: ast.AST) -> str:
+    first: Any = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
