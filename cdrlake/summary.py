@@ -21,6 +21,14 @@ MAX_MEMORY_GIB = 6
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a run took: seconds, and bytes by process at the moment when their sum was highest."""
+
+    seconds: float
+    memory: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Latency:
     """Seconds from an event's emission to its prediction."""
 
@@ -31,10 +39,10 @@ class Latency:
 def latency(settings: Settings, since: datetime) -> Latency | None:
     """Latency of the predictions whose latest event was emitted after `since`; None without any."""
     uri = names.table_uri(settings.lake_uri, names.PREDICTIONS)
-    if not store.exists(uri):
+    if not store.exists(uri, settings.lake_options):
         return None
     taken = (pl.col("scored_at") - pl.col("last_emitted_at")).dt.total_milliseconds() / 1000
-    fresh = store.scan(uri).filter(pl.col("last_emitted_at") >= since)
+    fresh = store.scan(uri, settings.lake_options).filter(pl.col("last_emitted_at") >= since)
     found = fresh.select(p50=taken.quantile(0.5), p95=taken.quantile(0.95)).collect().row(0)
     return None if found[0] is None else Latency(*found)
 
@@ -95,9 +103,18 @@ def performance_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def show(
-    console: Console, settings: Settings, outcome: Outcome, took_s: float, peak_bytes: int
-) -> None:
+def cost_rows(cost: Cost) -> list[tuple[str, str]]:
+    """Time and memory of a run, and which process had the memory."""
+    total = sum(cost.memory.values()) / 1024**3
+    most_first = sorted(cost.memory.items(), key=lambda one: -one[1])
+    rows = [
+        ("took", f"{cost.seconds / 60:.1f} min of {MAX_MINUTES}"),
+        ("peak memory", f"{total:.1f} GiB of {MAX_MEMORY_GIB}"),
+    ]
+    return rows + [("", f"{size / 1024**2:6,.0f} MiB  {name}") for name, size in most_first]
+
+
+def show(console: Console, settings: Settings, outcome: Outcome, cost: Cost) -> None:
     """Print ledger and result of a demo."""
     console.print(ledger_table(outcome.ledger))
     rows = model_rows(settings) + performance_rows(outcome.monitoring)
@@ -105,6 +122,4 @@ def show(
     if taken is not None:
         rows.append(("event to prediction", f"p50 {taken.p50:.1f} s   p95 {taken.p95:.1f} s"))
     rows.append(("plots and reports", str(settings.output)))
-    rows.append(("took", f"{took_s / 60:.1f} min of {MAX_MINUTES}"))
-    rows.append(("peak memory", f"{peak_bytes / 1024**3:.1f} GiB of {MAX_MEMORY_GIB}"))
-    console.print(figures_table(rows))
+    console.print(figures_table(rows + cost_rows(cost)))

@@ -38,7 +38,7 @@ def scan(config: Config, settings: Settings, scratch: Path) -> pl.LazyFrame:
     Raises `SourceError` when there are none.
     """
     if config.source == "lake":
-        frame = _lake(config, settings.lake_uri)
+        frame = _lake(config, settings)
     else:
         for number, block in enumerate(_blocks(config, settings)):
             block.write_parquet(scratch / f"{number:06d}.parquet")
@@ -62,15 +62,17 @@ def _blocks(config: Config, settings: Settings) -> Iterator[pl.DataFrame]:
             ) from None
 
 
-def _lake(config: Config, lake_uri: str) -> pl.LazyFrame:
-    events = names.table_uri(lake_uri, names.BRONZE_EVENTS)
-    outcomes = names.table_uri(lake_uri, names.BRONZE_OUTCOMES)
-    if not store.exists(events):
+def _lake(config: Config, settings: Settings) -> pl.LazyFrame:
+    events = names.table_uri(settings.lake_uri, names.BRONZE_EVENTS)
+    outcomes = names.table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
+    options = settings.lake_options
+    if not store.exists(events, options):
         raise SourceError(events, "a table of events", "none", "load history first")
-    rows = store.scan(events).filter(pl.col(DAY).is_between(config.start_date, config.end_date))
+    wanted = pl.col(DAY).is_between(config.start_date, config.end_date)
+    rows = store.scan(events, options).filter(wanted)
     rows = rows.unique("event_id")
-    if store.exists(outcomes):
-        known = store.scan(outcomes).select(USER, pl.col("date").alias(DAY), LABEL)
+    if store.exists(outcomes, options):
+        known = store.scan(outcomes, options).select(USER, pl.col("date").alias(DAY), LABEL)
         rows = rows.join(known.unique([USER, DAY]), on=[USER, DAY], how="left")
     else:
         rows = rows.with_columns(pl.lit(None).alias(LABEL))

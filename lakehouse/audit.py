@@ -20,7 +20,7 @@ def audit(settings: Settings, scoring_start: date | None) -> Ledger:
     `scoring_start` is the first date that the champion may score, None before a champion.
     """
     quick = ledger.snapshot(settings)
-    lake = _Lake(settings.lake_uri, scoring_start)
+    lake = _Lake(settings, scoring_start)
     stored, scored = quick.count("mysql"), lake.scored_keys()
     checks = (
         Check("sent = stored in MySQL", quick.count("sent"), stored),
@@ -39,13 +39,13 @@ def audit(settings: Settings, scoring_start: date | None) -> Ledger:
 class _Lake:
     """Exact counts that need the tables' rows."""
 
-    def __init__(self, uri: str, scoring_start: date | None) -> None:
-        self._uri = uri
+    def __init__(self, settings: Settings, scoring_start: date | None) -> None:
+        self._uri, self._options = settings.lake_uri, settings.lake_options
         self._scoring_start = scoring_start
 
     def _scan(self, table: str) -> pl.LazyFrame | None:
         uri = names.table_uri(self._uri, table)
-        return store.scan(uri) if store.exists(uri) else None
+        return store.scan(uri, self._options) if store.exists(uri, self._options) else None
 
     def _distinct(self, table: str, *columns: str) -> int:
         frame = self._scan(table)

@@ -116,8 +116,9 @@ def _kafka_counts(settings: Settings) -> dict[str, int]:
 
 
 def _lake_counts(settings: Settings) -> dict[str, int]:
-    lake = settings.lake_uri
-    return {name: store.count(names.table_uri(lake, table)) for name, table in _TABLES.items()}
+    lake, options = settings.lake_uri, settings.lake_options
+    uris = {name: names.table_uri(lake, table) for name, table in _TABLES.items()}
+    return {name: store.count(uri, options) for name, uri in uris.items()}
 
 
 def waiting(settings: Settings) -> int:

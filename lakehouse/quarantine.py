@@ -101,7 +101,10 @@ def replay(
     if len(chosen):
         noted = chosen.select(*PLACE, replayed_at=pl.lit(clock.now()))
         write_deltalake(
-            table_uri(settings.lake_uri, names.REPLAYS), noted.to_arrow(), mode="append"
+            table_uri(settings.lake_uri, names.REPLAYS),
+            noted.to_arrow(),
+            mode="append",
+            storage_options=settings.lake_options,
         )
     return Replayed(len(chosen), len(rows) - len(chosen))
 
@@ -110,13 +113,14 @@ def _messages(settings: Settings, topic: str) -> pl.LazyFrame:
     if topic not in _TABLES:
         raise ContractError("topic", "one with a quarantine", topic, closest(topic, _TABLES))
     uri = table_uri(settings.lake_uri, _TABLES[topic])
-    if not store.exists(uri):
+    options = settings.lake_options
+    if not store.exists(uri, options):
         raise ContractError(uri, "a quarantine", "none", "start the ingest first")
-    rows = store.scan(uri).unique(PLACE)
+    rows = store.scan(uri, options).unique(PLACE)
     done = table_uri(settings.lake_uri, names.REPLAYS)
-    if not store.exists(done):
+    if not store.exists(done, options):
         return rows.with_columns(replayed=pl.lit(False))
-    noted = store.scan(done).select(*PLACE, replayed=pl.lit(True)).unique(PLACE)
+    noted = store.scan(done, options).select(*PLACE, replayed=pl.lit(True)).unique(PLACE)
     joined = rows.join(noted, on=PLACE, how="left")
     return joined.with_columns(pl.col("replayed").fill_null(False))
 

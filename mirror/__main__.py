@@ -29,7 +29,9 @@ def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clo
         try:
             with mysql.connect(settings.mysql) as connection:
                 while not stop.is_set():
-                    rows = step(mirror, settings.lake_uri, connection, publisher.send)
+                    rows = step(
+                        mirror, settings.lake_uri, connection, publisher.send, settings.lake_options
+                    )
                     backoff = IDLE_S
                     if rows:
                         LOG.info("%s: %s rows", mirror.name, rows)

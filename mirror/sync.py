@@ -52,16 +52,22 @@ class Connection(Protocol):
         ...
 
 
-def step(mirror: Mirror, lake_uri: str, connection: Connection, publish: Publish) -> int:
+def step(
+    mirror: Mirror,
+    lake_uri: str,
+    connection: Connection,
+    publish: Publish,
+    options: store.Options | None = None,
+) -> int:
     """Bring `mirror` up to the latest version of its table; number of rows written."""
     uri = names.table_uri(lake_uri, mirror.contract.name)
-    latest = store.version(uri)
+    latest = store.version(uri, options)
     cursor = connection.cursor()
     done = _cursor_of(cursor, mirror)
     if latest is None or latest == done:
         connection.commit()
         return 0
-    rows = _latest_rows(_changed(uri, done, latest), mirror.contract)
+    rows = _latest_rows(_changed(uri, done, latest, options), mirror.contract)
     if mirror.topic and rows.height:
         publish(mirror.topic, rows)
     statement = upsert_statement(mirror)
@@ -96,15 +102,15 @@ def _cursor_of(cursor: Any, mirror: Mirror) -> int:
     return -1 if row is None else int(row[0])
 
 
-def _changed(uri: str, done: int, latest: int) -> pl.DataFrame:
+def _changed(uri: str, done: int, latest: int, options: store.Options | None) -> pl.DataFrame:
     if done > latest:
         LOG.warning("%s was made anew (version %s, cursor %s): reading it whole", uri, latest, done)
         done = -1
     try:
-        return store.changes(uri, done).frame
+        return store.changes(uri, done, options).frame
     except Exception as error:  # delta-rs has no narrower class for a vacuumed version
         LOG.warning("%s: changes since %s are gone (%s): reading it whole", uri, done, error)
-        return store.scan(uri).with_columns(_commit_version=pl.lit(latest)).collect()
+        return store.scan(uri, options).with_columns(_commit_version=pl.lit(latest)).collect()
 
 
 def _latest_rows(changed: pl.DataFrame, contract: Contract) -> pl.DataFrame:

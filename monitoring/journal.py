@@ -32,23 +32,25 @@ class Journal(msgspec.Struct, frozen=True):
     days: dict[int, dict[date, DayEntry]]
 
 
-def refresh(uri: str, known: Journal | None) -> Journal | None:
+def refresh(
+    uri: str, known: Journal | None, options: store.Options | None = None
+) -> Journal | None:
     """The journal as of the table's latest version; None where there is no table.
 
     A table that was made anew, or whose changes are no longer kept, is read whole: its three
     small columns, not its rows.
     """
-    identity, latest = store.identity(uri), store.version(uri)
+    identity, latest = store.identity(uri, options), store.version(uri, options)
     if identity is None or latest is None:
         return None
     if known is None or known.identity != identity or known.version > latest:
-        return Journal(identity, latest, _entries(uri, latest, None))
+        return Journal(identity, latest, _entries(uri, latest, None, options))
     if known.version == latest:
         return known
-    dates = _touched(uri, known.version)
+    dates = _touched(uri, known.version, options)
     if dates is None:
-        return Journal(identity, latest, _entries(uri, latest, None))
-    fresh = _entries(uri, latest, dates) if dates else {}
+        return Journal(identity, latest, _entries(uri, latest, None, options))
+    fresh = _entries(uri, latest, dates, options) if dates else {}
     kept = {
         number: {day: entry for day, entry in days.items() if day not in dates}
         for number, days in known.days.items()
@@ -60,17 +62,19 @@ def refresh(uri: str, known: Journal | None) -> Journal | None:
     return Journal(identity, latest, merged)
 
 
-def _touched(uri: str, after: int) -> set[date] | None:
+def _touched(uri: str, after: int, options: store.Options | None) -> set[date] | None:
     """Dates with changed rows; None when that is no longer known."""
     try:
-        return store.touched(uri, after, "Date")
+        return store.touched(uri, after, "Date", options)
     except Exception as error:  # delta-rs has no narrower class for a vacuumed version
         LOG.warning("changes since version %d are gone, reading all dates: %s", after, error)
         return None
 
 
-def _entries(uri: str, latest: int, dates: set[date] | None) -> dict[int, dict[date, DayEntry]]:
-    rows = store.scan(uri, at=latest)
+def _entries(
+    uri: str, latest: int, dates: set[date] | None, options: store.Options | None
+) -> dict[int, dict[date, DayEntry]]:
+    rows = store.scan(uri, options, at=latest)
     if dates is not None:
         rows = rows.filter(pl.col("Date").is_in(sorted(dates)))
     found = rows.group_by(KEYS).agg(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ class Monitor:
         self, settings: Settings, registry: Registry, clock: Clock, enrich: Enrich
     ) -> None:
         self._uri = names.table_uri(settings.lake_uri, names.PREDICTIONS)
+        self._options = settings.lake_options
         self._settings = settings.monitoring
         self._state = settings.state / FOLDER
         self._registry, self._clock, self._enrich = registry, clock, enrich
@@ -95,7 +97,7 @@ class Monitor:
         return self._fits[key]
 
     def _refresh(self) -> Journal:
-        fresh = journal.refresh(self._uri, self._journal)
+        fresh = journal.refresh(self._uri, self._journal, self._options)
         if fresh is None:
             raise NotReadyError(
                 self._uri, "a table of predictions", "none", "wait for the first scores"
@@ -120,7 +122,8 @@ class Monitor:
     def _rows(self, fitted: Fitted, seen: Journal, batch: list[Chunk]) -> pl.DataFrame:
         spans = [(chunk.start, chunk.end) for chunk in batch]
         model = fitted.model
-        found = predictions.read(self._uri, seen.version, model.version, spans, model.features)
+        read = partial(predictions.read, options=self._options)
+        found = read(self._uri, seen.version, model.version, spans, model.features)
         parts = [
             found.filter(pl.col("Date").is_between(chunk.start, chunk.end)).slice(
                 chunk.skip, chunk.rows

@@ -21,6 +21,7 @@ def read(
     model_version: int,
     spans: Sequence[tuple[date, date]],
     features: tuple[str, ...],
+    options: store.Options | None = None,
 ) -> pl.DataFrame:
     """Rows that `model_version` scored with a date in one of `spans`, in order of date and user.
 
@@ -28,7 +29,7 @@ def read(
     and the features as doubles.
     """
     wanted = pl.any_horizontal(pl.col("Date").is_between(*span) for span in spans)
-    rows = store.scan(uri, at=at).filter(wanted, pl.col("model_version") == model_version)
+    rows = store.scan(uri, options, at=at).filter(wanted, pl.col("model_version") == model_version)
     found = rows.select(*COLUMNS, FEATURES).collect().sort("Date", "User")
     return found.drop(FEATURES).hstack(_unpacked(found[FEATURES], features))
 

@@ -41,12 +41,13 @@ class Records:
 
     def __init__(self, settings: Settings) -> None:
         self._uri = names.table_uri(settings.lake_uri, RUNS.name)
-        self._mysql = settings.mysql
+        self._options, self._mysql = settings.lake_options, settings.mysql
 
     def add(self, report: Report) -> None:
         """Keep a run. A database that is down costs a warning, not the run."""
         row = _row(report)
-        write_deltalake(self._uri, pl.DataFrame([row]).to_arrow(), mode="append")
+        rows = pl.DataFrame([row]).to_arrow()
+        write_deltalake(self._uri, rows, mode="append", storage_options=self._options)
         naive = {k: v.replace(tzinfo=None) if k.endswith("_at") else v for k, v in row.items()}
         try:
             with mysql.connect(self._mysql) as connection, connection.cursor() as cursor:
@@ -57,9 +58,11 @@ class Records:
 
     def latest(self, count: int) -> list[dict[str, Any]]:
         """The latest runs, newest first, without their reports."""
-        if not store.exists(self._uri):
+        if not store.exists(self._uri, self._options):
             return []
-        wanted = store.scan(self._uri).drop("report").sort("started_at", descending=True)
+        wanted = (
+            store.scan(self._uri, self._options).drop("report").sort("started_at", descending=True)
+        )
         return wanted.head(count).collect().to_dicts()
 
 

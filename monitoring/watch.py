@@ -21,8 +21,9 @@ class Watch:
     `notices` are the latest oddities, the newest last.
     """
 
-    def __init__(self, lake_uri: str, clock: Clock) -> None:
+    def __init__(self, lake_uri: str, clock: Clock, options: store.Options | None = None) -> None:
         self._uri = names.table_uri(lake_uri, names.PREDICTIONS)
+        self._options = options
         self._clock = clock
         self._sentinel: Sentinel | None = None
         self._version: int | None = None
@@ -31,7 +32,7 @@ class Watch:
 
     def look(self) -> None:
         """Take in what was scored since the last look, and log what is odd about it."""
-        latest = store.version(self._uri)
+        latest = store.version(self._uri, self._options)
         now = self._clock.now()
         if latest is None or self._version is None or latest < self._version:
             self._version, self._looked, self._sentinel = latest, now, None
@@ -50,7 +51,7 @@ class Watch:
         if latest == self._version or self._version is None:
             return []
         columns = ("probability_1", "scored_at")
-        changed = store.changes(self._uri, self._version, columns=columns).frame
+        changed = store.changes(self._uri, self._version, self._options, columns).frame
         if not changed.height:
             return []
         recent = changed.filter(

@@ -41,13 +41,15 @@ class Present:
     registry: Registry
     watch: Watch
     service: Service
+    options: store.Options
 
     def state(self) -> Cursor:
         """Table, version and champion; what was scored since is looked at on the way."""
         self.watch.look()
         champion = self.registry.champion()
         number = champion.number if champion else None
-        return Cursor(store.identity(self.uri), store.version(self.uri), number)
+        identity = store.identity(self.uri, self.options)
+        return Cursor(identity, store.version(self.uri, self.options), number)
 
     def run(self) -> None:
         """The run that looks at everything since the champion's reference."""
@@ -64,7 +66,8 @@ def wire(settings: Settings, clock: Clock, registry: Registry | None = None) -> 
     monitor = Monitor(settings, registry, clock, Subscribers(settings.mysql, clock).enrich)
     output, records = OutputFolder(settings.output), Records(settings)
     service = Service(monitor, output, records, clock, [alerts])
-    watch = Watch(settings.lake_uri, clock)
-    task = Present(names.table_uri(settings.lake_uri, names.PREDICTIONS), registry, watch, service)
+    options, uri = settings.lake_options, names.table_uri(settings.lake_uri, names.PREDICTIONS)
+    watch = Watch(settings.lake_uri, clock, options)
+    task = Present(uri, registry, watch, service, options)
     poller = Poller(task, clock, limits.interval_seconds, state / "cursor.json")
     return Parts(create_app(settings, service, watch, clock), service, poller)

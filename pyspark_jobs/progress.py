@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -53,8 +54,16 @@ class ProgressListener(StreamingQueryListener):
     The table is written without Spark: a commit of a few rows costs milliseconds that way.
     """
 
-    def __init__(self, state: Path, table_uri: str, clock: Clock, flush_rows: int = 100) -> None:
+    def __init__(
+        self,
+        state: Path,
+        table_uri: str,
+        clock: Clock,
+        flush_rows: int = 100,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
         self._state, self._uri, self._clock, self._flush_rows = state, table_uri, clock, flush_rows
+        self._options = dict(options or {})
         self._level_since: dict[str, datetime] = {}
         self._names: dict[str, str] = {}
         self._last: dict[str, QueryProgress] = {}
@@ -101,7 +110,8 @@ class ProgressListener(StreamingQueryListener):
             return
         rows, self._rows = self._rows, []
         columns = {name: [_cell(row, name) for row in rows] for name in _TABLE_SCHEMA.names}
-        write_deltalake(self._uri, pa.table(columns, schema=_TABLE_SCHEMA), mode="append")
+        table = pa.table(columns, schema=_TABLE_SCHEMA)
+        write_deltalake(self._uri, table, mode="append", storage_options=self._options)
 
     def _report(self, measured: QueryProgress) -> None:
         self._last[measured.query] = measured

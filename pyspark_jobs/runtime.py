@@ -58,7 +58,8 @@ def job(app: str) -> Iterator[Job]:
         signal.signal(number, lambda *_: stop.set())
     running = Job(spark, loaded, clock, stop, Supervisor(clock, stop))
     table = names.table_uri(loaded.lake_uri, names.PROGRESS)
-    spark.streams.addListener(ProgressListener(loaded.state, table, clock))
+    listener = ProgressListener(loaded.state, table, clock, options=loaded.lake_options)
+    spark.streams.addListener(listener)
     try:
         yield running
     except CdrlakeError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from lakehouse import object_store
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT, Settings
 
@@ -18,13 +19,15 @@ LOGGING_FILE = ROOT / "conf" / "log4j2.properties"
 def open_session(app: str, settings: Settings) -> SparkSession:
     """The session of this process, called `app`.
 
-    Under spark-submit everything comes from its properties file and flags. Otherwise the same
-    file is read here and the settings of the installation are laid over it.
+    Under spark-submit everything but the lake's place comes from its properties file and flags.
+    Otherwise the same file is read here and the settings of the installation are laid over it.
 
     Raises `ServiceError` when the jars of Delta and Kafka are not there.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
+    for key, value in object_store.spark_properties(settings).items():
+        builder = builder.config(key, value)
     if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started the JVM already
         return builder.getOrCreate()
     for key, value in (read_properties(DEFAULTS_FILE) | _overrides(settings)).items():
@@ -47,17 +50,16 @@ def _overrides(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": spark.driver_memory,
         "spark.driver.extraJavaOptions": java.replace("conf/log4j2.properties", str(LOGGING_FILE)),
         "spark.sql.shuffle.partitions": str(spark.shuffle_partitions),
-        "spark.jars": ",".join(_jars(settings.cache / "jars" / "spark")),
+        "spark.jars": ",".join(_jars(settings)),
         "spark.local.dir": str(work / "scratch"),
         "spark.sql.warehouse.dir": str(work / "warehouse"),
         **spark.options,
     }
 
 
-def _jars(folder: Path) -> list[str]:
-    jars = sorted(str(path) for path in folder.glob("*.jar"))
+def _jars(settings: Settings) -> list[str]:
+    jars = object_store.spark_jars(settings)
     if not jars:
-        raise ServiceError(
-            str(folder), "the jars of Delta and Kafka", "none", "run `cdrlake doctor`"
-        )
+        folder = str(settings.cache / "jars" / "spark")
+        raise ServiceError(folder, "the jars of Delta and Kafka", "none", "run `cdrlake doctor`")
     return jars

@@ -85,20 +85,43 @@ def resolve(cache: Path, conf: Path, java: Java, say: Callable[[str], None]) -> 
 
     `say` is told what is being downloaded. Several processes may call this at once.
     """
-    target = cache / "jars"
-    stamp = hashlib.sha256(
-        (conf / "ivy.xml").read_bytes() + (conf / "ivysettings.xml").read_bytes()
-    ).hexdigest()
-    with exclusive(cache / "jars.lock"):
+    return Jars(_resolve(_Wanted("jars", conf / "ivy.xml", CONFIGURATIONS), cache, java, say))
+
+
+def resolve_s3(cache: Path, conf: Path, java: Java, say: Callable[[str], None]) -> Path:
+    """Retrieve the jars of `conf`/ivy-s3.xml, which only a lake at `s3a://` needs; their folder.
+
+    Raises and may be called like `resolve`.
+    """
+    return _resolve(_Wanted("jars-s3", conf / "ivy-s3.xml", ("s3",)), cache, java, say) / "s3"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The jars of one Ivy file: the folder for them, the file, and its configurations."""
+
+    folder: str
+    ivy: Path
+    configurations: tuple[str, ...]
+
+    @property
+    def settings(self) -> Path:
+        return self.ivy.with_name("ivysettings.xml")
+
+
+def _resolve(wanted: _Wanted, cache: Path, java: Java, say: Callable[[str], None]) -> Path:
+    target = cache / wanted.folder
+    stamp = hashlib.sha256(wanted.ivy.read_bytes() + wanted.settings.read_bytes()).hexdigest()
+    with exclusive(cache / f"{wanted.folder}.lock"):
         marker = target / "stamp"
         if not marker.exists() or marker.read_text(encoding="utf-8") != stamp:
-            partial = cache / "jars.partial"
+            partial = cache / f"{wanted.folder}.partial"
             shutil.rmtree(partial, ignore_errors=True)
-            _retrieve(cache, conf, java, partial, say)
+            _retrieve(wanted, cache, java, partial, say)
             (partial / "stamp").write_text(stamp, encoding="utf-8")
             shutil.rmtree(target, ignore_errors=True)
             partial.rename(target)
-    return Jars(target)
+    return target
 
 
 @contextmanager
@@ -111,12 +134,12 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def _retrieve(
-    cache: Path, conf: Path, java: Java, target: Path, say: Callable[[str], None]
+    wanted: _Wanted, cache: Path, java: Java, target: Path, say: Callable[[str], None]
 ) -> None:
     pattern = f"{target}/[conf]/[artifact]-[revision].[ext]"
     command = [str(java.path), "-cp", str(_ivy()), "org.apache.ivy.Main"]
-    command += ["-settings", str(conf / "ivysettings.xml"), "-ivy", str(conf / "ivy.xml")]
-    command += ["-cache", str(cache / "ivy"), "-confs", *CONFIGURATIONS, "-retrieve", pattern]
+    command += ["-settings", str(wanted.settings), "-ivy", str(wanted.ivy), "-cache"]
+    command += [str(cache / "ivy"), "-confs", *wanted.configurations, "-retrieve", pattern]
     lines: list[str] = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -125,11 +148,11 @@ def _retrieve(
             lines.append(line.rstrip())
             if match := _ARTIFACT.search(line):
                 say(match[1])
-    if ivy.returncode or not all((target / name).is_dir() for name in CONFIGURATIONS):
+    if ivy.returncode or not all((target / name).is_dir() for name in wanted.configurations):
         last = lines[-1] if lines else "no message"
         problem = next((x.strip() for x in lines if "::" in x and "not found" in x), last)
         raise ServiceError(
-            f"jars of {conf / 'ivy.xml'}", "all of them", problem, "check the network and repeat"
+            f"jars of {wanted.ivy}", "all of them", problem, "check the network and repeat"
         )
 
 

@@ -85,7 +85,8 @@ def train_if_needed(
 
 def _versions(settings: Settings) -> dict[str, int]:
     """Versions of the tables now; the training set can be read again by them."""
-    found = {name: store.version(table_uri(settings.lake_uri, name)) for name in _TABLES}
+    uris = {name: table_uri(settings.lake_uri, name) for name in _TABLES}
+    found = {name: store.version(uri, settings.lake_options) for name, uri in uris.items()}
     for name, version in found.items():
         if version is None:
             raise ModelError("training", f"the table {name}", "none", "load history first")

@@ -1,0 +1,55 @@
+"""A lake in an object store: one set of options, told to Spark in its own words.
+
+`lake.storage_options` holds what delta-rs and polars take, for example `AWS_ENDPOINT_URL`. What is
+left out there, each side finds by itself: in the environment, or by the machine's own role.
+"""
+
+from __future__ import annotations
+
+from lakehouse.settings import Settings
+
+_S3A = "spark.hadoop.fs.s3a"
+_SPARK_NAMES = {
+    "AWS_ENDPOINT_URL": f"{_S3A}.endpoint",
+    "AWS_REGION": f"{_S3A}.endpoint.region",
+    "AWS_ACCESS_KEY_ID": f"{_S3A}.access.key",
+    "AWS_SECRET_ACCESS_KEY": f"{_S3A}.secret.key",
+    "AWS_SESSION_TOKEN": f"{_S3A}.session.token",
+}
+_LOG_STORES = {
+    "s3a": "io.delta.storage.S3SingleDriverLogStore",
+    "gs": "io.delta.storage.GCSLogStore",
+    "abfss": "io.delta.storage.AzureLogStore",
+}
+
+
+def is_s3(uri: str) -> bool:
+    """Whether the lake is in S3 or in what speaks its protocol."""
+    return uri.startswith("s3a://")
+
+
+def spark_properties(settings: Settings) -> dict[str, str]:
+    """Properties by which Spark reaches the lake; none for a lake on a path."""
+    scheme = settings.lake_uri.partition("://")[0] if "://" in settings.lake_uri else ""
+    if scheme not in _LOG_STORES:
+        return {}
+    found = {f"spark.delta.logStore.{scheme}.impl": _LOG_STORES[scheme]}
+    return found | (_s3a(settings.lake_options) if scheme == "s3a" else {})
+
+
+def spark_jars(settings: Settings) -> list[str]:
+    """The jars that Spark needs beside its own, those of the lake's object store included."""
+    folders = [settings.cache / "jars" / "spark"]
+    if is_s3(settings.lake_uri):
+        folders.append(settings.cache / "jars-s3" / "s3")
+    return [str(jar) for folder in folders for jar in sorted(folder.glob("*.jar"))]
+
+
+def _s3a(options: dict[str, str]) -> dict[str, str]:
+    given = {key.upper(): value for key, value in options.items()}
+    found = {_SPARK_NAMES[key]: value for key, value in given.items() if key in _SPARK_NAMES}
+    if "AWS_ENDPOINT_URL" in given:  # a server of one's own has no host name for each bucket
+        found[f"{_S3A}.path.style.access"] = "true"
+        is_tls = given["AWS_ENDPOINT_URL"].startswith("https:")
+        found[f"{_S3A}.connection.ssl.enabled"] = str(is_tls).lower()
+    return found

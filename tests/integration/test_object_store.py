@@ -1,0 +1,110 @@
+"""A small lake in an S3 server: written and read by Spark, and by what needs no JVM."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import polars as pl
+import pytest
+from moto.server import ThreadedMotoServer
+
+from cdrlake.services import jars
+from cdrlake.services.jars import Java
+from lakehouse import ledger, names, store
+from lakehouse.errors import ServiceError
+from lakehouse.names import table_uri
+from lakehouse.settings import ROOT, Settings
+from tests.integration.conftest import wait_for
+from tests.integration.test_streams_recover import (
+    DAYS,
+    SECONDS_TO_END,
+    USERS,
+    environment,
+    events,
+    in_service,
+    own,
+    pipeline,
+    send,
+)
+
+__all__ = ["environment", "own"]
+pytestmark = pytest.mark.integration
+
+BUCKET = "lake"
+
+
+@pytest.fixture
+def options() -> Iterator[dict[str, str]]:
+    """Storage options of an empty bucket on an S3 server of this process."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        found = {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "somebody",
+            "AWS_SECRET_ACCESS_KEY": "something",
+        }
+        boto3.client(
+            "s3",
+            endpoint_url=found["AWS_ENDPOINT_URL"],
+            region_name=found["AWS_REGION"],
+            aws_access_key_id=found["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=found["AWS_SECRET_ACCESS_KEY"],
+        ).create_bucket(Bucket=BUCKET)
+        yield found
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def connector(java: Java) -> Path:
+    """The jars of Spark's connector; without network and cache there is nothing to test."""
+    try:
+        return jars.resolve_s3(ROOT / ".cache", ROOT / "conf", java, print)
+    except ServiceError as error:
+        pytest.skip(str(error))
+
+
+def test_the_streams_run_on_a_lake_in_s3(
+    own: Settings,
+    environment: dict[str, str],
+    options: dict[str, str],
+    connector: Path,
+    tmp_path: Path,
+) -> None:
+    assert any(path.name.startswith("hadoop-aws") for path in connector.iterdir())
+    uri = f"s3a://{BUCKET}/small"
+    environment |= {
+        "CDRLAKE_LAKE__URI": uri,
+        "CDRLAKE_LAKE__STORAGE_OPTIONS": json.dumps(options),
+    }
+    values = events()
+    send(own, values)
+    log = tmp_path / "pipeline.log"
+    with pipeline(environment, log) as running:
+        wait_for(lambda: in_service(own) or running.poll() is not None, "service", SECONDS_TO_END)
+        assert running.poll() is None, log.read_text()[-3000:]
+        running.terminate()
+        assert running.wait(60) == 0, log.read_text()[-3000:]
+    settings = Settings.model_validate(
+        own.model_dump() | {"lake": {"uri": uri, "storage_options": options}}
+    )
+    counts = ledger.snapshot(settings)
+    assert counts.count("bronze") == len(values)
+    assert counts.count("silver") == counts.count("gold") - silent(uri, options) == USERS * DAYS
+    counted = store.scan(table_uri(uri, names.SILVER_DAILY), options).select(pl.sum("events"))
+    assert counted.collect().item() == USERS * DAYS
+    assert not (tmp_path / "lake").exists()
+
+
+def silent(uri: str, options: dict[str, str]) -> int:
+    """Rows of gold for days without usage."""
+    gold = store.scan(table_uri(uri, names.GOLD_FEATURES), options).select("User", "Date")
+    silver = store.scan(table_uri(uri, names.SILVER_DAILY), options).select("User", "Date")
+    return gold.join(silver, on=["User", "Date"], how="anti").collect().height
