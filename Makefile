@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c 'import sys;
 PART ?= all
 SIZE ?= full
 
-.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e lint fmt bench lock reset clean
+.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster lint fmt bench lock reset clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ test-integration: $(VENV)/.dev ## the tests against a real broker and a real dat
 
 test-e2e: $(VENV)/.dev ## the main path on a small world, over HTTP
 	$(BIN)/python -m pytest tests/e2e
+
+test-cluster: $(VENV)/.dev ## the main path on a Spark cluster, a worker killed, against one machine
+	$(BIN)/python -m pytest -s tests/cluster
 
 lint: $(VENV)/.dev ## ruff and mypy, tests included
 	$(BIN)/ruff check .

@@ -30,6 +30,7 @@ Mapping = Annotated[
     str | None, typer.Option(help="How the file's columns are read: conf/mappings.")
 ]
 Profile = Annotated[str | None, typer.Option(help="Settings profile: conf/profiles.")]
+Cluster = Annotated[bool, typer.Option("--cluster", help="Spark as master and workers.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -49,15 +50,19 @@ def _settings(
 
 
 @app.command()
-def demo(csv: Csv = None, mapping: Mapping = None, profile: Profile = None) -> None:
+def demo(
+    csv: Csv = None, mapping: Mapping = None, profile: Profile = None, cluster: Cluster = False
+) -> None:
     """Run the main job: from one POST to a monitored churn prediction."""
-    runs.demo(_settings(csv, mapping, profile))
+    runs.demo(_settings(csv, mapping, profile), cluster)
 
 
 @app.command()
-def up(csv: Csv = None, mapping: Mapping = None, profile: Profile = None) -> None:
+def up(
+    csv: Csv = None, mapping: Mapping = None, profile: Profile = None, cluster: Cluster = False
+) -> None:
     """Start everything and leave it running until Ctrl-C."""
-    runs.up(_settings(csv, mapping, profile))
+    runs.up(_settings(csv, mapping, profile), cluster)
 
 
 @app.command()

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdrlake.services import jars, process
+from cdrlake.services import jars
+from cdrlake.services.ports import require_free_port
 from lakehouse.errors import CdrlakeError, ServiceError
 from lakehouse.settings import Settings
 
@@ -36,8 +37,8 @@ def examine(settings: Settings) -> list[Finding]:
     return [_finding(name, check) for name, check in checks]
 
 
-def ports(settings: Settings) -> list[tuple[str, int, str]]:
-    """Host, port and settings key of everything that listens."""
+def ports(settings: Settings, cluster: bool = False) -> list[tuple[str, int, str]]:
+    """Host, port and settings key of everything that listens, Spark's master with `cluster`."""
     found = [
         (settings.simulator.host, settings.simulator.port, "simulator.port"),
         (settings.monitoring.host, settings.monitoring.port, "monitoring.port"),
@@ -47,6 +48,9 @@ def ports(settings: Settings) -> list[tuple[str, int, str]]:
         found.append((settings.kafka.host, settings.kafka.controller_port, "kafka.controller_port"))
     if settings.mysql.embedded:
         found.append((settings.mysql.host, settings.mysql.port, "mysql.port"))
+    if cluster:
+        found.append((settings.cluster.host, settings.cluster.port, "cluster.port"))
+        found.append((settings.cluster.host, settings.cluster.page_port, "cluster.page_port"))
     return found
 
 
@@ -88,7 +92,7 @@ def _jars(settings: Settings) -> str:
 
 def _port(host: str, port: int, key: str) -> Callable[[], str]:
     def check() -> str:
-        process.require_free_port(host, port, key)
+        require_free_port(host, port, key)
         return "free"
 
     return check

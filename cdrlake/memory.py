@@ -11,13 +11,21 @@ SAMPLE_S = 2.0
 
 
 class PeakMemory:
-    """Context manager that samples `measure` (bytes) in a thread and keeps the highest value."""
+    """Context manager that samples `measure` (bytes by process) in a thread.
 
-    def __init__(self, measure: Callable[[], int], clock: Clock) -> None:
+    `peak_bytes` is the highest sum, `at_peak` how it was made up.
+    """
+
+    def __init__(self, measure: Callable[[], dict[str, int]], clock: Clock) -> None:
         self._measure, self._clock = measure, clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="peak-memory", daemon=True)
-        self.peak_bytes = 0
+        self.at_peak: dict[str, int] = {}
+
+    @property
+    def peak_bytes(self) -> int:
+        """The highest sum so far."""
+        return sum(self.at_peak.values())
 
     def __enter__(self) -> PeakMemory:
         self._thread.start()
@@ -29,6 +37,6 @@ class PeakMemory:
 
     def _run(self) -> None:
         while True:
-            self.peak_bytes = max(self.peak_bytes, self._measure())
+            self.at_peak = max(self.at_peak, self._measure(), key=lambda one: sum(one.values()))
             if self._clock.wait(self._stop, SAMPLE_S):
                 return

@@ -26,8 +26,11 @@ WATCH_S = 1.0
 STOP_S = 40.0
 
 
-def demo(settings: Settings) -> None:
-    """Run the main job and print its summary; raises when two counts differ."""
+def demo(settings: Settings, cluster: bool = False) -> None:
+    """Run the main job and print its summary; raises when two counts differ.
+
+    It raises too when it took more memory than the machine is asked to have.
+    """
     _refuse_second(settings)
     main_job.prepare_state(settings)
     settings = load()  # the passwords of an earlier demo went with its state
@@ -35,17 +38,31 @@ def demo(settings: Settings) -> None:
     began = clock.monotonic()
     with (
         Steps() as steps,
-        Stack(settings, steps, clock) as stack,
+        Stack(settings, steps, clock, cluster) as stack,
         PeakMemory(stack.memory_bytes, clock) as memory,
     ):
         stack.start()
         outcome = main_job.act(stack, clock)
     took = clock.monotonic() - began
-    summary.show(CONSOLE, stack.settings, outcome, took, memory.peak_bytes)
+    summary.show(CONSOLE, stack.settings, outcome, summary.Cost(took, memory.at_peak))
     main_job.require_balance(outcome.ledger)
+    if not cluster:
+        require_memory(memory.peak_bytes)
 
 
-def up(settings: Settings) -> None:
+def require_memory(peak_bytes: int) -> None:
+    """Raise `ServiceError` when the main job has taken more memory than is promised."""
+    limit = summary.MAX_MEMORY_GIB
+    if peak_bytes > limit * 1024**3:
+        raise ServiceError(
+            "memory of the main job",
+            f"at most {limit} GiB",
+            f"{peak_bytes / 1024**3:.1f} GiB",
+            "see which process in the table above",
+        )
+
+
+def up(settings: Settings, cluster: bool = False) -> None:
     """Start everything, print the addresses, and stay until Ctrl-C or SIGTERM.
 
     A process that dies is started again; raises `ServiceError` for one that keeps dying.
@@ -53,7 +70,7 @@ def up(settings: Settings) -> None:
     _refuse_second(settings)
     (settings.state / main_job.MARKER).unlink(missing_ok=True)
     clock, never = SystemClock(), threading.Event()
-    with Steps() as steps, Stack(settings, steps, clock) as stack:
+    with Steps() as steps, Stack(settings, steps, clock, cluster) as stack:
         stack.start()
         api = Api(stack.settings)
         steps.note(

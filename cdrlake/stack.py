@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
-from cdrlake import doctor, secrets
+from cdrlake import doctor, secrets, submit
 from cdrlake.console import Step, Steps
 from cdrlake.http import Api
 from cdrlake.services import jars, process
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer
+from cdrlake.services.ports import require_free_port
+from cdrlake.services.spark import MASTER, WORKER, SparkCluster
 from cdrlake.waiting import Waiter
 from flaskapp import database, loader
-from lakehouse import kafka, ledger, names, progress
+from lakehouse import kafka, ledger, names, object_store, progress
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT, Settings
@@ -29,13 +32,19 @@ DEATHS, WITHIN_S = 5, 300.0
 
 
 class Stack:
-    """Context manager over the embedded servers and the services of one installation."""
+    """Context manager over the embedded servers and the services of one installation.
 
-    def __init__(self, settings: Settings, steps: Steps, clock: Clock | None = None) -> None:
+    With `cluster` the streaming queries run on a Spark cluster that is part of the stack.
+    """
+
+    def __init__(
+        self, settings: Settings, steps: Steps, clock: Clock | None = None, cluster: bool = False
+    ) -> None:
         self.settings, self.steps, self.clock = settings, steps, clock or SystemClock()
         self.children: list[process.Child] = []
         self._starts: dict[str, Callable[[], process.Child]] = {}
         self._deaths: dict[str, list[float]] = defaultdict(list)
+        self._on_cluster = cluster
 
     def __enter__(self) -> Stack:
         return self
@@ -55,20 +64,21 @@ class Stack:
         self._database()
         self._service("simulator", "flaskapp", Api(self.settings).simulator)
         self._history()
+        if self._on_cluster:
+            self._cluster()
         self._pipeline()
         self._python("mirror", "mirror")
         self._service("monitoring", "monitoring", Api(self.settings).monitor)
 
     def check(self) -> None:
-        """Raise `ServiceError` with the end of its log when a process has died."""
-        for child in self.children:
-            if not child.alive:
-                raise ServiceError(
-                    f"process {child.name}",
-                    "it to run",
-                    f"its end: {child.tail(5)}",
-                    f"read {child.log}",
-                )
+        """Raise `ServiceError` with the end of its log when a process has died.
+
+        A Spark worker is started again instead: its tasks go on elsewhere meanwhile.
+        """
+        for child in self._dead():
+            if not child.name.startswith(WORKER):
+                raise _death(child)
+            self._start_again(child)
 
     def keep(self, name: str, start: Callable[[], process.Child]) -> None:
         """Start a process and watch over it."""
@@ -81,21 +91,27 @@ class Stack:
         Everything here goes on where it stopped, so a start is always safe. Raises `ServiceError`
         for a process that keeps dying.
         """
-        dead = [child for child in self.children if not child.alive]
+        dead = self._dead()
         news = [f"{child.name} ended ({child.tail(1)}) and is started again" for child in dead]
         for child in dead:
-            now = self.clock.monotonic()
-            recent = [moment for moment in self._deaths[child.name] if now - moment < WITHIN_S]
-            if len(recent) >= DEATHS:
-                self.check()
-            self._deaths[child.name] = [*recent, now]
-            child.stop(STOP_S)  # a process that was killed leaves its own children
-            self.children[self.children.index(child)] = self._starts[child.name]()
+            self._start_again(child)
         return news
 
-    def memory_bytes(self) -> int:
-        """Memory of all processes, each shared page counted once."""
-        return sum(child.memory_bytes() for child in self.children)
+    def _dead(self) -> list[process.Child]:
+        return [child for child in self.children if not child.alive]
+
+    def _start_again(self, child: process.Child) -> None:
+        now = self.clock.monotonic()
+        recent = [moment for moment in self._deaths[child.name] if now - moment < WITHIN_S]
+        if len(recent) >= DEATHS:
+            raise _death(child)
+        self._deaths[child.name] = [*recent, now]
+        child.stop(STOP_S)  # a process that was killed leaves its own children
+        self.children[self.children.index(child)] = self._starts[child.name]()
+
+    def memory_bytes(self) -> dict[str, int]:
+        """Memory by process with all that it has started, each shared page counted once."""
+        return {child.name: child.memory_bytes() for child in list(self.children)}
 
     def stop(self) -> None:
         """Stop every process: the services side by side, then the servers that they use."""
@@ -112,10 +128,13 @@ class Stack:
             jars.require_platform()
             self._java = jars.find_java()
             step.say(f"Java {self._java.major}, {doctor.require_disk(self.settings.state)}")
-            for host, port, key in doctor.ports(self.settings):
-                process.require_free_port(host, port, key)
+            for host, port, key in doctor.ports(self.settings, self._on_cluster):
+                require_free_port(host, port, key)
         with self.steps.step("Resolve jars") as step:
-            self._jars = jars.resolve(self.settings.cache, ROOT / "conf", self._java, step.say)
+            where = self.settings.cache, ROOT / "conf", self._java, step.say
+            self._jars = jars.resolve(*where)
+            if object_store.is_s3(self.settings.lake_uri):
+                jars.resolve_s3(*where)
         self.settings = secrets.ensure(self.settings)
 
     def _servers(self) -> None:
@@ -150,12 +169,28 @@ class Stack:
         step.move(total - left, total)
         return True if left == 0 else None
 
+    def _cluster(self) -> None:
+        cluster = SparkCluster(self.settings.cluster, self.settings.state, self._java)
+        count = self.settings.cluster.workers
+        with self.steps.step("Start the Spark cluster") as step:
+            submit.prepare(self.settings)
+            self._await(MASTER, cluster.start_master, cluster.healthy)
+            for number in range(1, count + 1):
+                self.keep(f"{WORKER}-{number}", partial(cluster.start_worker, number))
+            enough = self._wait(START_S)
+            enough.until(lambda: cluster.workers_alive() == count or None, "the workers")
+            step.say(f"{self.settings.cluster.master}, {count} workers")
+
     def _pipeline(self) -> None:
         with self.steps.step("Features and first model (Spark)") as step:
             # What an earlier run left there must not be taken for this one's word.
             starting = progress.PipelineProgress("backfill", "starting", self.clock.now())
             progress.write_pipeline(self.settings.state, starting)
-            self._python("pipeline", "pyspark_jobs.jobs.cdr_pipeline")
+            if self._on_cluster:
+                job = submit.command(self.settings, "cdr_pipeline", name="pipeline")
+                self.keep("pipeline", lambda: process.Child(job, self.settings.state))
+            else:
+                self._python("pipeline", "pyspark_jobs.jobs.cdr_pipeline")
             self._wait(PIPELINE_S).until(lambda: self._in_service(step), "the streaming queries")
 
     def _in_service(self, step: Step) -> bool | None:
@@ -185,3 +220,9 @@ class Stack:
 
     def _wait(self, timeout_s: float) -> Waiter:
         return Waiter(self.clock, timeout_s, self.check)
+
+
+def _death(child: process.Child) -> ServiceError:
+    return ServiceError(
+        f"process {child.name}", "it to run", f"its end: {child.tail(5)}", f"read {child.log}"
+    )

@@ -6,7 +6,6 @@ import ctypes
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -28,19 +27,24 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Command:
-    """What to run; secrets go through files or standard input, never through `args`."""
+    """What to run; secrets go through files or standard input, never through `args`.
+
+    With `stops_by_child` a request to stop goes to the process's own children: `spark-submit`
+    would end at once, while the job that it has started ends its batch first.
+    """
 
     name: str
     args: Sequence[str]
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
+    stops_by_child: bool = False
 
 
 class Child:
     """A running child process with a log and a pid file below the state folder."""
 
     def __init__(self, command: Command, state: Path) -> None:
-        self.name = command.name
+        self.name, self._stops_by_child = command.name, command.stops_by_child
         self.log = state / "logs" / f"{command.name}.log"
         self._pid_file = state / "run" / f"{command.name}.json"
         for folder in (self.log.parent, self._pid_file.parent):
@@ -67,13 +71,7 @@ class Child:
 
     def memory_bytes(self) -> int:
         """Memory of the whole process tree, pages shared between processes counted once."""
-        total = 0
-        for process in tree(self.pid):
-            try:
-                total += process.memory_full_info().pss
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-        return total
+        return sum(memory_bytes(process) for process in tree(self.pid))
 
     def tail(self, lines: int) -> str:
         """The last lines of its log, joined by ` | `."""
@@ -82,7 +80,13 @@ class Child:
 
     def ask_to_stop(self) -> None:
         """Ask the process to end, without waiting for it."""
-        if self.alive:
+        if not self.alive:
+            return
+        children = psutil.Process(self.pid).children() if self._stops_by_child else []
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.terminate()
+        if not children:
             self._process.terminate()
 
     def stop(self, timeout_s: float) -> None:
@@ -142,6 +146,14 @@ def tree(pid: int) -> list[psutil.Process]:
     return [process for process in found.values() if _runs(process)]
 
 
+def memory_bytes(process: psutil.Process) -> int:
+    """Memory of one process, its part of the shared pages included; 0 when it has ended."""
+    try:
+        return int(process.memory_full_info().pss)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return 0
+
+
 def kill(processes: Sequence[psutil.Process]) -> None:
     """Kill what is left of `processes` and wait until it is gone."""
     for process in processes:
@@ -177,34 +189,6 @@ def find_running(state: Path) -> dict[str, psutil.Process]:
         else:
             path.unlink(missing_ok=True)
     return found
-
-
-def require_free_port(host: str, port: int, key: str) -> None:
-    """Raise `ServiceError` naming the port, its user where known, and the setting to change."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            raise ServiceError(
-                f"port {port} on {host}",
-                "a free port",
-                f"one taken by {_owner(port)}",
-                f"stop it or set {key} in conf/settings.local.yaml",
-            ) from None
-
-
-def _owner(port: int) -> str:
-    for connection in psutil.net_connections("tcp"):
-        if connection.laddr and connection.laddr.port == port and connection.status == "LISTEN":
-            # Another user's process has no number here, and psutil takes None for this very one.
-            if connection.pid is None:
-                return "a process of another user"
-            try:
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-            except psutil.Error:
-                break
-    return "another program"
 
 
 def _runs(process: psutil.Process) -> bool:

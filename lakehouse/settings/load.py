@@ -15,7 +15,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lakehouse.errors import SettingsError, closest
-from lakehouse.settings.model import ROOT, Settings, from_root
+from lakehouse.settings.model import Settings
+from lakehouse.settings.root import ROOT, from_root
 
 ENV_PREFIX = "CDRLAKE_"
 ENV_RESERVED = ("CDRLAKE_CONF", "CDRLAKE_PROFILE")

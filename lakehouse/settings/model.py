@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-ROOT = Path(__file__).resolve().parents[2]
+from lakehouse.settings.root import from_root
 
 
 class Section(BaseModel):
@@ -122,6 +122,27 @@ class SparkSettings(Section):
     options: dict[str, str] = {}
 
 
+class ClusterSettings(Section):
+    """The Spark cluster of `cdrlake up --cluster`: standalone, on this machine.
+
+    A job gets one executor of one core on each worker; the other cores are for a second job.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(17077, ge=1, le=65535)
+    page_port: int = Field(18080, ge=1, le=65535)
+    workers: int = Field(2, ge=1)
+    worker_cores: int = Field(2, ge=1)
+    worker_memory: str = "1536m"
+    executor_memory: str = "640m"
+    driver_memory: str = "1g"
+
+    @property
+    def master(self) -> str:
+        """The master's address, as `spark-submit --master` takes it."""
+        return f"spark://{self.host}:{self.port}"
+
+
 class ModelSettings(Section):
     """Training, its gates, and the registry."""
 
@@ -178,6 +199,7 @@ class Settings(Section):
     source: SourceSettings = SourceSettings()
     cdr: CdrSettings = CdrSettings()
     spark: SparkSettings = SparkSettings()
+    cluster: ClusterSettings = ClusterSettings()
     model: ModelSettings = ModelSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
 
@@ -216,8 +238,3 @@ class Settings(Section):
     def output(self) -> Path:
         """Folder of plots and reports."""
         return from_root(self.monitoring.output_dir)
-
-
-def from_root(path: str) -> Path:
-    """A path of the settings, relative ones below the project's root."""
-    return Path(path) if Path(path).is_absolute() else ROOT / path

@@ -17,10 +17,12 @@ from cdrlake.services import jars
 from cdrlake.services.jars import Jars, Java
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer, _explain
-from cdrlake.services.process import Child, require_free_port, tree
+from cdrlake.services.ports import require_free_port
+from cdrlake.services.process import Child, tree
 from lakehouse import kafka, mysql
 from lakehouse.errors import ServiceError
-from lakehouse.settings.model import ROOT, KafkaSettings, MysqlSettings
+from lakehouse.settings import ROOT
+from lakehouse.settings.model import KafkaSettings, MysqlSettings
 from tests.integration.conftest import free_ports, wait_for
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cdrlake.services.process import Child, Command, find_running, require_free_port, tree
+from cdrlake.services.ports import require_free_port
+from cdrlake.services.process import Child, Command, find_running, tree
 from cdrlake.waiting import Waiter
 from lakehouse.clock import SystemClock
 from lakehouse.errors import ServiceError

@@ -1,0 +1,37 @@
+"""Ports that are needed: free ones, or a word about who has them."""
+
+from __future__ import annotations
+
+import socket
+
+import psutil
+
+from lakehouse.errors import ServiceError
+
+
+def require_free_port(host: str, port: int, key: str) -> None:
+    """Raise `ServiceError` naming the port, its user where known, and the setting to change."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise ServiceError(
+                f"port {port} on {host}",
+                "a free port",
+                f"one taken by {_owner(port)}",
+                f"stop it or set {key} in conf/settings.local.yaml",
+            ) from None
+
+
+def _owner(port: int) -> str:
+    for connection in psutil.net_connections("tcp"):
+        if connection.laddr and connection.laddr.port == port and connection.status == "LISTEN":
+            # Another user's process has no number here, and psutil takes None for this very one.
+            if connection.pid is None:
+                return "a process of another user"
+            try:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+            except psutil.Error:
+                break
+    return "another program"
