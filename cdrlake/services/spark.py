@@ -19,6 +19,13 @@ from lakehouse.settings.model import ClusterSettings
 
 MASTER, WORKER = "spark-master", "spark-worker"
 DAEMON_MEMORY = "160m"
+# The same figures for Prometheus as in docker-compose.yml.
+_SINK = "-Dspark.metrics.conf.*.sink.prometheusServlet"
+METRICS = (
+    f"{_SINK}.class=org.apache.spark.metrics.sink.PrometheusServlet",
+    f"{_SINK}.path=/metrics/prometheus",
+    "-Dspark.metrics.conf.master.sink.prometheusServlet.path=/metrics/master/prometheus",
+)
 LOGGING = f"-Dlog4j2.configurationFile={ROOT / 'conf' / 'log4j2.properties'}"
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 _TIMEOUT_S = 2.0
@@ -97,8 +104,14 @@ class SparkCluster:
             "JAVA_HOME": str(self.java.path.resolve().parents[1]),
             "SPARK_HOME": str(home()),
             "SPARK_DAEMON_MEMORY": DAEMON_MEMORY,
-            "SPARK_DAEMON_JAVA_OPTS": f"{LOGGING} -Djava.net.preferIPv4Stack=true "
-            "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dspark.worker.cleanup.enabled=true",
+            "SPARK_DAEMON_JAVA_OPTS": " ".join(
+                (
+                    LOGGING,
+                    "-Djava.net.preferIPv4Stack=true -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+                    "-Dspark.worker.cleanup.enabled=true",
+                    *METRICS,
+                )
+            ),
             "SPARK_LOCAL_DIRS": str(self.state / "spark" / "scratch"),
             "SPARK_LOCAL_IP": self.settings.host,
         }
