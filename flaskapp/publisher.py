@@ -28,7 +28,7 @@ class Publisher:
         self._producer = Producer(client_options(kafka) | options)
         self._failure: str | None = None
 
-    def send(self, topic: str, key: str, value: bytes) -> None:
+    def send(self, topic: str, key: str | bytes, value: bytes) -> None:
         """Hand over one message; waits while the queue is full."""
         while True:
             try:
