@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,12 @@ class Calibration:
     def apply(self, vote: Floats) -> Floats:
         """Probabilities of churn for mean votes in [0, 1]."""
         return 1.0 / (1.0 + np.exp(-(self.slope * _log_odds(vote) + self.offset)))
+
+    def apply_one(self, vote: float) -> float:
+        """The same for one mean vote, without the cost of an array."""
+        clipped = min(max(vote, VOTE_MIN), 1 - VOTE_MIN)
+        log_odds = math.log(clipped / (1 - clipped))
+        return 1.0 / (1.0 + math.exp(-(self.slope * log_odds + self.offset)))
 
 
 def fit(vote: Floats, label: npt.NDArray[np.int64]) -> Calibration:

@@ -43,6 +43,11 @@ class Scorer:
         reached = probability >= self._model.threshold
         return Scores(votes, probability, reached.astype(np.int32))
 
+    def probability(self, row: Floats) -> float:
+        """Calibrated probability for one row, a vector of the features in order; for services."""
+        votes = kernel.vote(self._packed, row)
+        return self._model.calibration.apply_one(votes / self._model.forest.trees)
+
     def score_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`frame` (User, Date, the features, `last_emitted_at`) as rows of predictions.
 

@@ -57,6 +57,13 @@ def test_the_kernel_gives_the_votes_of_a_plain_walk(seed: int, rows: int) -> Non
     assert votes == pytest.approx([walked(forest, row) for row in table], abs=1e-12)
 
 
+@pytest.mark.parametrize("trees", [1, 7, 8, 19])
+def test_a_row_alone_has_the_bits_that_it_has_among_many(trees: int) -> None:
+    packed = kernel.pack(grown(2, trees), FEATURES)
+    rows = np.random.default_rng(1).normal(scale=3, size=(64, FEATURES))
+    assert [kernel.vote(packed, row) for row in rows] == kernel.votes(packed, rows).tolist()
+
+
 def test_a_missing_value_goes_right_everywhere() -> None:
     forest = grown(1)
     rows = np.array([[np.nan, np.nan, np.nan], [np.inf, np.inf, np.inf]])

@@ -72,6 +72,13 @@ def test_the_strongest_reasons_name_feature_value_and_direction() -> None:
     assert reasons[1] == {"feature": "calls", "value": 9.0, "direction": "lowers"}
 
 
+def test_one_row_has_the_probability_that_it_has_among_many() -> None:
+    many = np.random.default_rng(0).normal(scale=4, size=(500, len(FEATURES)))
+    many[::9, 0] = np.nan
+    one_by_one = [scorer().probability(row) for row in many]
+    assert np.abs(scorer().score(many).probability - one_by_one).max() < 1e-15
+
+
 def test_no_rows_give_no_rows() -> None:
     assert scorer().score_frame(gold([], [])).is_empty()
 
