@@ -20,7 +20,8 @@ from lakehouse.features import feature_names, lookback_days
 from lakehouse.models.manifest import Costs
 from lakehouse.settings.model import WorldSettings
 from monitoring.analysis.model import Model
-from pyspark_jobs.cdr.dense import Span, dense_rows
+from pyspark_jobs.cdr.block import Span
+from pyspark_jobs.cdr.dense import dense_rows
 
 START = date(2026, 1, 5)
 WINDOWS = (7, 14, 30)

@@ -22,7 +22,10 @@ Family = Literal[
     "log",
     "active_share",
     "silent_days",
+    "silence_surprise",
     "longest_gap",
+    "activity_fade",
+    "intensity_fade",
     "weekday_share",
     "balance",
 ]
@@ -74,7 +77,8 @@ def feature_list(windows: Windows) -> tuple[Feature, ...]:
     >>> [f.name for f in feature_list((7, 14, 30))][:2]
     ['out_calls_sum_7d', 'out_seconds_sum_7d']
     """
-    return (*_of_each_measure(windows), *_of_activity(windows), *_of_pairs(windows))
+    parts = _of_each_measure, _of_activity, _of_fading, _of_pairs
+    return tuple(feature for part in parts for feature in part(windows))
 
 
 def feature_names(windows: Windows) -> tuple[str, ...]:
@@ -162,6 +166,11 @@ def _of_activity(windows: Windows) -> Iterator[Feature]:
         yield Feature(f"active_share_{days}d", "active_share", COUNTS, days, text, "0 to 1")
     text = f"days since the last day with activity, 0 = active on Date, {long} = silent throughout"
     yield Feature("days_since_active", "silent_days", COUNTS, long, text, "days")
+    text = (
+        f"n * ln(1 / (1 - p)), n = days_since_active, p = (a + 1) / (m + 2), a = days with any "
+        f"activity among the m = {long} - n days up to the last one with activity"
+    )
+    yield Feature("silence_surprise", "silence_surprise", COUNTS, long, text, "nats")
     text = "longest run of silent days in the window"
     yield Feature(f"longest_gap_{long}d", "longest_gap", COUNTS, long, text, "days")
     text = (
@@ -170,6 +179,19 @@ def _of_activity(windows: Windows) -> Iterator[Feature]:
     )
     window = DAYS_OF_WEEK * weeks + 1
     yield Feature("weekday_share", "weekday_share", COUNTS, window, text, "0 to 1")
+
+
+def _of_fading(windows: Windows) -> Iterator[Feature]:
+    long = windows[2]
+    for days in windows[:2]:
+        text = f"days with any activity / {days} - days with any activity in {long} days / {long}"
+        yield Feature(f"activity_fade_{days}d", "activity_fade", COUNTS, days, text, "-1 to 1")
+    for days in windows[:2]:
+        text = (
+            f"mean of ln(sum of the counts) over the active days of {days} days, less the same of "
+            f"{long} days; 0 without an active day in {days} days"
+        )
+        yield Feature(f"intensity_fade_{days}d", "intensity_fade", COUNTS, days, text, "log count")
 
 
 def _of_pairs(windows: Windows) -> Iterator[Feature]:

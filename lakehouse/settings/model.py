@@ -151,7 +151,7 @@ class ModelSettings(Section):
     trees: tuple[int, ...] = (50, 100)
     depths: tuple[int, ...] = (5, 10)
     features_per_split: tuple[str, ...] = ("sqrt",)
-    min_instances: tuple[int, ...] = (10,)
+    min_instances: tuple[int, ...] = (30,)
     folds: int = Field(3, ge=2)
     budget_minutes: float = Field(1.5, gt=0)
     sample_every_days: int = Field(5, ge=1)

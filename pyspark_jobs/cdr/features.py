@@ -8,7 +8,8 @@ import polars as pl
 
 from lakehouse.contracts import MEASURES, PROCESSED_COLUMNS
 from lakehouse.features import gold_contract
-from pyspark_jobs.cdr.dense import SCALE, Span, dense_rows
+from pyspark_jobs.cdr.block import SCALE, Span
+from pyspark_jobs.cdr.dense import dense_rows
 
 ROWS_PER_BLOCK = 100_000
 

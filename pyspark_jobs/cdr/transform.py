@@ -19,7 +19,7 @@ from lakehouse.features import gold_contract, lookback_days
 from lakehouse.settings import Settings
 from pyspark_jobs import sources, streams, tables
 from pyspark_jobs.cdr import daily
-from pyspark_jobs.cdr.dense import Span
+from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows
 from pyspark_jobs.rows import RowTable
 

@@ -21,8 +21,9 @@ from lakehouse.features import (
     lookback_days,
 )
 from lakehouse.settings import ROOT
-from pyspark_jobs.cdr.dense import KERNELS, Span
+from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows
+from pyspark_jobs.cdr.kernels import KERNELS
 
 WINDOWS: Windows = (7, 14, 30)
 START = date(2026, 3, 1)
@@ -83,7 +84,13 @@ CALLS: dict[int, dict[str, float]] = {
         ("active_share_14d", 9, 2 / 14),
         ("days_since_active", 3, 0.0),
         ("days_since_active", 9, 6.0),
+        ("silence_surprise", 3, 0.0),
+        ("silence_surprise", 9, 6 * -math.log(1 - 3 / 26)),
         ("longest_gap_30d", 3, 26.0),
+        ("activity_fade_7d", 9, 1 / 7 - 2 / 30),
+        ("activity_fade_14d", 9, 2 / 14 - 2 / 30),
+        ("intensity_fade_7d", 9, math.log(4) - (math.log(4) + math.log(2)) / 2),
+        ("intensity_fade_14d", 9, 0.0),
         ("weekday_share", 7, 0.0),
         ("weekday_share", 3, 1.0),
         ("weekday_share", 1, 0.5),
@@ -145,7 +152,7 @@ def test_every_feature_has_a_kernel_a_name_of_its_own_and_a_window_in_reach(
 ) -> None:
     features = feature_list(windows)
     assert {feature.family for feature in features} == set(KERNELS)
-    assert len({feature.name for feature in features}) == len(features) == 44
+    assert len({feature.name for feature in features}) == len(features) == 49
     assert max(feature.window for feature in features) <= lookback_days(windows)
 
 
@@ -159,7 +166,7 @@ def test_no_feature_is_ever_missing_and_gold_fits_its_contract() -> None:
     rows = gold(days("1", CALLS), last=9)
     assert tuple(rows.columns) == gold_contract(WINDOWS).names
     features = rows.select(feature_names(WINDOWS))
-    assert features.select(pl.all().is_finite().all()).row(0) == (True,) * 44
+    assert features.select(pl.all().is_finite().all()).row(0) == (True,) * 49
 
 
 def test_the_table_of_features_in_the_docs_is_up_to_date() -> None:

@@ -17,7 +17,7 @@ from lakehouse.contracts import MEASURES
 from lakehouse.features import gold_contract
 from lakehouse.settings import Settings
 from pyspark_jobs import tables
-from pyspark_jobs.cdr.dense import Span
+from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows
 from pyspark_jobs.cdr.transform import Transform
 from pyspark_jobs.rows import RowTable
