@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakehouse import names, trace
+from lakehouse.clock import FixedClock
+from lakehouse.contracts import LABEL, PREDICTIONS
+from lakehouse.errors import StreamError
+from lakehouse.names import table_uri
+from lakehouse.registry import Registry
+from lakehouse.registry.stores import MemoryStore
+from lakehouse.settings import Settings
+from pyspark_jobs import sources, tables
+from pyspark_jobs.cdr import outcomes, score
+from pyspark_jobs.cdr.score import Scoring
+from tests.spark.model_site import (
+    DAYS,
+    FEATURES,
+    NOW,
+    START,
+    USERS,
+    Site,
+    installation,
+    outcome_rows,
+    telling,
+)
+
+
+def predictions(site: Site) -> pl.DataFrame:
+    stored = pl.read_delta(table_uri(site.settings.lake_uri, names.PREDICTIONS))
+    return stored.sort("Date", "User", "model_version")
+
+
+def table_version(site: Site) -> int:
+    return int(DeltaTable(table_uri(site.settings.lake_uri, names.PREDICTIONS)).version())
+
+
+def run_to_end(query: StreamingQuery) -> None:
+    query.awaitTermination()
+    assert query.exception() is None
+
+
+@pytest.fixture
+def copy(site: Site, tmp_path: Path) -> Site:
+    """The trained site as it was before anything was scored, to do anything with."""
+    shutil.copytree(site.settings.lake_uri, tmp_path / "lake")
+    registry = Registry(MemoryStore(tmp_path / "registry"), site.clock)
+    version = site.result.version
+    registry.register(site.registry.load(version).folder, version.manifest_sha256)
+    registry.promote(1, "first model")
+    return Site(installation(tmp_path), registry, site.clock, site.result)
+
+
+def add_version(copy: Site) -> None:
+    """Register the same bundle once more."""
+    version = copy.registry.version(1)
+    copy.registry.register(copy.registry.load(version).folder, version.manifest_sha256)
+
+
+def test_without_a_champion_the_query_does_not_start(spark: SparkSession, lake: Settings) -> None:
+    registry = Registry(MemoryStore(lake.state), FixedClock(NOW))
+    with pytest.raises(StreamError, match="needed a champion, got none"):
+        score.start(spark, lake, registry, FixedClock(NOW), None)
+
+
+def test_gold_is_scored_once_from_the_day_after_the_test_window_on(
+    spark: SparkSession, copy: Site
+) -> None:
+    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    stored, loaded = predictions(copy), copy.registry.load(copy.registry.version(1))
+    assert len(stored) == 3 * USERS
+    assert stored["Date"].min() == loaded.manifest.score_from
+    assert stored["label"].null_count() == len(stored)
+    gold = pl.read_delta(table_uri(copy.settings.lake_uri, names.GOLD_FEATURES))
+    again = loaded.scorer.score_frame(stored.select("User", "Date").join(gold, ["User", "Date"]))
+    expected = stored.join(again, ["User", "Date"])
+    assert (expected["probability_1"] - expected["probability_1_right"]).abs().max() == 0.0
+    before = table_version(copy)
+    shutil.rmtree(names.SCORE.checkpoint(copy.settings.lake_uri))
+    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    assert table_version(copy) == before
+
+
+def test_a_changed_day_of_gold_changes_its_prediction_alone(
+    spark: SparkSession, copy: Site
+) -> None:
+    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    before = predictions(copy)
+    user, day = before["User"][7], before["Date"][7]
+    gold = DeltaTable(table_uri(copy.settings.lake_uri, names.GOLD_FEATURES))
+    for shift in ("10.0", "-10.0"):
+        updates = dict.fromkeys((*FEATURES[:3], "days_since_active"), shift)
+        where = f"\"User\" = '{user}' AND \"Date\" = DATE '{day}'"
+        gold.update(updates=updates, predicate=where)
+    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    after = predictions(copy)
+    changed = after.join(before, on=["User", "Date", "probability_1"], how="anti")
+    assert changed.select("User", "Date").rows() == [(user, day)]
+    assert changed["features_str"][0].startswith('{"out_calls_sum_2d":-10.0')
+    assert len(after) == len(before)
+
+
+def test_an_outcome_that_matures_fills_the_label(spark: SparkSession, copy: Site) -> None:
+    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    run_to_end(outcomes.start(spark, copy.settings, copy.clock, None))
+    assert predictions(copy)["label"].null_count() == 3 * USERS
+    data = telling()
+    matured = outcome_rows(data).filter(pl.col("date") == START + timedelta(days=DAYS - 3))
+    bronze = table_uri(copy.settings.lake_uri, names.BRONZE_OUTCOMES)
+    write_deltalake(bronze, matured.to_arrow(), mode="append")
+    run_to_end(outcomes.start(spark, copy.settings, copy.clock, None))
+    labelled = predictions(copy).drop_nulls("label")
+    assert labelled["label"].to_list() == matured.sort("DP_MSISDN")[LABEL].to_list()
+    assert labelled["Date"].unique().to_list() == [START + timedelta(days=DAYS - 3)]
+
+
+def gold_of(spark: SparkSession, copy: Site, day: int) -> DataFrame:
+    """One day of gold as a batch of its change feed, one row of it twice."""
+    gold = sources.read_table(spark, table_uri(copy.settings.lake_uri, names.GOLD_FEATURES))
+    rows = gold.where(f.col("Date") == START + timedelta(days=day))
+    rows = rows.withColumn("_commit_version", f.lit(5))
+    old = rows.limit(1).withColumn("_commit_version", f.lit(4)).withColumn(FEATURES[0], f.lit(99.0))
+    return rows.unionByName(old)
+
+
+def test_a_promotion_is_picked_up_by_the_next_batch(spark: SparkSession, copy: Site) -> None:
+    tables.create_missing(copy.settings, PREDICTIONS)
+    scoring = Scoring(copy.settings, copy.registry, copy.clock)
+    scoring.write_batch(gold_of(spark, copy, DAYS - 2), 0)
+    add_version(copy)
+    copy.registry.promote(2, "better")
+    scoring.write_batch(gold_of(spark, copy, DAYS - 1), 1)
+    by_version = predictions(copy).group_by("model_version").agg(pl.col("Date").unique())
+    assert dict(by_version.rows()) == {
+        1: [START + timedelta(days=DAYS - 2)],
+        2: [START + timedelta(days=DAYS - 1)],
+    }
+
+
+def test_a_challenger_scores_the_same_rows_beside_the_champion(
+    spark: SparkSession, copy: Site
+) -> None:
+    tables.create_missing(copy.settings, PREDICTIONS)
+    add_version(copy)
+    copy.registry.challenge(2)
+    Scoring(copy.settings, copy.registry, copy.clock).write_batch(gold_of(spark, copy, 39), 0)
+    stored = predictions(copy)
+    assert stored["model_version"].value_counts().sort("model_version").rows() == [
+        (1, USERS),
+        (2, USERS),
+    ]
+
+
+def test_a_large_batch_is_scored_on_the_executors_to_the_same_rows(
+    spark: SparkSession, copy: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.create_missing(copy.settings, PREDICTIONS)
+    scoring = Scoring(copy.settings, copy.registry, copy.clock)
+    scoring.write_batch(gold_of(spark, copy, 39), 0)
+    before = table_version(copy)
+    assert len(predictions(copy)) == USERS
+    monkeypatch.setattr(score, "DRIVER_ROWS", 10)
+    scoring.write_batch(gold_of(spark, copy, 39), 0)
+    assert table_version(copy) == before
+    scoring.write_batch(gold_of(spark, copy, 38), 1)
+    assert len(predictions(copy)) == 2 * USERS
+
+
+def test_a_backfill_scores_a_range_with_any_version_and_repeats_itself(
+    spark: SparkSession, copy: Site
+) -> None:
+    add_version(copy)
+    days = START + timedelta(days=36), START + timedelta(days=37)
+    version = copy.registry.version(2)
+    written = [
+        score.backfill(spark, copy.settings, version, days, copy.registry, copy.clock)
+        for _ in range(2)
+    ]
+    assert written == [2 * USERS, 0]
+    stored = predictions(copy)
+    assert stored["model_version"].unique().to_list() == [2]
+    # The outcome of the first day was known before it was scored.
+    assert stored.filter(pl.col("Date") == days[0])["label"].null_count() == 0
+
+
+def test_any_stored_prediction_is_reproduced_by_the_version_it_names(
+    spark: SparkSession, copy: Site
+) -> None:
+    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    for row in predictions(copy).sample(5, seed=1).to_dicts():
+        found = trace.trace(copy.settings, copy.registry, row["User"], row["Date"])
+        assert [one.is_reproduced for one in found.predictions] == [True]
+        assert found.features is not None and found.outcome is None
