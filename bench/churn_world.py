@@ -66,14 +66,14 @@ class ScoredWorld:
         changed = self._daily(DRIFT_FROM, Drift(plan, DRIFT_FROM))
         usage = pl.concat([self._usage.filter(pl.col("Date") < day(DRIFT_FROM)), changed])
         before = self._steady.filter(pl.col("Date") < day(DRIFT_FROM)).drop("label")
-        after = _features(usage, DRIFT_FROM, last)
-        rows = _with_labels(pl.concat([before, after]), usage)
+        after = features_of(usage, DRIFT_FROM, last)
+        rows = with_labels(pl.concat([before, after]), usage)
         return self._scored(rows, ANALYSIS_FROM, last)
 
     @cached_property
     def _steady(self) -> pl.DataFrame:
-        rows = _features(self._usage, TRAIN_FROM, DAYS - HORIZON - 2)
-        return _with_labels(rows, self._usage)
+        rows = features_of(self._usage, TRAIN_FROM, DAYS - HORIZON - 2)
+        return with_labels(rows, self._usage)
 
     @cached_property
     def _usage(self) -> pl.DataFrame:
@@ -113,21 +113,25 @@ class ScoredWorld:
         ).sort("Date", "User")
 
     def _daily(self, first: int, *drifts: Drift) -> pl.DataFrame:
-        """Daily sums of each active subscriber from a day on, amounts in thousandths."""
         settings = WorldSettings(seed=self.seed, subscribers=self.subscribers)
-        world = World(settings, START, drifts=drifts)
-        sums = [
-            (pl.col(m.name).sum() * (1000 if m.kind == "decimal" else 1)).round().cast(pl.Int64)
-            for m in MEASURES
-        ]
-        daily = [
-            events.group_by(User=pl.col("DP_MSISDN")).agg(sums).with_columns(Date=pl.lit(day(n)))
-            for n, events in enumerate(world.days(first, DAYS - 1), first)
-        ]
-        return pl.concat(daily).with_columns(emitted_us=pl.lit(1, pl.Int64))
+        return usage_of(World(settings, START, drifts=drifts), first, DAYS - 1)
 
 
-def _features(usage: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
+def usage_of(world: World, first: int, last: int) -> pl.DataFrame:
+    """Daily sums of each active subscriber from day `first` to `last`, amounts in thousandths."""
+    sums = [
+        (pl.col(m.name).sum() * (1000 if m.kind == "decimal" else 1)).round().cast(pl.Int64)
+        for m in MEASURES
+    ]
+    daily = [
+        events.group_by(User=pl.col("DP_MSISDN")).agg(sums).with_columns(Date=pl.lit(day(n)))
+        for n, events in enumerate(world.days(first, last), first)
+    ]
+    return pl.concat(daily).with_columns(emitted_us=pl.lit(1, pl.Int64))
+
+
+def features_of(usage: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
+    """User, Date and the features from day `first` to day `last`, point in time."""
     since = day(first)
     needed = usage.filter(pl.col("Date") > day(first - lookback_days(WINDOWS)))
     span = Span(day(last), day(last), ACTIVE_DAYS, WINDOWS)
@@ -140,7 +144,7 @@ def _features(usage: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
     return pl.concat(blocks).select("User", pl.col("Date").cast(pl.Date), *FEATURES)
 
 
-def _with_labels(rows: pl.DataFrame, usage: pl.DataFrame) -> pl.DataFrame:
+def with_labels(rows: pl.DataFrame, usage: pl.DataFrame) -> pl.DataFrame:
     """1 where the subscriber is silent for the whole horizon after the date."""
     active = usage.select("User", pl.col("Date").alias("next")).sort("next")
     asked = rows.with_columns(tomorrow=pl.col("Date") + timedelta(days=1)).sort("tomorrow")

@@ -1,0 +1,58 @@
+"""A default world as the two tables that training reads, and the oracle's view of its test days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+from deltalake import write_deltalake
+
+from bench.churn_world import HORIZON, START, WINDOWS, day, features_of, usage_of, with_labels
+from flaskapp.world.world import World
+from lakehouse import names
+from lakehouse.contracts import BRONZE_OUTCOMES, LABEL
+from lakehouse.features import feature_names
+from lakehouse.names import table_uri
+from lakehouse.settings.model import WorldSettings
+
+STAMP = datetime(2026, 12, 31, tzinfo=UTC)
+
+
+def world_of(seed: int, settings: WorldSettings) -> World:
+    """The world of a seed with everything else as in `settings`."""
+    return World(settings.model_copy(update={"seed": seed}), START)
+
+
+def write_history(lake_uri: str, world: World, days: int) -> None:
+    """Gold of the first `days` days and the outcomes known at their end."""
+    usage = usage_of(world, 0, days - 1)
+    rows = with_labels(features_of(usage, 0, days - 1 - HORIZON), usage)
+    gold = rows.select("User", "Date", *feature_names(WINDOWS))
+    gold_uri = table_uri(lake_uri, names.GOLD_FEATURES)
+    write_deltalake(gold_uri, gold.to_arrow(), partition_by=["Date"])
+    outcomes = rows.select(
+        DP_MSISDN="User",
+        date="Date",
+        **{LABEL: "label"},
+        known_at=pl.col("Date") + timedelta(days=HORIZON + 1),
+        topic=pl.lit(names.TOPIC_OUTCOMES),
+        partition=pl.lit(0, pl.Int32),
+        offset=pl.int_range(pl.len(), dtype=pl.Int64),
+        kafka_timestamp=pl.lit(STAMP),
+        batch_id=pl.lit(0, pl.Int64),
+        ingested_at=pl.lit(STAMP),
+    )
+    outcomes_uri = table_uri(lake_uri, names.BRONZE_OUTCOMES)
+    write_deltalake(outcomes_uri, outcomes.select(BRONZE_OUTCOMES.names).to_arrow())
+
+
+def oracle_of(world: World, numbers: Iterable[int]) -> pl.DataFrame:
+    """User, Date and the true `probability` on days of the world, given by number."""
+    found = [
+        world.oracle_probability(n).select(
+            "probability", User="DP_MSISDN", Date=pl.lit(day(n), pl.Date)
+        )
+        for n in numbers
+    ]
+    return pl.concat(found)
