@@ -15,8 +15,9 @@ from flaskapp.relay import Relay
 from flaskapp.runner import BusyError, Runner
 from flaskapp.sending import NothingToSendError
 from flaskapp.validation import InvalidRequestError
+from lakehouse import mysql
 from lakehouse.clock import Clock
-from lakehouse.errors import CdrlakeError, SettingsError, UnreachableError
+from lakehouse.errors import CdrlakeError, SettingsError
 from lakehouse.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -93,10 +94,11 @@ def _answer(error: Exception) -> tuple[Response, int]:
         return jsonify(message=BUSY), 409
     if isinstance(error, NothingToSendError):
         return jsonify(error=str(error)), 409
-    if isinstance(error, UnreachableError):
-        return jsonify(error=str(error)), 503
     if isinstance(error, HTTPException):
         return jsonify(error=error.description), error.code or 500
+    if mysql.is_outage(error):
+        LOG.warning("%s %s: %s", request.method, request.path, error)
+        return jsonify(error=str(error)), 503
     LOG.error("%s %s failed", request.method, request.path, exc_info=error)
     text = str(error) if isinstance(error, CdrlakeError) else "internal error, see the log"
     return jsonify(error=text), 500

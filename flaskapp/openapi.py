@@ -20,6 +20,14 @@ _ANSWERS = {
     503: "the database does not answer",
 }
 
+_DRIFT = (
+    "change of the world from the first replayed day on, for good: price_shock makes four times as "
+    "many waver, unit_change sends 1024 times the volume, network_outage silences a region for "
+    "three days, new_plan moves calls to data, concept_flip makes leavers use more data instead of "
+    "less, gradual_fade takes up to half of all usage. In mode live only what changes the measures "
+    "of a row has an effect (unit_change, new_plan, gradual_fade), and ends with the stream"
+)
+
 
 def document(settings: Settings) -> dict[str, Any]:
     """The OpenAPI document of a service with these settings."""
@@ -30,7 +38,7 @@ def document(settings: Settings) -> dict[str, Any]:
     one = {**stream_id, "in": "path", "required": True}
     paths = {
         "/start_stream": {"post": _operation("Start a stream", 400, 409, body=body)},
-        "/stop_stream": {"post": _operation("End the running stream", 409)},
+        "/stop_stream": {"post": _operation("End the running stream, of any process", 409)},
         "/streams": {"get": _operation("Streams, newest first", 400, parameters=[limit])},
         "/streams/{stream_id}": {"get": _operation("One stream", 404, parameters=[one])},
         "/data": {"get": _operation("The newest rows of DP_CDR_Data", 400, parameters=[limit])},
@@ -68,7 +76,7 @@ def _request(settings: Settings) -> dict[str, Any]:
             "maximum": MAX_SEED,
             "description": "of sampling and noise in mode live; a replay needs none",
         },
-        "drift": {"enum": [*PLANS, None], "description": "change of the world from now on"},
+        "drift": {"enum": [*PLANS, None], "description": _DRIFT},
     }
     for name, rule in rules.items():
         rule["default"] = defaults[name]

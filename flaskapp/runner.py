@@ -27,6 +27,7 @@ FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
+LOOK_S = 1.0
 
 Begin = Callable[[Desk], str]
 
@@ -121,12 +122,26 @@ class Runner:
         stream = streams.get(desk.cursor, stream_id)
         if stream is None:
             raise StreamError(f"stream {stream_id}", "its row", "none", "see table Streams")
-        done = send(desk, stream, lambda seconds: self._clock.wait(self._ending, seconds))
+        done = send(desk, stream, lambda seconds: self._pause(desk, stream_id, seconds))
         if done or not self._closing.is_set():
             streams.end(
                 desk.cursor, stream_id, "finished" if done else "stopped", self._clock.now()
             )
             desk.commit()
+
+    def _pause(self, desk: Desk, stream_id: str, seconds: float) -> bool:
+        """Wait; true as soon as the stream is to end, by this process or by its row."""
+        deadline = self._clock.monotonic() + seconds
+        while True:
+            with desk.cursor as cursor:
+                stream = streams.get(cursor, stream_id)
+            desk.commit()
+            left = deadline - self._clock.monotonic()
+            if stream is None or stream.state != "running" or self._ending.is_set():
+                return True
+            if left <= 0:
+                return False
+            self._clock.wait(self._ending, min(left, LOOK_S))
 
     def _fail(self, stream_id: str, error: Exception) -> None:
         LOG.error("stream %s failed", stream_id, exc_info=error)

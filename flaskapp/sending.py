@@ -23,6 +23,7 @@ from lakehouse.errors import StreamError
 from lakehouse.settings import Settings
 
 FIRST_DATE = "first_date"
+SOURCE_ENDED = "source_ended"
 # Waits so many seconds; true when the stream is to end.
 Wait = Callable[[float], bool]
 
@@ -123,23 +124,36 @@ def _live(desk: Desk, stream: Stream, request: StreamRequest) -> Iterator[float]
     effect = Drift(request.drift, 0).effect(0) if request.drift else Effect()
     with desk.cursor as cursor:
         pool = live.read_pool(cursor)
+        is_sourced = _has_ended(cursor, desk)
     for number in range(stream.sent_batches, request.num_batches):
         if number > stream.sent_batches:
             yield request.interval
         rng = np.random.default_rng([request.seed or 0, number])
         rows = live.batch(pool, request.batch_size, desk.clock.now(), effect, rng)
-        _close_past_days(desk, stream)
+        if is_sourced:
+            _close_past_days(desk, stream)
         now, timezone = desk.clock.now(), desk.settings.timezone
         journal.append(desk.uploader, stream.stream_id, rows, now, timezone)
         _reach(desk, stream, number + 1)
 
 
+def _has_ended(cursor: Any, desk: Desk) -> bool:
+    """Whether the source has no more days; kept, so that its files need not stay for ever."""
+    if state.recall(cursor, SOURCE_ENDED):
+        return True
+    source = open_source(cursor, desk.settings, desk.clock)
+    has_ended = feed.place(cursor, source).date > source.last
+    if has_ended:
+        state.remember(cursor, SOURCE_ENDED, True)
+        desk.commit()
+    return has_ended
+
+
 def _close_past_days(desk: Desk, stream: Stream) -> None:
-    """Close the days before today that no replay can add to any more."""
+    """Close the days before today; no replay adds to them any more."""
     cursor, settings = desk.cursor, desk.settings
-    source = open_source(cursor, settings, desk.clock)
     closed = state.recall(cursor, journal.CLOSED)
-    if closed is None or feed.place(cursor, source).date <= source.last:
+    if closed is None:
         return
     day = date.fromisoformat(closed) + timedelta(days=1)
     while day < today(desk.clock, settings.timezone):

@@ -16,6 +16,7 @@ from lakehouse.errors import UnreachableError
 from lakehouse.settings.model import MysqlSettings
 
 Error = mysql.connector.Error
+OperationalError = mysql.connector.OperationalError
 CONNECT_TIMEOUT_S = 5
 _LOCK_WAIT_TIMEOUT, _DEADLOCK = 1205, 1213
 _SQL_MODE = "STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO"
@@ -73,7 +74,7 @@ def transaction(connection: Any) -> Iterator[Any]:
 
 def is_outage(error: BaseException) -> bool:
     """Whether the same work may succeed later: no connection, a lost one, or a lock conflict."""
-    lost = mysql.connector.OperationalError, mysql.connector.InterfaceError, UnreachableError
+    lost = OperationalError, mysql.connector.InterfaceError, UnreachableError
     conflict = getattr(error, "errno", None) in (_LOCK_WAIT_TIMEOUT, _DEADLOCK)
     return isinstance(error, lost) or (isinstance(error, Error) and conflict)
 

@@ -171,6 +171,42 @@ def test_two_processes_cannot_both_stream(service: Service) -> None:
     other.parts.runner.close()
 
 
+def test_a_stream_is_stopped_from_another_process_too(service: Service) -> None:
+    other = Service(service.settings)
+    stream_id = service.start(batch_size=5, num_batches=9, interval=600).get_json()["stream_id"]
+    assert other.http.post("/stop_stream").get_json()["stream_id"] == stream_id
+    while service.parts.runner.is_running:
+        service.stop.wait(0.05)
+    assert service.stream(stream_id)["state"] == "stopped"
+    assert other.start(**QUICK).status_code == 200
+    other.parts.runner.close()
+
+
+def test_a_connection_lost_within_a_request_is_503(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: Any) -> None:
+        raise mysql.OperationalError("Lost connection to MySQL server during query")
+
+    monkeypatch.setattr("flaskapp.streams.latest", lost)
+    answer = service.http.get("/streams")
+    assert answer.status_code == 503
+    assert "Lost connection" in answer.get_json()["error"]
+
+
+def test_days_are_closed_by_live_streams_once_the_source_has_ended(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = f"SELECT COUNT(*) FROM {names.MYSQL_STATE} WHERE name = 'source_ended'"
+    service.finished(num_batches=1)
+    assert query(service.settings, ended) == [(0,)]
+    service.finished(mode="replay", num_batches=1, days_per_batch=4)
+    service.finished(num_batches=1)
+    assert query(service.settings, ended) == [(1,)]
+    monkeypatch.setattr("flaskapp.sending.open_source", lambda *_: 1 / 0)
+    assert service.finished(num_batches=1)["state"] == "finished"
+
+
 def test_a_closed_service_leaves_its_stream_to_the_next_one(service: Service) -> None:
     stream_id = service.start(batch_size=5, num_batches=3, interval=1).get_json()["stream_id"]
     service.parts.runner.close()
