@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c 'import sys;
 PART ?= all
 SIZE ?= full
 
-.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster lint fmt bench lock reset clean
+.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster lint fmt bench faults lock reset clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,9 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 
 bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
 	$(BIN)/python -m bench --part $(PART) --size $(SIZE)
+
+faults: $(VENV)/.dev ## kill and hurt every process, count what is lost (docs/reliability.md)
+	$(BIN)/python -m bench.faults
 
 lock: $(VENV)/bin/uv ## pin the dependencies anew, with hashes
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o locks/runtime.txt

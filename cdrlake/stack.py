@@ -97,6 +97,12 @@ class Stack:
             self._start_again(child)
         return news
 
+    def restart(self, name: str) -> None:
+        """Stop what is left of a process and its own children, and start it."""
+        number = [child.name for child in self.children].index(name)
+        self.children[number].stop(STOP_S)
+        self.children[number] = self._starts[name]()
+
     def _dead(self) -> list[process.Child]:
         return [child for child in self.children if not child.alive]
 
@@ -106,8 +112,7 @@ class Stack:
         if len(recent) >= DEATHS:
             raise _death(child)
         self._deaths[child.name] = [*recent, now]
-        child.stop(STOP_S)  # a process that was killed leaves its own children
-        self.children[self.children.index(child)] = self._starts[child.name]()
+        self.restart(child.name)
 
     def memory_bytes(self) -> dict[str, int]:
         """Memory by process with all that it has started, each shared page counted once."""

@@ -18,6 +18,7 @@ import pytest
 from cdrlake.services.process import find_running, tree
 from cdrlake.waiting import Waiter
 from lakehouse.clock import SystemClock
+from tests.e2e import exposure
 from tests.integration.conftest import free_ports
 
 SMALL_WORLD = {
@@ -133,9 +134,20 @@ def test_spark_killed_in_mid_stream_then_up_again_reconciles(installation: Insta
         )
         assert again.poll() is None, installation.said()
         wait_for(lambda: installation.run("ledger").returncode == 0, "the counts to agree", 180)
+        nothing_is_exposed(installation)
     finally:
         again.terminate()
         assert again.wait(90) == 143
+
+
+def nothing_is_exposed(installation: Installation) -> None:
+    state, processes = installation.state, installation.processes()
+    assert len(processes) >= 6
+    assert len(exposure.secrets_of(state)) == 2
+    assert exposure.readable_secrets(state, installation.output) == []
+    assert exposure.logged_secrets(state) == []
+    assert exposure.told_secrets(processes, state) == []
+    assert exposure.open_doors(processes) == []
 
 
 def replaying(installation: Installation) -> bool:

@@ -1,0 +1,68 @@
+"""`python -m bench.faults`: hurt an installation at every fault point and count what it lost.
+
+All points together make docs/reliability.md; `--only kill` runs those whose name matches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+from bench.faults import page
+from bench.faults.plant import Plant
+from bench.faults.points import POINTS, Point, Scene
+from bench.faults.truth import Truth
+
+
+def main() -> int:
+    """Run the points; 0 when every promise was kept."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    points = [point for point in POINTS if re.search(options.only, point.name)]
+    with tempfile.TemporaryDirectory(prefix="cdrlake-faults-") as folder:
+        rows = list(run(Path(folder), points, options))
+    if len(points) == len(POINTS):
+        page.write(rows, options.seed)
+    return 0 if all(row.held for row in rows) else 1
+
+
+def run(folder: Path, points: list[Point], options: argparse.Namespace) -> Iterator[page.Row]:
+    """Each point with what came of it."""
+    with Plant(folder) as plant:
+        scene = Scene(plant, Random(options.seed), Truth(plant.world()))
+        before = scene.truth.verdict(plant.settings, plant.last_day()).events
+        for point in points:
+            times = max(point.times, round(point.share * options.kills))
+            row = _one(scene, point, times, before)
+            print(row.line(), flush=True)
+            before += row.events
+            yield row
+
+
+def _one(scene: Scene, point: Point, times: int, before: int) -> page.Row:
+    plant = scene.plant
+    for _ in range(times):
+        plant.until_streaming()
+        point.hurt(scene)
+    healed = plant.clock.monotonic()
+    try:
+        plant.settled()
+        said = ""
+    except AssertionError as error:
+        said = str(error)
+    took = plant.clock.monotonic() - healed
+    found = scene.truth.verdict(plant.settings, plant.last_day())
+    return page.Row(point.name, point.promise, times, found.events - before, found.lost,
+                    found.doubled, found.wrong_cells, round(took, 1), said)  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
