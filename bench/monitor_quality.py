@@ -110,11 +110,18 @@ def _looks(measured: Measured, name: str, first: int) -> Iterator[Look]:
     learnt = limits.learn(measured.reference, MIN_ROC_AUC)
     yardstick = Yardstick(measured.reference, learnt, measured.effects, MIN_ROWS)
     values = measured.values[name]
+    # A verdict depends on no later chunk, so each is made twice and not anew for each day.
+    known = verdicts.judge(values, yardstick)
+    unknown = verdicts.judge([_unlabelled(chunk) for chunk in values], yardstick)
     for number in range(first, ANALYSIS_FROM + ANALYSIS_DAYS + HORIZON + 1):
         today = day(number)
         matured = today - timedelta(days=HORIZON + 1)
-        seen = [v if v.end <= matured else _unlabelled(v) for v in values if v.end <= today]
-        yield today, findings.find(verdicts.judge(seen, yardstick))
+        seen = [
+            told if told.end <= matured else untold
+            for told, untold in zip(known, unknown, strict=True)
+            if told.end <= today
+        ]
+        yield today, findings.find(seen)
 
 
 def _outcome(measured: Measured, name: str) -> Outcome:

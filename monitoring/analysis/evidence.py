@@ -18,11 +18,19 @@ def of_drift(verdicts: Sequence[ChunkVerdict]) -> list[str]:
             worst[column] = max(worst.get(column, 0.0), strength)
     ranked = sorted(worst.items(), key=lambda item: -item[1])
     lines = [
-        f"{'scores' if column == SCORE else column}: up to {strength:.1f} times the limit"
+        f"{_named(column)}: up to {strength:.1f} times the limit"
         for column, strength in ranked[:SHOWN]
     ]
     if len(ranked) > SHOWN:
         lines.append(f"{len(ranked) - SHOWN} more columns beyond their limits")
+    lasting = verdicts[-1].lasting
+    slow = sorted(lasting.keys() - worst.keys(), key=lambda column: -lasting[column])
+    if slow:
+        others = f" and {len(slow) - 1} more" if len(slow) > 1 else ""
+        lines.append(
+            f"{_named(slow[0])}{others}: within the limit ({lasting[slow[0]]:.2f} of it), but for "
+            "too long"
+        )
     together = max(verdict.reconstruction for verdict in verdicts)
     if together > 1:
         lines.append(f"all features together: up to {together:.1f} times the limit")
@@ -30,6 +38,10 @@ def of_drift(verdicts: Sequence[ChunkVerdict]) -> list[str]:
     lines.append("it hurts: performance is below its limit" if hurt else
                  "it does not hurt so far: performance is within its limits")  # fmt: skip
     return lines
+
+
+def _named(column: str) -> str:
+    return "scores" if column == SCORE else column
 
 
 def of_concept(verdicts: Sequence[ChunkVerdict]) -> list[str]:

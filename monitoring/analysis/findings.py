@@ -4,7 +4,8 @@
 - model drift: what came true no longer follows the inputs as it did, where the inputs did not move;
 - model degradation: the model does worse than its reference allows, realised or estimated.
 
-A finding needs two chunks in a row, or one far beyond its limit; small chunks say nothing.
+Performance and outcomes speak by two chunks in a row. Inputs come and go: they speak by one chunk
+far beyond a limit, by four in a row, or by a smaller shift that lasts. Small chunks say nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ FindingName = Literal["data_drift", "model_drift", "model_degradation"]
 State = Literal["ok", "found", "unknown"]
 
 FAR = 1.5
+DRIFT_RUN, RUN = 4, 2
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -50,15 +52,23 @@ def find(verdicts: Sequence[ChunkVerdict]) -> tuple[Finding, Finding, Finding]:
     """Data drift, model drift and model degradation over these chunks."""
     reliable = [verdict for verdict in verdicts if verdict.reliable]
     known = [verdict for verdict in reliable if verdict.labelled]
-    moved = _episodes(reliable, lambda v: v.drift > 1, lambda v: v.drift > FAR)
+    moved = _episodes(reliable, _has_moved, _is_sure_of_drift)
     concept = [v for v in known if v.is_steady and not _within(v, moved)]
-    changed = _episodes(concept, _is_concept, lambda _: False)
-    worse = _episodes(reliable, _is_worse, lambda _: False)
+    changed = _episodes(concept, _is_concept)
+    worse = _episodes(reliable, _is_worse)
     return (
         _finding("data_drift", reliable, moved, evidence.of_drift),
         _finding("model_drift", concept, changed, evidence.of_concept),
         _finding("model_degradation", reliable, worse, evidence.of_degradation),
     )
+
+
+def _has_moved(verdict: ChunkVerdict) -> bool:
+    return verdict.drift > 1 or bool(verdict.lasting)
+
+
+def _is_sure_of_drift(run: Sequence[ChunkVerdict]) -> bool:
+    return len(run) >= DRIFT_RUN or any(v.drift > FAR or v.lasting for v in run)
 
 
 def _is_concept(verdict: ChunkVerdict) -> bool:
@@ -76,13 +86,13 @@ def _within(verdict: ChunkVerdict, episodes: Sequence[Episode]) -> bool:
 def _episodes(
     verdicts: Sequence[ChunkVerdict],
     alarmed: Callable[[ChunkVerdict], bool],
-    far: Callable[[ChunkVerdict], bool],
+    is_sure: Callable[[Sequence[ChunkVerdict]], bool] = lambda run: len(run) >= RUN,
 ) -> tuple[Episode, ...]:
-    """Runs of alarmed chunks; a single one counts only when it is far beyond its limit."""
+    """Runs of alarmed chunks that are no chance."""
     episodes = []
     for alarm, run in groupby(verdicts, alarmed):
         chunks = list(run)
-        if alarm and (len(chunks) > 1 or far(chunks[0])):
+        if alarm and is_sure(chunks):
             first, last = chunks[0], chunks[-1]
             still = last is verdicts[-1]
             episodes.append(Episode(first.key, last.key, first.start, last.end, len(chunks), still))

@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 from monitoring.analysis.values import ChunkValues
 
-ALPHA = 0.001
+ALPHA = 0.01
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from monitoring.analysis import relation
+from monitoring.analysis import lasting, relation
 from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import ChunkValues
 
@@ -22,8 +22,9 @@ STEADY = 0.8
 class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the limits say of a chunk.
 
-    `drifted` maps columns beyond their limits to the factor. `nearest` is the highest factor of
-    any column, `reconstruction` that of all features together. `worse_*` map metrics below their
+    `drifted` maps columns beyond their limits to the factor, and `lasting` those whose smaller
+    shift has lasted up to here. `nearest` is the highest factor of any column, `reconstruction`
+    that of all features together. `worse_*` map metrics below their
     limits to their values. `relation` is the strongest shift of a feature's relation up to here,
     and `overestimated` says how far the ROC-AUC was estimated too high; both in standard errors.
     """
@@ -34,6 +35,7 @@ class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True):
     reliable: bool
     labelled: bool
     drifted: dict[str, float]
+    lasting: dict[str, float]
     nearest: float
     reconstruction: float
     worse_realised: dict[str, float]
@@ -71,8 +73,12 @@ class Yardstick:
 def judge(values: Sequence[ChunkValues], yardstick: Yardstick) -> list[ChunkVerdict]:
     """The verdict on each chunk, in order."""
     verdicts, labelled = [], list[ChunkValues]()
+    sums: dict[str, float] = {}
     for chunk in values:
-        verdict = _verdict(chunk, yardstick)
+        strengths = _strengths(chunk, yardstick.limits)
+        if chunk.rows >= yardstick.min_rows:
+            sums = lasting.step(sums, strengths)
+        verdict = _verdict(chunk, yardstick, strengths, lasting.shifted(sums))
         if verdict.labelled:
             labelled = [*labelled, chunk][-len(yardstick.reference) :]
             verdict = _with_relation(verdict, labelled, yardstick)
@@ -80,13 +86,18 @@ def judge(values: Sequence[ChunkValues], yardstick: Yardstick) -> list[ChunkVerd
     return verdicts
 
 
-def _verdict(chunk: ChunkValues, yardstick: Yardstick) -> ChunkVerdict:
-    limits = yardstick.limits
-    room = limits.room(chunk.rows)
-    strengths = {
+def _strengths(chunk: ChunkValues, limits: Limits) -> dict[str, float]:
+    return {
         column: limits.strength(column, distances, chunk.rows)
         for column, distances in chunk.drift.items()
     }
+
+
+def _verdict(
+    chunk: ChunkValues, yardstick: Yardstick, strengths: dict[str, float], shifted: frozenset[str]
+) -> ChunkVerdict:
+    limits = yardstick.limits
+    room = limits.room(chunk.rows)
     enough = min(chunk.positives, chunk.labelled - chunk.positives) >= MIN_POSITIVES
     return ChunkVerdict(
         key=chunk.key,
@@ -95,6 +106,7 @@ def _verdict(chunk: ChunkValues, yardstick: Yardstick) -> ChunkVerdict:
         reliable=chunk.rows >= yardstick.min_rows,
         labelled=enough and chunk.labelled >= yardstick.min_rows,
         drifted={column: strength for column, strength in strengths.items() if strength > 1},
+        lasting={column: strengths[column] for column in sorted(shifted & strengths.keys())},
         nearest=max(strengths.values(), default=0.0),
         reconstruction=chunk.reconstruction.value / (limits.reconstruction * room),
         worse_realised=_below(chunk, "realised", limits) if enough else {},
