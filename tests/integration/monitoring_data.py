@@ -20,10 +20,12 @@ from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Costs
 from lakehouse.registry import ModelVersion
 from lakehouse.settings import Settings
-from monitoring.analysis import fitted
+from monitoring.analysis import findings, fitted, limits, verdicts
+from monitoring.analysis.findings import Finding
 from monitoring.analysis.fitted import Fitted
 from monitoring.analysis.model import Model
-from monitoring.chunks import Period
+from monitoring.analysis.verdicts import Yardstick
+from monitoring.chunks import Day, Period, plan
 
 FEATURES = ("calls", "seconds", "volume", "active_share", "silent_days", "trend")
 REFERENCE_START = date(2026, 5, 4)
@@ -180,6 +182,19 @@ def settings_in(folder: Path, **monitoring: Any) -> Settings:
 def clock() -> FixedClock:
     """A clock that stands at `NOW`."""
     return FixedClock(NOW)
+
+
+def found(
+    known: Fitted, scored: pl.DataFrame, min_rows: int = 100, min_roc_auc: float = 0.5
+) -> dict[str, Finding]:
+    """The three findings on scored rows, by name."""
+    ordered = scored.sort("Date", "User")
+    counts = ordered.group_by("Date").len().sort("Date").rows()
+    days = [Day(day, count, "") for day, count in counts]
+    values = known.evaluate(ordered, plan(days, known.period))
+    learnt = limits.learn(known.chunks, min_roc_auc)
+    judged = verdicts.judge(values, Yardstick(known.chunks, learnt, known.effects, min_rows))
+    return {finding.name: finding for finding in findings.find(judged)}
 
 
 _FIT = fitted.fit

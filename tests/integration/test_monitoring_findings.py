@@ -10,12 +10,17 @@ import polars as pl
 import pytest
 
 from lakehouse.errors import MonitoringError
-from monitoring.analysis import findings, limits, verdicts
 from monitoring.analysis.findings import Finding
 from monitoring.analysis.fitted import Fitted, fit
-from monitoring.analysis.verdicts import Yardstick
-from monitoring.chunks import Day, Period, plan
-from tests.integration.monitoring_data import ANALYSIS_START, Change, model, reference, rows
+from monitoring.chunks import Period
+from tests.integration.monitoring_data import (
+    ANALYSIS_START,
+    Change,
+    found,
+    model,
+    reference,
+    rows,
+)
 
 DAYS = 20
 PER_DAY = 600
@@ -24,18 +29,6 @@ PER_DAY = 600
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
     return fit(model(), reference(PER_DAY), Period.parse("D"))
-
-
-def found(
-    fitted: Fitted, scored: pl.DataFrame, min_rows: int = 100, min_roc_auc: float = 0.5
-) -> dict[str, Finding]:
-    ordered = scored.sort("Date", "User")
-    counts = ordered.group_by("Date").len().sort("Date").rows()
-    days = [Day(day, count, "") for day, count in counts]
-    values = fitted.evaluate(ordered, plan(days, fitted.period))
-    learnt = limits.learn(fitted.chunks, min_roc_auc)
-    judged = verdicts.judge(values, Yardstick(fitted.chunks, learnt, fitted.effects, min_rows))
-    return {finding.name: finding for finding in findings.find(judged)}
 
 
 def states(made: dict[str, Finding]) -> dict[str, str]:
