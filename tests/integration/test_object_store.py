@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import polars as pl
 import pytest
-from moto.server import ThreadedMotoServer
 
-from cdrlake.services import jars
+from cdrlake.services import jars, process
 from cdrlake.services.jars import Java
 from lakehouse import ledger, names, store
 from lakehouse.errors import ServiceError
 from lakehouse.names import table_uri
 from lakehouse.settings import ROOT, Settings
-from tests.integration.conftest import wait_for
+from tests.integration.conftest import free_ports, wait_for
 from tests.integration.test_streams_recover import (
     DAYS,
     SECONDS_TO_END,
@@ -37,14 +38,18 @@ BUCKET = "lake"
 
 
 @pytest.fixture
-def options() -> Iterator[dict[str, str]]:
-    """Storage options of an empty bucket on an S3 server of this process."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+def options(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Storage options of an empty bucket on an S3 server.
+
+    A process of its own: some calls of delta-rs keep all threads of theirs waiting.
+    """
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+    server = process.Child(process.Command("s3", command), tmp_path / "s3")
     try:
-        host, port = server.get_host_and_port()
+        wait_for(lambda: listens(port), "the S3 server")
         found = {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "AWS_ALLOW_HTTP": "true",
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "somebody",
@@ -59,7 +64,12 @@ def options() -> Iterator[dict[str, str]]:
         ).create_bucket(Bucket=BUCKET)
         yield found
     finally:
-        server.stop()
+        server.stop(10)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

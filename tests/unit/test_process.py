@@ -28,10 +28,21 @@ print("up", flush=True)
 while True:
     signal.pause()
 """
+ORDERLY = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+print("up", flush=True)
+signal.pause()
+"""
 PARENT = f"""
 import signal, subprocess, sys
 subprocess.Popen([sys.executable, "-c", {SLEEPER!r}])
 signal.pause()
+"""
+# As spark-submit: it starts the work, waits for it, and has nothing to end by itself.
+LAUNCHER = f"""
+import subprocess, sys
+sys.exit(subprocess.run([sys.executable, "-c", {ORDERLY!r}]).returncode)
 """
 SUPERVISOR = f"""
 import signal, sys
@@ -49,6 +60,19 @@ def start(state: Path, code: str, name: str = "child") -> Child:
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
     Waiter(SystemClock(), 20, lambda: None).until(lambda: condition() or None, what, 0.02)
+
+
+@pytest.mark.parametrize(("by_child", "exit_code"), [(True, 7), (False, -signal.SIGTERM)])
+def test_a_launcher_is_stopped_by_what_it_has_started(
+    tmp_path: Path, by_child: bool, exit_code: int
+) -> None:
+    launch = [sys.executable, "-c", LAUNCHER]
+    child = Child(Command("launcher", launch, stops_by_child=by_child), tmp_path)
+    wait_for(lambda: child.log.read_text() == "up\n", "the work")
+    child.ask_to_stop()
+    wait_for(lambda: not child.alive, "its end")
+    child.stop(5)
+    assert child.exit_code == exit_code
 
 
 def test_stop_ends_the_whole_tree(tmp_path: Path) -> None:
