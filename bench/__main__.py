@@ -13,7 +13,7 @@ import sys
 from bench import results
 
 ORDER = ("world", "loader", "relay", "ingest", "path", "freshness", "growth", "score", "train",
-         "monitor", "quality", "startup")  # fmt: skip
+         "model", "monitor", "quality", "startup")  # fmt: skip
 PARTS = [part for part in ORDER if importlib.util.find_spec(f"bench.parts.{part}")]
 
 

@@ -1,14 +1,13 @@
-"""A default world as the two tables that training reads, and the oracle's view of its test days."""
+"""A default world as the two tables that training reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 from deltalake import write_deltalake
 
-from bench.churn_world import HORIZON, START, WINDOWS, day, features_of, usage_of, with_labels
+from bench.churn_world import HORIZON, START, WINDOWS, features_of, usage_of, with_labels
 from flaskapp.world.world import World
 from lakehouse import names
 from lakehouse.contracts import BRONZE_OUTCOMES, LABEL
@@ -45,14 +44,3 @@ def write_history(lake_uri: str, world: World, days: int) -> None:
     )
     outcomes_uri = table_uri(lake_uri, names.BRONZE_OUTCOMES)
     write_deltalake(outcomes_uri, outcomes.select(BRONZE_OUTCOMES.names).to_arrow())
-
-
-def oracle_of(world: World, numbers: Iterable[int]) -> pl.DataFrame:
-    """User, Date and the true `probability` on days of the world, given by number."""
-    found = [
-        world.oracle_probability(n).select(
-            "probability", User="DP_MSISDN", Date=pl.lit(day(n), pl.Date)
-        )
-        for n in numbers
-    ]
-    return pl.concat(found)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markdown import Markdown
 from rich.table import Table
 
+from cdrlake import oracle
 from cdrlake.console import CONSOLE
 from lakehouse.registry import Registry, open_registry
 from lakehouse.settings import load
@@ -24,11 +26,12 @@ def _registry() -> Registry:
 @model.command("list")
 def list_versions() -> None:
     """List all versions, with the figure that they were judged by."""
-    table = Table("version", "alias", "ROC-AUC on its test window", "scores from", "made", "run")
+    table = Table()
+    for name in ("version", "alias", "ROC-AUC in its test", "scores from", "made"):
+        table.add_column(name, no_wrap=True)
     for one in _registry().versions():
         made = f"{one.created_at:%Y-%m-%d %H:%M}"
-        row = (str(one.number), one.alias or "", one.roc_auc, str(one.score_from), made, one.run_id)
-        table.add_row(*row)
+        table.add_row(str(one.number), one.alias or "", one.roc_auc, str(one.score_from), made)
     CONSOLE.print(table)
 
 
@@ -38,10 +41,17 @@ def show(number: Number) -> None:
     registry = _registry()
     version = registry.version(number)
     bundle = registry.load(version)
-    CONSOLE.print((bundle.folder / "card.md").read_text(encoding="utf-8"), markup=False)
+    card = (bundle.folder / "card.md").read_text(encoding="utf-8")
+    if CONSOLE.is_terminal:
+        CONSOLE.print(Markdown(card))
+    else:
+        CONSOLE.print(card, markup=False, soft_wrap=True)
+    found = oracle.beside(bundle, load())
+    if found is not None:
+        CONSOLE.print(f"ROC-AUC {found}", soft_wrap=True)
     for verdict in version.verdicts:
-        CONSOLE.print(f"- {verdict}", markup=False)
-    CONSOLE.print(f"plots: {bundle.folder}", soft_wrap=True)
+        CONSOLE.print(f"- {verdict}", markup=False, soft_wrap=True)
+    CONSOLE.print(f"run {version.run_id}, files in {bundle.folder}", soft_wrap=True)
 
 
 @model.command()
@@ -63,19 +73,25 @@ def rollback(
 
 
 @model.command()
-def challenge(number: Number) -> None:
+def challenge(
+    number: Annotated[int | None, typer.Argument(help="Default: none, the shadow ends.")] = None,
+) -> None:
     """Let a version score beside the champion, without deciding anything."""
     _registry().challenge(number)
-    CONSOLE.print(f"version {number} scores in the champion's shadow")
+    who = "nobody" if number is None else f"version {number}"
+    CONSOLE.print(f"{who} scores in the champion's shadow")
 
 
 @model.command()
 def approve(
     number: Number, by: Annotated[str, typer.Option(help="Who approves; kept with the version.")]
 ) -> None:
-    """Approve a version where `model.require_approval` asks for it."""
-    _registry().approve(number, by)
-    CONSOLE.print(f"version {number} approved by {by}")
+    """Approve a version where `model.require_approval` asks for it, and let the gates judge it."""
+    registry = _registry()
+    registry.approve(number, by)
+    verdict = gates.promote_by_gates(number, registry, load().model)
+    said = "promoted" if verdict.promoted else "not promoted"
+    CONSOLE.print(f"version {number} approved by {by}; {said}: {verdict.reason}", soft_wrap=True)
 
 
 @model.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -15,7 +15,9 @@ from lakehouse.settings import load
 from lakehouse.trace import Trace, TracedPrediction
 from lakehouse.trace import trace as follow
 
-EVENT_COLUMNS = ("DP_DATE", "event_id", "partition", "offset", "DP_MOC_COUNT", "DP_DATA_COUNT")
+EVENT_COLUMNS = (
+    "DP_DATE", "partition", "offset", "DP_MOC_COUNT", "DP_MTC_COUNT", "DP_DATA_COUNT",
+)  # fmt: skip
 DAY_COLUMNS = ("Date", "events", "DP_MOC_COUNT", "DP_MTC_COUNT", "DP_DATA_COUNT", "DP_DATA_VOLUME")
 LAST = 10
 
@@ -54,7 +56,14 @@ def _prediction(one: TracedPrediction) -> None:
 
 
 def _table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
-    table = Table(*columns, title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        table.add_column(name.removeprefix("DP_"), no_wrap=True)
     for row in rows[-LAST:]:
-        table.add_row(*(str(row[name]) for name in columns))
+        table.add_row(*(_cell(row[name]) for name in columns))
     return table
+
+
+def _cell(value: Any) -> str:
+    """Moments to the second; everything else as it is."""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)

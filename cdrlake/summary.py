@@ -10,6 +10,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from cdrlake import oracle
 from cdrlake.demo import Outcome
 from lakehouse import names, store
 from lakehouse.ledger import Ledger
@@ -79,14 +80,17 @@ def model_rows(settings: Settings) -> list[tuple[str, str]]:
     champion = registry.champion()
     if champion is None:
         return [("model", "no champion")]
-    manifest = registry.load(champion).manifest
+    bundle = registry.load(champion)
+    manifest = bundle.manifest
     figures = manifest.figures
     window = f"{manifest.test_start} to {manifest.test_end}, {figures.rows:,} rows"
     rows = [
         ("model version", f"{champion.number}, tested on {window}"),
         ("ROC-AUC in the test", f"{figures.roc_auc}  random forest"),
     ]
-    return rows + [("", f"{one.roc_auc}  {name}") for name, one in figures.baselines.items()]
+    rows += [("", f"{one.roc_auc}  {name}") for name, one in figures.baselines.items()]
+    best = oracle.beside(bundle, settings)
+    return rows if best is None else [*rows, ("", f"{best.roc_auc}  the world's oracle")]
 
 
 def performance_rows(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,0 +1,40 @@
+"""How near to the oracle the model comes, world by world: writes docs/model.md at full size."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bench.measure import Measurement, Size
+from bench.model_page import page
+from bench.model_quality import measure
+from bench.spark import session
+from lakehouse.settings import ROOT, Settings
+from lakehouse.settings.model import ModelSettings, WorldSettings
+
+PAGE = ROOT / "docs" / "model.md"
+SEEDS = {"small": (1,), "full": (1, 2, 3, 4, 5)}
+LARGE = WorldSettings(seed=1, subscribers=6_000)
+INSTALLATIONS = {
+    "small": Settings(
+        world=WorldSettings(subscribers=300, history_days=100),
+        model=ModelSettings(trees=(5,), depths=(4,), folds=2, min_churners=5, min_rows=50),
+    ),
+    "full": Settings(),
+}
+
+
+def run(size: Size) -> list[Measurement]:
+    """Judge the worlds; that is no race, so no measurement comes of it."""
+    made = INSTALLATIONS[size]
+    with tempfile.TemporaryDirectory() as folder, session(Path(folder), "2g") as spark:
+        worlds = [measure(spark, seed, made) for seed in SEEDS[size]]
+        if size == "small":
+            large = []
+        else:
+            large = [measure(spark, LARGE.seed, made.model_copy(update={"world": LARGE}))]
+    text = page(worlds, large)
+    print(text)
+    if size == "full":
+        PAGE.write_text(text, encoding="utf-8")
+    return []
