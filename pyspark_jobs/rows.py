@@ -7,29 +7,33 @@ ordinary Delta tables that Spark reads, streams and compacts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 import stamina
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction
 
 from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
+from pyspark_jobs.sinks import NewFile
 
 ATTEMPTS = 5
 HISTORY = 200
 
 
 class RowTable:
-    """One Delta table with a `Date` partition, read and written by rows.
+    """One Delta table, read and written by rows or by whole files; for one thread.
 
-    `options` are the object store's; empty for a local path.
+    `options` are the object store's; empty for a local path. The log is read once and followed
+    from then on, so that an access costs what has been committed since the last one.
     """
 
     def __init__(self, lake_uri: str, contract: Contract, options: Mapping[str, str]) -> None:
-        self._uri = table_uri(lake_uri, contract.name)
+        self.uri = table_uri(lake_uri, contract.name)
         self._contract, self._options = contract, dict(options)
+        self._table: DeltaTable | None = None
 
     def read(self) -> pl.LazyFrame:
         """The table as it stands now."""
@@ -44,6 +48,28 @@ class RowTable:
         """The latest value that a commit was given under `key`; None where there is none."""
         commits = self._open().history(HISTORY)
         return next((str(commit[key]) for commit in commits if key in commit), None)
+
+    def append_files(
+        self, files: Sequence[NewFile], query: str, batch_id: int, at: datetime, note: str = ""
+    ) -> None:
+        """Commit `files` in a transaction that a replay of batch `batch_id` of `query` skips.
+
+        `at` is when they were written, `note` stands in the commit as `userMetadata`.
+        """
+        table = self._open()
+        done = table.transaction_version(query)
+        if not files or (done is not None and done >= batch_id):
+            return
+        moment = int(at.timestamp() * 1000)
+        table.create_write_transaction(
+            [AddAction(one.path, one.size, {}, moment, True, one.stats) for one in files],
+            mode="append",
+            schema=table.schema(),
+            commit_properties=CommitProperties(
+                custom_metadata={"userMetadata": note},
+                app_transactions=[Transaction(query, batch_id)],
+            ),
+        )
 
     @stamina.retry(on=CommitFailedError, attempts=ATTEMPTS, wait_initial=0.05)
     def upsert(
@@ -66,6 +92,7 @@ class RowTable:
             predicate=self._matches(rows["Date"], self._contract.key),
             source_alias="s",
             target_alias="t",
+            streamed_exec=False,
             commit_properties=properties,
         )
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
@@ -95,4 +122,8 @@ class RowTable:
         return f't."Date" IN ({days}) AND {same}'
 
     def _open(self) -> DeltaTable:
-        return DeltaTable(self._uri, storage_options=self._options)
+        if self._table is None:
+            self._table = DeltaTable(self.uri, storage_options=self._options)
+        else:
+            self._table.update_incremental()
+        return self._table

@@ -1,15 +1,54 @@
-"""Large appends through Spark; small changes of a table go through `rows`."""
+"""Files of new rows, written where the rows were made; `rows` commits them to their table."""
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import polars as pl
+from deltalake.fs import DeltaStorageHandler
+
+from lakehouse.contracts import Contract
+from pyspark_jobs.tables import with_statistics
 
 
-def append_once(rows: DataFrame, uri: str, query: str, batch_id: int, note: str = "") -> None:
-    """Append `rows` in a transaction that a replay of batch `batch_id` of `query` skips.
+@dataclass(frozen=True)
+class NewFile:
+    """A Parquet file that no commit has named yet: until one does, nobody reads it.
 
-    `note` stands in the commit as `userMetadata`.
+    `path` is relative to the table, `size` in bytes, `stats` the file's statistics as JSON.
     """
-    writer = rows.write.format("delta").mode("append")
-    writer = writer.option("txnAppId", query).option("txnVersion", batch_id)
-    writer.option("userMetadata", note).save(uri)
+
+    path: str
+    size: int
+    stats: str
+
+
+def write_file(
+    rows: pl.DataFrame, uri: str, contract: Contract, options: Mapping[str, str]
+) -> NewFile:
+    """Write `rows` as a file of the unpartitioned table at `uri`, statistics of the keys only."""
+    path = f"part-{uuid4().hex}.parquet"
+    target, chosen = f"{uri}/{path}", rows.select(contract.names)
+    if "://" not in uri:
+        chosen.write_parquet(target, compression="snappy", statistics=False)
+        return NewFile(path, Path(target).stat().st_size, _statistics(rows, contract))
+    remote = dict(options)
+    chosen.write_parquet(target, compression="snappy", statistics=False, storage_options=remote)
+    size = DeltaStorageHandler(uri, remote).get_file_info([path])[0].size
+    return NewFile(path, size, _statistics(rows, contract))
+
+
+def _statistics(rows: pl.DataFrame, contract: Contract) -> str:
+    names = with_statistics(contract)
+    values = {
+        "numRecords": len(rows),
+        "minValues": rows.select(pl.col(names).min()).row(0, named=True),
+        "maxValues": rows.select(pl.col(names).max()).row(0, named=True),
+        "nullCount": dict.fromkeys(names, 0),
+    }
+    return json.dumps(values, default=date.isoformat)

@@ -14,6 +14,8 @@ _CONSUMER = {
     "kafka.max.poll.records": "20000",
     "kafka.receive.buffer.bytes": "1048576",
 }
+# Rows of a batch come to the driver; so many bytes of Parquet are some 1.5 million of them.
+_BATCH_BYTES = "64m"
 
 
 def kafka_stream(
@@ -43,7 +45,7 @@ def kafka_options(kafka: KafkaSettings) -> Mapping[str, str]:
 def table_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:
     """Rows appended to a Delta table: what stands there first, then what comes."""
     reader = spark.readStream.format("delta").option("maxFilesPerTrigger", max_files)
-    return reader.load(uri)
+    return reader.option("maxBytesPerTrigger", _BATCH_BYTES).load(uri)
 
 
 def change_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:

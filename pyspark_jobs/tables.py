@@ -48,14 +48,19 @@ def properties(contract: Contract) -> dict[str, str]:
 
     No deletion vectors: writers and readers outside of Spark (`rows`, the mirror) lack them.
     """
-    keys = {*contract.key, "Date"} - {*contract.partition_by}
     return {
-        "delta.dataSkippingStatsColumns": ",".join(n for n in contract.names if n in keys),
+        "delta.dataSkippingStatsColumns": ",".join(with_statistics(contract)),
         "delta.autoOptimize.autoCompact": "true",
         "delta.enableDeletionVectors": "false",
         "delta.enableChangeDataFeed": str(contract.change_feed).lower(),
         "delta.checkpointInterval": str(CHECKPOINT_EVERY),
     }
+
+
+def with_statistics(contract: Contract) -> list[str]:
+    """Columns whose least and greatest value is kept for each file: the keys, and the date."""
+    keys = {*contract.key, "Date"} - {*contract.partition_by}
+    return [name for name in contract.names if name in keys]
 
 
 def create_missing(settings: Settings, *contracts: Contract) -> None:

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
 
-import polars as pl
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
-from pyspark.sql import types as t
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse import contracts, names
 from lakehouse.clock import Clock
 from lakehouse.contracts import Contract
 from lakehouse.errors import StreamError
-from lakehouse.names import QueryIdentity, table_uri
+from lakehouse.names import QueryIdentity
 from lakehouse.settings import Settings
 from lakehouse.settings.model import CdrSettings
-from pyspark_jobs import gaps, sinks, sources, streams, tables
-from pyspark_jobs.cdr.parse import batch_parser, parsed_fields
+from pyspark_jobs import gaps, sources, streams, tables
+from pyspark_jobs.cdr.landing import LANDED, Landed, Landing, Tally, files_of
 from pyspark_jobs.cdr.quality import Rules
+from pyspark_jobs.cdr.subscribers import KnownSubscribers
 from pyspark_jobs.progress import note_quarantine
 from pyspark_jobs.rows import RowTable
-
-SAMPLES = 3
+from pyspark_jobs.sinks import NewFile
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,11 @@ class Feed:
     rules: Rules
     bronze: Contract
     quarantine: Contract
+    asks_for_subscriber: bool = False
 
 
 def events_feed(cdr: CdrSettings, timezone: str) -> Feed:
-    """The feed of usage events; only these can be too late."""
+    """The feed of usage events; only these can be too late, or of an unknown subscriber."""
     rules = Rules(
         contracts.CDR_EVENT,
         dated_by="DP_DATE",
@@ -49,7 +49,8 @@ def events_feed(cdr: CdrSettings, timezone: str) -> Feed:
         max_bytes=cdr.max_message_kib * 1024,
     )
     bronze, quarantine = contracts.BRONZE_EVENTS, contracts.QUARANTINE_EVENTS
-    return Feed(names.INGEST_EVENTS, names.TOPIC_EVENTS, rules, bronze, quarantine)
+    asks = cdr.known_subscribers_only
+    return Feed(names.INGEST_EVENTS, names.TOPIC_EVENTS, rules, bronze, quarantine, asks)
 
 
 def outcomes_feed(cdr: CdrSettings) -> Feed:
@@ -92,27 +93,19 @@ def start(
     return streams.start(feed.identity, messages, write, settings.lake_uri, every_seconds)
 
 
-class Tally(NamedTuple):
-    """What a batch held: rows for bronze, refused messages, latest date among the rows."""
-
-    good: int
-    bad: int
-    latest: date | None
-
-
 class Ingest:
     """Writes the micro-batches of one feed.
 
-    Bronze is written first, in the one pass that parses; only if messages were refused is the
-    batch read again for the quarantine. The commit of bronze notes what the batch was judged by,
-    so that a batch cut short between the two is judged alike when it is replayed.
+    The tasks parse and write files, once; this process commits them, bronze first. That commit
+    notes the files that are due in quarantine, so a batch that is cut short between the two is
+    finished as it was judged, and never judged again.
     """
 
     def __init__(self, feed: Feed, settings: Settings, clock: Clock, accept: bool = False) -> None:
-        self._feed, self._cdr, self._clock, self._accept = feed, settings.cdr, clock, accept
-        self._commits = RowTable(settings.lake_uri, feed.bronze, settings.lake_options)
-        self._bronze = table_uri(settings.lake_uri, feed.bronze.name)
-        self._quarantine = table_uri(settings.lake_uri, feed.quarantine.name)
+        self._feed, self._settings, self._clock, self._accept = feed, settings, clock, accept
+        self._bronze = RowTable(settings.lake_uri, feed.bronze, settings.lake_options)
+        self._quarantine = RowTable(settings.lake_uri, feed.quarantine, settings.lake_options)
+        self._known = KnownSubscribers(settings.mysql, clock) if feed.asks_for_subscriber else None
         self._latest: date | None = None
         self._resumed = False
 
@@ -121,22 +114,36 @@ class Ingest:
 
         Raises `StreamError` when too many messages are bad, or the checkpoint was lost.
         """
-        is_replay = not self._resumed and self._resume(batch_id)
-        judged = self._judged(messages, batch_id)
-        tally = self._count(judged) if is_replay else self._append_good(judged, batch_id)
-        note_quarantine(self._feed.identity.name, tally.bad, tally.good + tally.bad)
-        if tally.bad:
-            self._stop_if_too_bad(judged, tally)
-            bad = self._table_rows(judged.where("reasons IS NOT NULL"), self._feed.quarantine)
-            sinks.append_once(bad, self._quarantine, self._feed.identity.name, batch_id)
-        if tally.latest is not None:
-            self._latest = max(tally.latest, self._latest or tally.latest)
-        self._resumed = True
+        query = self._feed.identity.name
+        if not self._resumed:
+            held = self._resume(batch_id)
+            self._resumed = True
+            if held is not None:
+                self._quarantine.append_files(held, query, batch_id, self._clock.now())
+                return
+        now = self._clock.now()
+        landed = self._land(messages, batch_id, now)
+        tally = Tally.of(landed)
+        note_quarantine(query, tally.bad, tally.good + tally.bad)
+        self._stop_if_too_bad(landed, tally)
+        latest = max(filter(None, (tally.latest, self._latest)), default=None)
+        bad = files_of(landed, good=False)
+        note = {
+            "batch_id": batch_id,
+            "latest": str(latest) if latest else None,
+            "quarantine": [asdict(file) for file in bad],
+        }
+        good = files_of(landed, good=True)
+        self._bronze.append_files(good, query, batch_id, now, json.dumps(note))
+        self._quarantine.append_files(bad, query, batch_id, now)
+        self._latest = latest
 
-    def _resume(self, batch_id: int) -> bool:
-        """Find where bronze stands; true when it holds this batch already."""
-        note = self._commits.last_note("userMetadata")
-        seen: dict[str, Any] = json.loads(note) if note else {"batch_id": -1}
+    def _resume(self, batch_id: int) -> list[NewFile] | None:
+        """Find where bronze stands; where it holds this batch, what is due in quarantine."""
+        note = self._bronze.last_note("userMetadata")
+        if note is None:
+            return None
+        seen: dict[str, Any] = json.loads(note)
         if seen["batch_id"] > batch_id:
             raise StreamError(
                 self._feed.identity.name,
@@ -144,69 +151,39 @@ class Ingest:
                 f"one at batch {batch_id}",
                 "restore the checkpoint's folder, or raise the query's version to read all again",
             )
-        if seen["batch_id"] == batch_id:
-            self._latest = date.fromisoformat(seen["latest"]) if seen["latest"] else None
-            return True
-        if self._feed.rules.dated_by is not None:
-            latest = self._commits.read().select(pl.col("Date").max()).collect()
-            self._latest = latest.item()
-        return False
+        self._latest = date.fromisoformat(seen["latest"]) if seen["latest"] else None
+        is_held = seen["batch_id"] == batch_id
+        return [NewFile(**file) for file in seen["quarantine"]] if is_held else None
 
-    def _judged(self, messages: DataFrame, batch_id: int) -> DataFrame:
-        lateness = timedelta(days=self._cdr.allowed_lateness_days)
+    def _land(self, messages: DataFrame, batch_id: int, now: datetime) -> list[Landed]:
+        lateness = timedelta(days=self._settings.cdr.allowed_lateness_days)
         oldest = self._latest - lateness if self._latest else None
-        rules = replace(self._feed.rules, oldest=oldest)
-        parser = batch_parser(rules, self._feed.bronze)
-        wire = messages.select(
-            "key",
-            "value",
-            "topic",
-            "partition",
-            "offset",
-            f.col("timestamp").alias("kafka_timestamp"),
+        landing = Landing(
+            replace(
+                self._feed.rules,
+                oldest=oldest,
+                subscribers=self._known.listed() if self._known else None,
+            ),
+            self._feed.bronze,
+            self._feed.quarantine,
+            self._settings.lake_uri,
+            self._settings.lake_options,
+            batch_id,
+            now,
         )
-        fields = parsed_fields(self._feed.bronze)
-        schema = t.StructType([t.StructField(s.name, tables.TYPES[s.kind]) for s in fields])
-        stamped = {
-            "batch_id": f.lit(batch_id).cast("long"),
-            "ingested_at": f.lit(self._clock.now()),
-        }
-        return wire.mapInArrow(parser, schema).withColumns(stamped)
+        moment = f.col("timestamp").alias("kafka_timestamp")
+        wire = messages.select("key", "value", "topic", "partition", "offset", moment)
+        return [Landed(**row.asDict()) for row in wire.mapInArrow(landing.land, LANDED).collect()]
 
-    def _append_good(self, judged: DataFrame, batch_id: int) -> Tally:
-        observed = Observation()
-        rows = judged.observe(observed, *_tally_columns(self._feed)).where("reasons IS NULL")
-        note = {"batch_id": batch_id, "latest": str(self._latest) if self._latest else None}
-        good = self._table_rows(rows, self._feed.bronze)
-        query = self._feed.identity.name
-        sinks.append_once(good, self._bronze, query, batch_id, json.dumps(note))
-        return Tally(**observed.get)
-
-    def _count(self, judged: DataFrame) -> Tally:
-        row = judged.agg(*_tally_columns(self._feed)).first()
-        return Tally(**row.asDict()) if row else Tally(0, 0, None)
-
-    def _table_rows(self, rows: DataFrame, table: Contract) -> DataFrame:
-        return rows.select(*table.names)
-
-    def _stop_if_too_bad(self, judged: DataFrame, tally: Tally) -> None:
-        ratio = tally.bad / (tally.good + tally.bad)
-        enough = tally.good + tally.bad >= self._cdr.quarantine_stop_rows
-        if self._accept or not enough or ratio <= self._cdr.quarantine_stop_ratio:
+    def _stop_if_too_bad(self, landed: Sequence[Landed], tally: Tally) -> None:
+        cdr, total = self._settings.cdr, tally.good + tally.bad
+        enough = total >= cdr.quarantine_stop_rows
+        if self._accept or not enough or tally.bad <= cdr.quarantine_stop_ratio * total:
             return
-        bad = judged.where("reasons IS NOT NULL").select("partition", "offset", "detail")
-        samples = "; ".join(f"{r.partition}:{r.offset} {r.detail}" for r in bad.take(SAMPLES))
+        samples = "; ".join([one.samples for one in landed if one.samples][:1])
         raise StreamError(
             f"{self._feed.identity.name}, topic {self._feed.topic}",
-            f"at most {self._cdr.quarantine_stop_ratio:.0%} bad messages in a batch",
-            f"{tally.bad} of {tally.good + tally.bad}, such as {samples}",
+            f"at most {cdr.quarantine_stop_ratio:.0%} bad messages in a batch",
+            f"{tally.bad} of {total}, such as {samples}",
             "mend the producer, or take them into quarantine with `cdrlake ingest --accept`",
         )
-
-
-def _tally_columns(feed: Feed) -> list[Column]:
-    is_bad = f.col("reasons").isNotNull()
-    latest = f.max("Date") if feed.rules.dated_by else f.lit(None).cast("date")
-    good = f.coalesce(f.sum((~is_bad).cast("long")), f.lit(0)).alias("good")
-    bad = f.coalesce(f.sum(is_bad.cast("long")), f.lit(0)).alias("bad")
-    return [good, bad, latest.alias("latest")]

@@ -1,34 +1,23 @@
-"""Messages to typed rows, in Arrow batches: in bulk what is plainly good, one by one the rest.
+"""Messages to typed rows, a batch at once: in bulk what is plainly good, one by one the rest.
 
-The bulk reader decodes a whole batch of JSON lines at once and accepts a row only if every
-condition of the contract holds; whatever is left goes to the judge in `quality`.
+The bulk reader takes a whole batch at once and accepts a row only if every condition of the
+contract holds; whatever is left goes to the judge in `quality`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import msgspec
 import polars as pl
-import pyarrow as pa
 
 from lakehouse.contracts import Contract, Field, Kind
+from pyspark_jobs.cdr import plain
 from pyspark_jobs.cdr.quality import EARLIEST_YEAR, FUTURE_TOLERANCE, Judgement, Row, Rules, judge
-from pyspark_jobs.tables import ARROW
 
 # Columns of the Kafka source under the names that the tables give them.
 WIRE = ("topic", "partition", "offset", "kafka_timestamp")
 FAULT_COLUMNS = ("reasons", "detail", "key", "raw")
 
-_READ_AS: dict[Kind, pl.DataType] = {
-    "string": pl.String(),
-    "int": pl.Int64(),
-    "long": pl.Int64(),
-    "decimal": pl.Float64(),
-    "timestamp": pl.String(),
-    "date": pl.String(),
-}
 _STORED_AS: dict[Kind, pl.DataType] = {
     "string": pl.String(),
     "int": pl.Int32(),
@@ -38,9 +27,6 @@ _STORED_AS: dict[Kind, pl.DataType] = {
     "date": pl.Date(),
     "binary": pl.Binary(),
 }
-_MOMENT = pl.Datetime("us", "UTC")
-
-BatchParser = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 def parsed_fields(table: Contract) -> tuple[Field, ...]:
@@ -56,38 +42,24 @@ def parsed_fields(table: Contract) -> tuple[Field, ...]:
     return tuple(replace(spec, nullable=True) for spec in (*of_message, *faults))
 
 
-def batch_parser(rules: Rules, table: Contract) -> BatchParser:
-    """A function for `mapInArrow`: batches of messages in, batches of `parsed_fields` out."""
-
-    def parse_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield from parse(pl.DataFrame(pl.from_arrow(batch)), rules, table)
-
-    return parse_batches
-
-
-def parse(wire: pl.DataFrame, rules: Rules, table: Contract) -> list[pa.RecordBatch]:
+def parse(wire: pl.DataFrame, rules: Rules, table: Contract) -> pl.DataFrame:
     """Rows and faults of messages: `wire` has `key`, `value` and the columns of `WIRE`."""
     schema = {spec.name: _STORED_AS[spec.kind] for spec in parsed_fields(table)}
     good, odd = read_bulk(wire, rules)
     frames = [_conform(good.drop("key", "value"), schema)]
     if not odd.is_empty():
         frames.append(judge_each(odd, rules, schema))
-    target = pa.schema([(f.name, ARROW[f.kind]) for f in parsed_fields(table)])
-    return list(pl.concat(frames).to_arrow().cast(target).to_batches())
+    return pl.concat(frames)
 
 
 def read_bulk(wire: pl.DataFrame, rules: Rules) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Split `wire` into rows that are good beyond doubt, typed, and messages for the judge."""
-    wire = wire.with_columns(_decode(wire["value"]).alias("text"))
-    plain = wire.select(_looks_plain(rules).fill_null(False)).to_series()
-    lines = wire.filter(plain)
-    values = _read_lines(lines["text"], rules.contract)
-    typed = pl.concat([lines.drop("text"), values], how="horizontal")
-    typed = typed.with_columns(_typed(rules)).with_columns(_dated(rules))
+    found = plain.read(wire["value"], rules.contract)
+    typed = wire.with_columns(*found.columns, is_plain=found.is_plain).with_columns(_dated(rules))
     accepted = typed.select(_acceptable(rules).fill_null(False)).to_series()
-    odd = pl.concat([wire.filter(~plain).drop("text"), lines.filter(~accepted).drop("text")])
-    return typed.filter(accepted), odd
+    if accepted.all():
+        return typed.drop("is_plain"), wire.clear()
+    return typed.filter(accepted).drop("is_plain"), wire.filter(~accepted)
 
 
 def judge_each(odd: pl.DataFrame, rules: Rules, schema: dict[str, pl.DataType]) -> pl.DataFrame:
@@ -108,66 +80,6 @@ def _fault_row(message: Row, result: Judgement) -> Row:
     return {"reasons": result.reasons, "detail": result.detail, "key": key, "raw": raw}
 
 
-def _decode(raw: pl.Series) -> pl.Series:
-    try:
-        return raw.cast(pl.String)
-    except pl.exceptions.ComputeError:  # some message is not UTF-8: find out which
-        return pl.Series([_decode_one(value) for value in raw], dtype=pl.String)
-
-
-def _decode_one(raw: bytes | None) -> str | None:
-    try:
-        return None if raw is None else raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
-def _looks_plain(rules: Rules) -> pl.Expr:
-    """One JSON object on one line, with exactly as many members as the contract has fields."""
-    text = pl.col("text")
-    small = text.str.len_bytes() <= rules.max_bytes
-    one_line = ~text.str.contains_any(["\n", "\r"])
-    members = text.str.count_matches('":', literal=True) == len(rules.contract.fields)
-    return small & one_line & members & text.str.starts_with("{") & text.str.ends_with("}")
-
-
-def _read_lines(lines: pl.Series, contract: Contract) -> pl.DataFrame:
-    """Values of JSON lines; null where the type is another, all null where a line is broken."""
-    try:
-        return _decode_lines(lines, contract)
-    except pl.exceptions.ComputeError:  # a broken line spoils its whole block: leave it out
-        whole = pl.Series([line if _is_json(line) else "{}" for line in lines], dtype=pl.String)
-        return _decode_lines(whole, contract)
-
-
-def _decode_lines(lines: pl.Series, contract: Contract) -> pl.DataFrame:
-    schema = {spec.name: _READ_AS[spec.kind] for spec in contract.fields}
-    if lines.is_empty():
-        return pl.DataFrame(schema=schema)
-    body = lines.str.join("\n").item().encode()
-    return pl.read_ndjson(body, schema=schema, ignore_errors=True)
-
-
-def _is_json(line: str) -> bool:
-    try:
-        msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
-
-
-def _typed(rules: Rules) -> list[pl.Expr]:
-    moments = [f.name for f in rules.contract.fields if f.kind == "timestamp"]
-    dates = [f.name for f in rules.contract.fields if f.kind == "date"]
-    return [
-        *(
-            pl.col(n).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-            for n in moments
-        ),
-        *(pl.col(n).str.to_date("%Y-%m-%d", strict=False) for n in dates),
-    ]
-
-
 def _dated(rules: Rules) -> list[pl.Expr]:
     if rules.dated_by is None:
         return []
@@ -175,7 +87,8 @@ def _dated(rules: Rules) -> list[pl.Expr]:
 
 
 def _acceptable(rules: Rules) -> pl.Expr:
-    conditions = [_within(spec) for spec in rules.contract.fields]
+    small = pl.col("value").bin.size() <= rules.max_bytes
+    conditions = [pl.col("is_plain"), small, *(_within(spec) for spec in rules.contract.fields)]
     if rules.dated_by is not None:
         moment, day = pl.col(rules.dated_by), pl.col("Date")
         conditions.append(moment <= pl.col("kafka_timestamp") + FUTURE_TOLERANCE)

@@ -64,6 +64,7 @@ class Transform:
         self._silver = RowTable(settings.lake_uri, contracts.SILVER_DAILY, settings.lake_options)
         self._gold = RowTable(settings.lake_uri, gold, settings.lake_options)
         self._lookback = timedelta(days=lookback_days(settings.cdr.feature_windows) - 1)
+        self._filled: date | None = None
 
     def write_batch(self, bronze: DataFrame, _batch_id: int) -> None:
         """Take up the events of one micro-batch."""
@@ -83,10 +84,11 @@ class Transform:
     def _write_gold(self, touched: pl.DataFrame) -> None:
         """Make the rows anew that the touched subscribers, or a day that closed, call for."""
         first, latest = self._silver.date_range()
-        note = self._gold.last_note("closed_through")
-        filled = date.fromisoformat(note) if note else first - DAY
+        if self._filled is None:
+            note = self._gold.last_note("closed_through")
+            self._filled = date.fromisoformat(note) if note else first - DAY
         closed = closed_through(latest, today(self._clock, self._timezone))
-        scope = self._scope(touched, filled, closed)
+        scope = self._scope(touched, self._filled, closed)
         since = cast(date, scope["since"].min())
         days = self._silver.read().filter(pl.col("Date") >= since - self._lookback)
         chosen = days.join(scope.lazy(), on="User", how="semi").collect()
@@ -96,6 +98,7 @@ class Transform:
         known = stored.join(scope.lazy(), on="User", how="semi").collect()
         changed = rows.join(known, on=rows.columns, how="anti", nulls_equal=True)
         self._gold.upsert(changed, known.select(daily.KEY), {"closed_through": str(closed)})
+        self._filled = max(self._filled, closed)
 
     def _scope(self, touched: pl.DataFrame, filled: date, closed: date) -> pl.DataFrame:
         """Subscribers to work on, and since when: those of the batch; at day close, all recent."""

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from pyspark_jobs import runtime, streams
-from pyspark_jobs.cdr import ingest
+from pyspark_jobs.cdr import ingest, plain
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,6 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--accept-loss", action="store_true", help="go on past a gap, on record")
     options = parser.parse_args(argv)
     leave = ingest.Leave(options.accept, options.accept_loss)
+    plain.compile_ahead()
     with runtime.job("cdr_ingest") as job:
         every = None if options.once else streams.interval(job.settings.spark)
         settings = job.settings

@@ -54,8 +54,7 @@ def message(**changes: Any) -> bytes:
 
 def parsed(*messages: bytes | None, rules: Rules = RULES) -> pl.DataFrame:
     table = BRONZE_EVENTS if rules.contract is CDR_EVENT else BRONZE_OUTCOMES
-    batches = parse(wire(*messages), rules, table)
-    return pl.DataFrame(pl.from_arrow(batches)).sort("offset")
+    return parse(wire(*messages), rules, table).sort("offset")
 
 
 def test_good_lines_are_read_in_bulk() -> None:
@@ -129,6 +128,7 @@ def test_what_the_bulk_reader_accepts_the_judge_reads_alike(
     if good.height:
         assert result.faults == []
         row = good.row(0, named=True)
-        assert {name: row[name] for name in result.rows[0] if name != "extras"} == {
-            name: value for name, value in result.rows[0].items() if name != "extras"
-        }
+        for name, value in result.rows[0].items():
+            if name != "extras":
+                read = float(row[name]) if isinstance(value, float) else row[name]
+                assert read == value

@@ -1,0 +1,52 @@
+"""Events of unknown subscribers: who is known is asked of the database, and outages are borne."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from lakehouse import mysql, names
+from lakehouse.clock import FixedClock
+from lakehouse.errors import UnreachableError
+from lakehouse.settings import Settings
+from lakehouse.settings.model import CdrSettings
+from pyspark_jobs.cdr.ingest import events_feed, outcomes_feed
+from pyspark_jobs.cdr.subscribers import KEEP_S, KnownSubscribers
+from tests.integration.conftest import free_ports
+
+pytestmark = pytest.mark.integration
+
+
+def add(settings: Settings, *numbers: str) -> None:
+    with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {names.MYSQL_SUBSCRIBERS} (DP_MSISDN, activated_on) "
+            "VALUES (%s, '2026-01-01')",
+            [(number,) for number in numbers],
+        )
+        connection.commit()
+
+
+def test_new_subscribers_are_known_after_a_while_and_outages_are_borne(fresh: Settings) -> None:
+    clock = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
+    known = KnownSubscribers(fresh.mysql, clock)
+    add(fresh, "45000001")
+    assert known.listed() == {"45000001"}
+    add(fresh, "45000002")
+    assert known.listed() == {"45000001"}
+    clock.advance(KEEP_S)
+    assert known.listed() == {"45000001", "45000002"}
+    away = fresh.mysql.model_copy(update={"port": free_ports(1)[0]})
+    known._settings = away
+    clock.advance(KEEP_S)
+    assert known.listed() == {"45000001", "45000002"}
+    with pytest.raises(UnreachableError):
+        KnownSubscribers(away, clock).listed()
+
+
+def test_only_events_ask_for_the_subscriber_and_only_when_told_to() -> None:
+    told = CdrSettings(known_subscribers_only=True)
+    assert events_feed(told, "UTC").asks_for_subscriber
+    assert not events_feed(CdrSettings(), "UTC").asks_for_subscriber
+    assert not outcomes_feed(told).asks_for_subscriber

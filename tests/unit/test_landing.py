@@ -1,0 +1,92 @@
+"""What a task of the ingest leaves: files that a commit makes rows of, once."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from lakehouse import contracts, store
+from lakehouse.contracts import Contract
+from lakehouse.names import table_uri
+from lakehouse.settings import Settings
+from lakehouse.settings.model import LakeSettings
+from pyspark_jobs import tables
+from pyspark_jobs.cdr.landing import Landed, Landing, Tally, files_of
+from pyspark_jobs.cdr.quality import Rules
+from pyspark_jobs.rows import RowTable
+
+NOW = datetime(2026, 6, 2, tzinfo=UTC)
+BRONZE, QUARANTINE = contracts.BRONZE_OUTCOMES, contracts.QUARANTINE_OUTCOMES
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> str:
+    settings = Settings(lake=LakeSettings(uri=str(tmp_path / "lake")))
+    tables.create_missing(settings, BRONZE, QUARANTINE)
+    return settings.lake_uri
+
+
+def outcome(number: int) -> bytes:
+    known = {"DP_MSISDN": f"4512{number:06d}", "date": "2026-05-01"}
+    return json.dumps(known | {"PSEUDO_CHURNED": 1, "known_at": "2026-06-01"}).encode()
+
+
+def land(lake: str, values: list[bytes]) -> list[Landed]:
+    count = len(values)
+    wire = pl.DataFrame(
+        {
+            "key": pl.Series([b"k"] * count, dtype=pl.Binary),
+            "value": pl.Series(values, dtype=pl.Binary),
+            "topic": ["cdr-outcomes"] * count,
+            "partition": pl.Series([0] * count, dtype=pl.Int32),
+            "offset": pl.Series(range(count), dtype=pl.Int64),
+            "kafka_timestamp": pl.Series([NOW] * count, dtype=pl.Datetime("us", "UTC")),
+        }
+    )
+    landing = Landing(Rules(contracts.CDR_OUTCOME), BRONZE, QUARANTINE, lake, {}, 4, NOW)
+    batches = wire.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches(max_chunksize=2)
+    rows = [row for batch in landing.land(iter(batches)) for row in batch.to_pylist()]
+    return [Landed(**row) for row in rows]
+
+
+def rows(lake: str, table: Contract) -> pl.DataFrame:
+    return store.scan(table_uri(lake, table.name)).sort("offset").collect()
+
+
+def test_each_message_is_in_one_file_and_nobody_reads_it_before_the_commit(lake: str) -> None:
+    landed = land(lake, [outcome(0), b"junk", outcome(2), outcome(3), b"[]"])
+    assert Tally.of(landed) == (3, 2, None)
+    assert [one.samples for one in landed if not one.good] == [
+        "0:1 needed JSON, got b'junk' (Expecting value: line 1 column 1 (char 0)); "
+        "0:4 needed an object, got []"
+    ]
+    assert rows(lake, BRONZE).is_empty()
+    for table, good in ((BRONZE, True), (QUARANTINE, False)):
+        RowTable(lake, table, {}).append_files(files_of(landed, good), "q", 4, NOW)
+    assert rows(lake, BRONZE)["offset"].to_list() == [0, 2, 3]
+    assert rows(lake, BRONZE)["date"].unique().to_list() == [date(2026, 5, 1)]
+    assert rows(lake, QUARANTINE)["raw"].to_list() == [b"junk", b"[]"]
+
+
+def test_a_batch_is_committed_once_whoever_writes_it_again(lake: str) -> None:
+    first, again = land(lake, [outcome(0)]), land(lake, [outcome(0)])
+    for landed in (first, again):
+        RowTable(lake, BRONZE, {}).append_files(files_of(landed, True), "q", 4, NOW, "noted")
+    assert rows(lake, BRONZE).height == 1
+    assert RowTable(lake, BRONZE, {}).last_note("userMetadata") == "noted"
+
+
+def test_the_log_says_how_many_rows_a_file_has_and_between_which_keys(lake: str) -> None:
+    landed = land(lake, [outcome(7), outcome(8)])
+    RowTable(lake, BRONZE, {}).append_files(files_of(landed, True), "q", 4, NOW)
+    actions = DeltaTable(table_uri(lake, BRONZE.name)).get_add_actions(flatten=True)
+    found = pa.table(actions).to_pylist()[0]
+    assert (found["num_records"], found["min.offset"], found["max.offset"]) == (2, 0, 1)
+    path = Path(table_uri(lake, BRONZE.name)) / found["path"]
+    assert found["size_bytes"] == path.stat().st_size
