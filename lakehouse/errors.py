@@ -49,6 +49,21 @@ class StreamError(CdrlakeError):
     """A streaming query cannot start or has to stop."""
 
 
+class RelayedError(StreamError):
+    """An error that reached us as text, through the JVM; it stands as it was raised.
+
+    >>> str(RelayedError("topic t: needed messages, got none; send some."))
+    'topic t: needed messages, got none; send some.'
+    """
+
+    def __init__(self, text: str) -> None:
+        where, _, rest = text.partition(": needed ")
+        needed, _, rest = rest.partition(", got ")
+        got, _, do = rest.rpartition("; ")
+        super().__init__(where, needed, got, do.removesuffix("."))
+        self.args = (text,)
+
+
 class ModelError(CdrlakeError):
     """A model cannot be trained, found, loaded or trusted."""
 

@@ -71,6 +71,32 @@ def test_any_other_failure_is_raised_with_its_reason(clock: FixedClock) -> None:
         supervisor.run_to_end()
 
 
+JVM_TRACE = """[STREAM_FAILED] Query [id = 1] terminated with exception: An exception was raised
+Traceback (most recent call last):
+  File "ingest.py", line 1, in write_batch
+lakehouse.errors.StreamError: topic t: needed at most 50% bad, got 600 of 1000; mend the producer.
+=== Streaming Query ===
+org.apache.spark.sql.streaming.StreamingQueryException: x
+\tat org.apache.spark.sql.execution.streaming.StreamExecution.run(StreamExecution.scala:1)
+"""
+
+
+def test_an_error_of_ours_comes_through_the_jvm_as_it_was_raised(clock: FixedClock) -> None:
+    supervisor = Supervisor(clock, threading.Event())
+    supervisor.add(starting(Query(JVM_TRACE)))
+    with pytest.raises(StreamError) as caught:
+        supervisor.run_to_end()
+    said = "topic t: needed at most 50% bad, got 600 of 1000; mend the producer."
+    assert (str(caught.value), caught.value.got) == (said, "600 of 1000")
+
+
+def test_a_failure_of_spark_is_named_in_one_line(clock: FixedClock) -> None:
+    supervisor = Supervisor(clock, threading.Event())
+    supervisor.add(starting(Query("Query terminated\n\tat a.B\nCaused by: x.Y: disk full\n\tat c")))
+    with pytest.raises(StreamError, match=r"got x.Y: disk full; see the log above\.$"):
+        supervisor.run_to_end()
+
+
 def test_closing_stops_what_runs(clock: FixedClock) -> None:
     query = Query(looks=100)
     supervisor = Supervisor(clock, threading.Event())
