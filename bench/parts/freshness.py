@@ -1,0 +1,183 @@
+"""How old an event is when silver holds it, and when its prediction does, at a steady rate.
+
+The whole pipeline runs as in service, in a process of its own. A table's rows count as readable
+from the moment at which the commit that brought them appears in the table's log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from confluent_kafka import Producer
+
+from bench.champion import crown
+from bench.measure import Figure, Measurement, Name, Size, hold
+from bench.site import events, fill, messages, site
+from cdrlake.services import process
+from cdrlake.waiting import Waiter
+from lakehouse import kafka, names, progress, store
+from lakehouse.clock import SystemClock, today
+from lakehouse.names import table_uri
+from lakehouse.registry import open_registry
+from lakehouse.settings import ROOT, Settings
+
+RATE, PULSE_S = 1_000, 0.02
+SILVER_BAR_S, PREDICTION_BAR_S = 5.0, 10.0
+HISTORY_DAYS, USERS = 40, 5_000
+WARM_S = {"small": 2, "full": 30}
+MEASURED_S = {"small": 5, "full": 120}
+PATIENCE_S = 180.0
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What was produced: subscriber and moment of each event, in microseconds since 1970."""
+
+    users: list[str]
+    moments: list[int]
+
+
+def run(size: Size) -> list[Measurement]:
+    """95th percentiles of the age, in seconds, at a thousand events a second."""
+    clock = SystemClock()
+    with site() as settings:
+        day = today(clock, "UTC")
+        count = fill(settings, USERS, HISTORY_DAYS, day - timedelta(days=1))
+        crown(open_registry(settings), settings, day)
+        with _pipeline(settings):
+            _wait(lambda: _in_service(settings))
+            sent = _produce(settings, WARM_S[size] + MEASURED_S[size], count)
+            _wait(lambda: _counted(settings) == count + len(sent.users))
+            _wait(lambda: not _lagging(settings))
+        ages = {table: _ages(settings, table, sent, WARM_S[size]) for table in _TABLES}
+    text = f"{RATE:,} events/s for {MEASURED_S[size]} s, {USERS:,} subscribers, {HISTORY_DAYS} days"
+    return [_measurement(table, ages[table], text) for table in _TABLES]
+
+
+_TABLES = (names.SILVER_DAILY, names.PREDICTIONS)
+
+
+def _measurement(table: str, ages: pl.Series, text: str) -> Measurement:
+    p50, p95, p99 = (float(ages.quantile(q) or 0) for q in (0.5, 0.95, 0.99))
+    note = f"p50 {p50:.2f} s, p99 {p99:.2f} s, most {float(ages.quantile(1.0) or 0):.2f} s"
+    silver = table == names.SILVER_DAILY
+    name: Name = "freshness_silver_p95_s" if silver else "freshness_prediction_p95_s"
+    bar = SILVER_BAR_S if silver else PREDICTION_BAR_S
+    figure = Figure(name, "s", False, text, note)
+    return hold(figure, bar, lambda: p95, 1, warm=False)
+
+
+@contextmanager
+def _pipeline(settings: Settings) -> Iterator[None]:
+    values = {
+        "STATE_DIR": settings.state_dir,
+        "KAFKA__PORT": str(settings.kafka.port),
+        "MYSQL__EMBEDDED": "false",
+    }
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("CDRLAKE_")}
+    environment = kept | {f"CDRLAKE_{name}": text for name, text in values.items()}
+    command = [sys.executable, "-m", "pyspark_jobs.jobs.cdr_pipeline"]
+    log = Path(os.environ.get("CDRLAKE_BENCH_LOG", f"{settings.state_dir}/pipeline.log"))
+    with log.open("wb") as output:
+        child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        child.terminate()
+        try:
+            child.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill(process.tree(child.pid))
+
+
+def _produce(settings: Settings, seconds: int, first_id: int) -> Sent:
+    """Send events that happen as they are sent, each subscriber in turn."""
+    clock, stop = SystemClock(), threading.Event()
+    frame = events(USERS, today(clock, "UTC"), 1, name="live")
+    templates = [json.loads(line) for line in messages(frame)]
+    producer, sent = Producer(kafka.client_options(settings.kafka) | {"linger.ms": 5}), Sent([], [])
+    began, total = clock.monotonic(), RATE * seconds
+    while len(sent.users) < total:
+        due = min(total, int((clock.monotonic() - began) * RATE))
+        for number in range(len(sent.users), due):
+            now = clock.now()
+            stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
+            record = templates[number % USERS] | {
+                "id": first_id + number,
+                "DP_DATE": stamp,
+                "event_id": f"live:{number}",
+                "emitted_at": stamp,
+            }
+            user = record["DP_MSISDN"]
+            producer.produce(names.TOPIC_EVENTS, json.dumps(record, separators=(",", ":")), user)
+            sent.users.append(user)
+            sent.moments.append(int(now.timestamp() * 1e6))
+        producer.poll(0)
+        clock.wait(stop, PULSE_S)
+    producer.flush(PATIENCE_S)
+    return sent
+
+
+def _ages(settings: Settings, table: str, sent: Sent, warm_s: int) -> pl.Series:
+    """Seconds from each event, those of the first `warm_s` left out, to its commit."""
+    asked = pl.DataFrame(
+        {"User": sent.users, "moment": pl.from_epoch(pl.Series(sent.moments), "us")}
+    ).slice(warm_s * RATE)
+    states = _states(Path(table_uri(settings.lake_uri, table))).sort("last", "committed")
+    first = states.with_columns(pl.col("committed").reverse().cum_min().reverse().over("User"))
+    found = asked.sort("moment").join_asof(
+        first, left_on="moment", right_on="last", by="User", strategy="forward",
+        check_sortedness=False,
+    )  # fmt: skip
+    missing = found["committed"].null_count()
+    if missing:
+        raise RuntimeError(f"{table}: {missing} of {len(found)} events did not arrive")
+    return (found["committed"] - found["moment"]).dt.total_microseconds() / 1e6
+
+
+def _states(table: Path) -> pl.DataFrame:
+    """The latest event of each subscriber in each commit, and when the commit appeared."""
+    states = []
+    for entry in sorted((table / "_delta_log").glob("*.json")):
+        moment = datetime.fromtimestamp(entry.stat().st_mtime, UTC).replace(tzinfo=None)
+        actions = [json.loads(line) for line in entry.read_text(encoding="utf-8").splitlines()]
+        files = [table / one["add"]["path"] for one in actions if "add" in one]
+        if files:
+            rows = pl.scan_parquet(files, hive_partitioning=False)
+            last = pl.col("last_emitted_at").max().dt.replace_time_zone(None).alias("last")
+            states.append(rows.group_by("User").agg(last).collect().with_columns(committed=moment))
+    return pl.concat(states).drop_nulls("last")
+
+
+def _wait(condition: object) -> None:
+    waiter = Waiter(SystemClock(), PATIENCE_S, lambda: None)
+    waiter.until(lambda: condition() or None, "the pipeline", 0.5)  # type: ignore[operator]
+
+
+def _in_service(settings: Settings) -> bool:
+    found = progress.read_pipeline(settings.state)
+    if found is not None and found.phase == "failed":
+        raise RuntimeError(found.detail)
+    return found is not None and found.phase == "service"
+
+
+def _counted(settings: Settings) -> int:
+    uri = table_uri(settings.lake_uri, names.SILVER_DAILY)
+    return int(store.scan(uri).select(pl.col("events").sum()).collect().item())
+
+
+def _lagging(settings: Settings) -> bool:
+    """Whether any query has something to read; each says so when it is idle."""
+    return any(
+        found.lag_seconds or found.lag_files for found in progress.read_queries(settings.state)
+    )

@@ -1,0 +1,115 @@
+"""What a batch costs when the tables are young and when they are old.
+
+A batch is what the driver does with it: parse, commit to bronze, take up into silver and gold.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+import polars as pl
+
+from bench.measure import Figure, Measurement, Size, hold, seconds
+from bench.site import events, messages
+from lakehouse import contracts, names
+from lakehouse.clock import FixedClock
+from lakehouse.features import gold_contract
+from lakehouse.names import table_uri
+from lakehouse.settings import Settings
+from lakehouse.settings.model import LakeSettings
+from pyspark_jobs import tables
+from pyspark_jobs.cdr.ingest import events_feed
+from pyspark_jobs.cdr.landing import Landed, Landing, files_of
+from pyspark_jobs.cdr.transform import Transform
+from pyspark_jobs.rows import RowTable
+
+USERS = 2_000
+HISTORY_DAYS = 40
+BATCHES_A_DAY = 4
+FIRST_DAY = date(2026, 1, 1)
+YOUNG, OLD, AROUND = 20, {"small": 30, "full": 200}, 5
+BAR = 1.2
+
+
+def run(size: Size) -> list[Measurement]:
+    """Seconds of a batch around the two hundredth over seconds around the twentieth."""
+    old = OLD[size]
+    with tempfile.TemporaryDirectory(prefix="cdrlake-bench-") as folder:
+        lake = _Lake(Path(folder))
+        lake.take(lake.make(HISTORY_DAYS))
+        took = [lake.seconds_of_next() for _ in range(old + AROUND)]
+    young = median(took[YOUNG - AROUND : YOUNG + AROUND])
+    late = median(took[old - AROUND : old + AROUND])
+    figure = Figure(
+        "cost_growth_batch_200", "x", False,
+        f"batches of {USERS:,} events of as many subscribers, {BATCHES_A_DAY} a day",
+        f"medians of {2 * AROUND} batches: {1000 * young:.0f} ms around batch {YOUNG}, "
+        f"{1000 * late:.0f} ms around batch {old}",
+    )  # fmt: skip
+    return [hold(figure, BAR, lambda: late / young, 1, warm=False)]
+
+
+class _Lake:
+    """A lake that is fed without Kafka and without Spark."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = Settings(state_dir=str(folder), lake=LakeSettings(uri=str(folder / "lake")))
+        self._feed = events_feed(settings.cdr, settings.timezone)
+        gold = gold_contract(settings.cdr.feature_windows)
+        tables.create_missing(
+            settings, self._feed.bronze, self._feed.quarantine, contracts.SILVER_DAILY, gold
+        )
+        self._bronze = RowTable(settings.lake_uri, self._feed.bronze, {})
+        self._uri = settings.lake_uri
+        clock = FixedClock(datetime(2026, 12, 31, tzinfo=UTC))
+        self._transform, self._now = Transform(settings, clock), clock.now()
+        self._batch, self._made = 0, 0
+
+    def make(self, days: int) -> pl.DataFrame:
+        """The next messages, as Kafka would give them."""
+        day = max(0, self._batch - 1) // BATCHES_A_DAY + (HISTORY_DAYS if self._batch else 0)
+        frame = events(USERS, FIRST_DAY + timedelta(days=day), days, self._made, seed=self._batch)
+        values, count = messages(frame), len(frame)
+        self._made += count
+        self._batch += 1
+        return pl.DataFrame(
+            {
+                "key": pl.Series([b"k"] * count, dtype=pl.Binary),
+                "value": pl.Series(values, dtype=pl.Binary),
+                "topic": [names.TOPIC_EVENTS] * count,
+                "partition": pl.Series([0] * count, dtype=pl.Int32),
+                "offset": pl.Series(range(self._made - count, self._made), dtype=pl.Int64),
+                "kafka_timestamp": pl.Series([self._now] * count, dtype=pl.Datetime("us", "UTC")),
+            }
+        )
+
+    def seconds_of_next(self) -> float:
+        """What the next batch costs; making it up does not count."""
+        batch = self.make(1)
+        return seconds(lambda: self.take(batch))
+
+    def take(self, wire: pl.DataFrame) -> None:
+        """Bring one batch into all tables."""
+        feed = self._feed
+        batch, now = self._batch, self._now
+        landing = Landing(feed.rules, feed.bronze, feed.quarantine, self._uri, {}, batch, now)
+        batches = wire.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
+        rows = [row for one in landing.land(iter(batches)) for row in one.to_pylist()]
+        landed = [Landed(**row) for row in rows]
+        self._bronze.append_files(files_of(landed, good=True), feed.identity.name, batch, now)
+        files = [f"{table_uri(self._uri, feed.bronze.name)}/{one.path}" for one in landed]
+        self._transform.take_up(_event_columns(pl.read_parquet(files)))
+
+
+def _event_columns(bronze: pl.DataFrame) -> pl.DataFrame:
+    """What `daily.event_columns` takes of bronze, with another hash."""
+    return bronze.select(
+        pl.col("DP_MSISDN").alias("User"),
+        "Date",
+        pl.col("event_id").hash().reinterpret(signed=True).alias("event_hash"),
+        *contracts.MEASURE_NAMES,
+        "emitted_at",
+    )
