@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,15 +17,14 @@ import polars as pl
 from confluent_kafka import Producer
 
 from bench.champion import crown
+from bench.driver import driver, in_service, waiting_for
 from bench.measure import Figure, Measurement, Name, Size, hold
 from bench.site import events, fill, messages, site
-from cdrlake.services import process
-from cdrlake.waiting import Waiter
 from lakehouse import kafka, names, progress, store
 from lakehouse.clock import SystemClock, today
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import Settings
 
 RATE, PULSE_S = 1_000, 0.02
 SILVER_BAR_S, PREDICTION_BAR_S = 5.0, 10.0
@@ -54,11 +49,12 @@ def run(size: Size) -> list[Measurement]:
         day = today(clock, "UTC")
         count = fill(settings, USERS, HISTORY_DAYS, day - timedelta(days=1))
         crown(open_registry(settings), settings, day)
-        with _pipeline(settings):
-            _wait(lambda: _in_service(settings))
+        log = Path(os.environ.get("CDRLAKE_BENCH_LOG", f"{settings.state_dir}/pipeline.log"))
+        with driver(settings, log, gently=True):
+            waiting_for(lambda: in_service(settings), "the service")
             sent = _produce(settings, WARM_S[size] + MEASURED_S[size], count)
-            _wait(lambda: _counted(settings) == count + len(sent.users))
-            _wait(lambda: not _lagging(settings))
+            waiting_for(lambda: _counted(settings) == count + len(sent.users), "silver")
+            waiting_for(lambda: not _lagging(settings), "the predictions")
         ages = {table: _ages(settings, table, sent, WARM_S[size]) for table in _TABLES}
     text = f"{RATE:,} events/s for {MEASURED_S[size]} s, {USERS:,} subscribers, {HISTORY_DAYS} days"
     return [_measurement(table, ages[table], text) for table in _TABLES]
@@ -75,29 +71,6 @@ def _measurement(table: str, ages: pl.Series, text: str) -> Measurement:
     bar = SILVER_BAR_S if silver else PREDICTION_BAR_S
     figure = Figure(name, "s", False, text, note)
     return hold(figure, bar, lambda: p95, 1, warm=False)
-
-
-@contextmanager
-def _pipeline(settings: Settings) -> Iterator[None]:
-    values = {
-        "STATE_DIR": settings.state_dir,
-        "KAFKA__PORT": str(settings.kafka.port),
-        "MYSQL__EMBEDDED": "false",
-    }
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("CDRLAKE_")}
-    environment = kept | {f"CDRLAKE_{name}": text for name, text in values.items()}
-    command = [sys.executable, "-m", "pyspark_jobs.jobs.cdr_pipeline"]
-    log = Path(os.environ.get("CDRLAKE_BENCH_LOG", f"{settings.state_dir}/pipeline.log"))
-    with log.open("wb") as output:
-        child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-    try:
-        yield
-    finally:
-        child.terminate()
-        try:
-            child.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill(process.tree(child.pid))
 
 
 def _produce(settings: Settings, seconds: int, first_id: int) -> Sent:
@@ -157,18 +130,6 @@ def _states(table: Path) -> pl.DataFrame:
             last = pl.col("last_emitted_at").max().dt.replace_time_zone(None).alias("last")
             states.append(rows.group_by("User").agg(last).collect().with_columns(committed=moment))
     return pl.concat(states).drop_nulls("last")
-
-
-def _wait(condition: object) -> None:
-    waiter = Waiter(SystemClock(), PATIENCE_S, lambda: None)
-    waiter.until(lambda: condition() or None, "the pipeline", 0.5)  # type: ignore[operator]
-
-
-def _in_service(settings: Settings) -> bool:
-    found = progress.read_pipeline(settings.state)
-    if found is not None and found.phase == "failed":
-        raise RuntimeError(found.detail)
-    return found is not None and found.phase == "service"
 
 
 def _counted(settings: Settings) -> int:

@@ -1,4 +1,7 @@
-"""The pipeline's process killed in mid-stream: nothing lost, nothing doubled."""
+"""The pipeline's process killed in mid-stream: nothing lost, nothing doubled.
+
+The long form, twenty kills and half a million events, is `make kills`.
+"""
 
 from __future__ import annotations
 
@@ -120,22 +123,21 @@ def bronze(settings: Settings) -> int:
     return store.count(table_uri(settings.lake_uri, names.BRONZE_EVENTS))
 
 
-def test_killed_three_times_it_ends_with_every_event_counted_once(
+def test_killed_again_and_again_it_ends_with_every_event_counted_once(
     own: Settings, environment: dict[str, str], tmp_path: Path
 ) -> None:
     settings, values = own, events()
-    part = len(values) // 4
+    part = len(values) // 3
     log = tmp_path / "pipeline.log"
     moments = [
         lambda: bronze(settings) > 0,
         lambda: counted(settings) > 0,
-        lambda: bronze(settings) > 2 * part,
     ]
     for number, is_due in enumerate(moments):
         send(settings, values[number * part : (number + 1) * part])
         with pipeline(environment, log):
             wait_for(is_due, f"the moment of kill {number}", SECONDS_TO_END)
-    send(settings, values[3 * part :])
+    send(settings, values[2 * part :])
     with pipeline(environment, log) as last:
         wait_for(lambda: counted(settings) == USERS * DAYS, "all events", SECONDS_TO_END)
         wait_for(lambda: bronze(settings) == len(values), "all messages", SECONDS_TO_END)
