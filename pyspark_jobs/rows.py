@@ -7,6 +7,7 @@ ordinary Delta tables that Spark reads, streams and compacts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 
 import polars as pl
@@ -21,6 +22,8 @@ from pyspark_jobs.sinks import NewFile
 
 ATTEMPTS = 5
 HISTORY = 200
+COMPACT_EVERY = 200
+LARGE_BYTES = 32 * 2**20
 
 
 class RowTable:
@@ -34,6 +37,7 @@ class RowTable:
         self.uri = table_uri(lake_uri, contract.name)
         self._contract, self._options = contract, dict(options)
         self._table: DeltaTable | None = None
+        self._appended = 0
 
     def read(self) -> pl.LazyFrame:
         """The table as it stands now."""
@@ -54,7 +58,8 @@ class RowTable:
     ) -> None:
         """Commit `files` in a transaction that a replay of batch `batch_id` of `query` skips.
 
-        `at` is when they were written, `note` stands in the commit as `userMetadata`.
+        `at` is when they were written, `note` stands in the commit as `userMetadata`. Now and then
+        the small files become one, so that the log stays as short as the table is old.
         """
         table = self._open()
         done = table.transaction_version(query)
@@ -70,6 +75,16 @@ class RowTable:
                 app_transactions=[Transaction(query, batch_id)],
             ),
         )
+        self._appended += len(files)
+        if self._appended >= COMPACT_EVERY:
+            self._appended = 0
+            self._compact(note)
+
+    def _compact(self, note: str) -> None:
+        properties = CommitProperties(custom_metadata={"userMetadata": note})
+        # Maintenance that does the same at this moment is as good.
+        with suppress(CommitFailedError):
+            self._open().optimize.compact(target_size=LARGE_BYTES, commit_properties=properties)
 
     @stamina.retry(on=CommitFailedError, attempts=ATTEMPTS, wait_initial=0.05)
     def upsert(

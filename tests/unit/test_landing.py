@@ -16,6 +16,7 @@ from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
+from pyspark_jobs import rows as rows_module
 from pyspark_jobs import tables
 from pyspark_jobs.cdr.landing import Landed, Landing, Tally, files_of
 from pyspark_jobs.cdr.quality import Rules
@@ -90,3 +91,22 @@ def test_the_log_says_how_many_rows_a_file_has_and_between_which_keys(lake: str)
     assert (found["num_records"], found["min.offset"], found["max.offset"]) == (2, 0, 1)
     path = Path(table_uri(lake, BRONZE.name)) / found["path"]
     assert found["size_bytes"] == path.stat().st_size
+
+
+def test_small_files_become_one_without_a_reader_taking_it_for_news(
+    lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_module, "COMPACT_EVERY", 3)
+    table = RowTable(lake, BRONZE, {})
+    for batch in range(4):
+        landed = land(lake, [outcome(batch)])
+        table.append_files(files_of(landed, True), "q", batch, NOW, f"note {batch}")
+    assert len(DeltaTable(table.uri).file_uris()) == 2
+    assert rows(lake, BRONZE).height == 4
+    entries = sorted((Path(table.uri) / "_delta_log").glob("*.json"))
+    actions = [json.loads(line) for line in entries[-2].read_text().splitlines()]
+    assert [action["add"]["dataChange"] for action in actions if "add" in action] == [False]
+    assert RowTable(lake, BRONZE, {}).last_note("userMetadata") == "note 3"
+    again = land(lake, [outcome(3)])
+    RowTable(lake, BRONZE, {}).append_files(files_of(again, True), "q", 3, NOW)
+    assert rows(lake, BRONZE).height == 4
