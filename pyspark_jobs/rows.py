@@ -58,12 +58,13 @@ class RowTable:
     ) -> None:
         """Commit `files` in a transaction that a replay of batch `batch_id` of `query` skips.
 
-        `at` is when they were written, `note` stands in the commit as `userMetadata`. Now and then
-        the small files become one, so that the log stays as short as the table is old.
+        `at` is when they were written, `note` stands in the commit as `userMetadata`; without files
+        and without a note there is no commit. Now and then small files become one, so that the log
+        does not grow with every batch.
         """
         table = self._open()
         done = table.transaction_version(query)
-        if not files or (done is not None and done >= batch_id):
+        if not (files or note) or (done is not None and done >= batch_id):
             return
         moment = int(at.timestamp() * 1000)
         table.create_write_transaction(

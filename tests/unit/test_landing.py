@@ -110,3 +110,12 @@ def test_small_files_become_one_without_a_reader_taking_it_for_news(
     again = land(lake, [outcome(3)])
     RowTable(lake, BRONZE, {}).append_files(files_of(again, True), "q", 3, NOW)
     assert rows(lake, BRONZE).height == 4
+
+
+def test_a_batch_without_a_good_row_is_noted_too(lake: str) -> None:
+    table = RowTable(lake, BRONZE, {})
+    table.append_files([], "q", 4, NOW)
+    assert table.last_note("userMetadata") is None
+    table.append_files([], "q", 4, NOW, "batch 4")
+    assert table.last_note("userMetadata") == "batch 4"
+    assert rows(lake, BRONZE).is_empty()
