@@ -68,6 +68,9 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
 	$(BIN)/python -m bench --part $(PART) --size $(SIZE)
 
+kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events, compare every cell
+	$(BIN)/python -m bench.kills
+
 faults: $(VENV)/.dev ## kill and hurt every process, count what is lost (docs/reliability.md)
 	$(BIN)/python -m bench.faults
 
