@@ -40,7 +40,8 @@ def _queries(settings: Settings) -> Table:
             f"{query.lag_seconds:.0f} s",
         )
         if query.error:
-            table.add_row(f"[red]{escape(query.error)}[/]")
+            since = f"since {query.waiting_since:%H:%M:%S}: " if query.waiting_since else ""
+            table.add_row(f"[red]{since}{escape(query.error)}[/]")
     return table
 
 

@@ -13,12 +13,15 @@ from lakehouse.contracts import Contract, Field
 FOLDER = "progress"
 PIPELINE_FILE = "pipeline.json"
 
-State = Literal["running", "stopped", "failed"]
+State = Literal["running", "waiting", "stopped", "failed"]
 Phase = Literal["backfill", "train", "service", "stopped", "failed"]
 
 
 class QueryProgress(msgspec.Struct, frozen=True):
-    """The last batch of one query; `lag_*` say how far it is behind its source."""
+    """The last batch of one query; `lag_*` say how far it is behind its source.
+
+    A query that waits for a server is tried again and again; `waiting_since` is when that began.
+    """
 
     query: str
     state: State
@@ -33,6 +36,7 @@ class QueryProgress(msgspec.Struct, frozen=True):
     lag_seconds: float = 0.0
     quarantine_ratio: float | None = None
     error: str | None = None
+    waiting_since: datetime | None = None
 
 
 class PipelineProgress(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from pyspark.sql.streaming.listener import (
 from lakehouse import progress
 from lakehouse.clock import Clock
 from lakehouse.progress import QueryProgress
+from pyspark_jobs import failures
 
 _TABLE_SCHEMA = pa.schema(
     [
@@ -73,7 +74,11 @@ class ProgressListener(StreamingQueryListener):
         """Spark's hook: a query has started."""
         name = event.name or str(event.id)
         self._names[str(event.runId)] = name
-        self._report(QueryProgress(name, "running", self._clock.now()))
+        last, now = self._last.get(name), self._clock.now()
+        if last is not None and last.state == "waiting":
+            self._report(msgspec.structs.replace(last, at=now))
+        else:
+            self._report(QueryProgress(name, "running", now))
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
         """Spark's hook: a batch has ended."""
@@ -89,7 +94,10 @@ class ProgressListener(StreamingQueryListener):
         if name in self._last:
             now = self._clock.now()
             self._level_since[name] = now
-            level = msgspec.structs.replace(self._last[name], at=now, lag_seconds=0.0)
+            level = msgspec.structs.replace(
+                self._last[name], state="running", at=now, lag_seconds=0.0, error=None,
+                waiting_since=None,
+            )  # fmt: skip
             self._report(level)
 
     def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
@@ -97,10 +105,15 @@ class ProgressListener(StreamingQueryListener):
         name = self._names.pop(str(event.runId), None)
         if name is None:
             return
-        state: progress.State = "failed" if event.exception else "stopped"
-        last = self._last[name]
+        last, now = self._last[name], self._clock.now()
+        state: progress.State = "stopped"
+        since = error = None
+        if event.exception:
+            error = failures.gist(event.exception)
+            is_away = failures.is_transient(event.exception)
+            state, since = ("waiting", last.waiting_since or now) if is_away else ("failed", None)
         self._report(
-            msgspec.structs.replace(last, state=state, at=self._clock.now(), error=event.exception)
+            msgspec.structs.replace(last, state=state, at=now, error=error, waiting_since=since)
         )
         self.flush()
 

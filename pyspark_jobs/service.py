@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable
 
@@ -11,25 +10,12 @@ from py4j.protocol import Py4JError
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.clock import Clock
-from lakehouse.errors import CdrlakeError, RelayedError, StreamError
+from pyspark_jobs import failures
 
 LOG = logging.getLogger(__name__)
 POLL_S = 0.2
 LAST_BATCH_S = 15.0
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 1.0, 30.0
-# What a broker or database that cannot be reached looks like; anything else needs a person.
-TRANSIENT = (
-    "lakehouse.errors.UnreachableError",
-    "org.apache.kafka.common.errors.TimeoutException",
-    "org.apache.kafka.common.errors.DisconnectException",
-    "org.apache.kafka.common.KafkaException: Failed to create new KafkaAdminClient",
-    "No resolvable bootstrap urls",
-)
-
-# How an error of ours stands in the trace of the Python function that Spark called.
-_OURS = re.compile(r"^lakehouse\.errors\.\w+: (.+)$", re.MULTILINE)
-GIST_CHARACTERS = 400
-
 Start = Callable[[], StreamingQuery]
 
 
@@ -90,31 +76,11 @@ class Supervisor:
         self._running.clear()
 
     def _postpone(self, query: StreamingQuery, start: Start, error: str) -> None:
-        if not any(text in error for text in TRANSIENT):
-            LOG.debug("%s failed: %s", query.name, error)
-            raise _in_one_line(str(query.name), error)
-        LOG.warning("%s: not reached, trying again: %s", query.name, _gist(error))
+        if not failures.is_transient(error):
+            raise failures.of_query(str(query.name), error)
+        LOG.warning("%s: not reached, trying again: %s", query.name, failures.gist(error))
         self._due.append((self._clock.monotonic() + self._backoff, start))
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_S)
-
-
-def _in_one_line(query: str, error: str) -> CdrlakeError:
-    """The error that a query ended with; ours as it was raised, without the JVM's trace."""
-    ours = _OURS.findall(error)
-    if ours:
-        return RelayedError(ours[-1])
-    return StreamError(query, "batches without failure", _gist(error), "see the log above")
-
-
-def _gist(error: str) -> str:
-    """The line of a failure that says most: the last cause that the JVM names, or the first line.
-
-    >>> _gist("Query [id = 1] terminated\\nCaused by: java.io.IOException: disk full\\n\\tat x.Y")
-    'java.io.IOException: disk full'
-    """
-    lines = [line.strip() for line in error.splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return [*lines[:1], *causes][-1][:GIST_CHARACTERS] if lines else "no reason given"
 
 
 def _in_batch(query: StreamingQuery) -> bool:

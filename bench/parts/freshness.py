@@ -29,8 +29,8 @@ from lakehouse.settings import Settings
 RATE, PULSE_S = 1_000, 0.02
 SILVER_BAR_S, PREDICTION_BAR_S = 5.0, 10.0
 HISTORY_DAYS, USERS = 40, 5_000
-WARM_S = {"small": 2, "full": 30}
-MEASURED_S = {"small": 5, "full": 120}
+WARM_S = {"small": 2, "full": 20}
+MEASURED_S = {"small": 5, "full": 100}
 PATIENCE_S = 180.0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -89,6 +89,23 @@ def test_an_error_is_on_file_with_its_text(listener: ProgressListener, tmp_path:
     listener.onQueryProgress(batch(0, behind=0))
     listener.onQueryTerminated(event(runId="r", exception="broker gone"))
     assert (read(tmp_path).state, read(tmp_path).error) == ("failed", "broker gone")
+
+
+def test_a_query_that_waits_for_a_server_says_since_when_until_it_goes_on(
+    listener: ProgressListener, tmp_path: Path, clock: FixedClock
+) -> None:
+    away = "Query terminated\norg.apache.kafka.common.errors.TimeoutException: no node"
+    listener.onQueryProgress(batch(0, behind=0))
+    for run in ("r", "s"):
+        clock.advance(30)
+        listener.onQueryTerminated(event(runId=run, exception=away))
+        listener.onQueryStarted(event(name=NAME, id="1", runId="s"))
+    found = read(tmp_path)
+    assert (found.state, found.waiting_since) == ("waiting", NOW + timedelta(seconds=30))
+    listener.onQueryProgress(batch(1, behind=0))
+    assert (read(tmp_path).state, read(tmp_path).waiting_since) == ("running", None)
+    listener.onQueryTerminated(event(runId="s", exception=None))
+    assert read(tmp_path).error is None
 
 
 def test_the_table_gathers_every_batch_and_is_written_now_and_then(
