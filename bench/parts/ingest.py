@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from bench.measure import ROUNDS, Figure, Measurement, Size, compare, seconds
+from bench.measure import Figure, Measurement, Size, compare, seconds
 from bench.opponents import polars_delta_rs, spark_plain
 from bench.site import fill, scratch, site, with_lake
 from lakehouse.clock import SystemClock, today
@@ -20,6 +20,7 @@ from pyspark_jobs.service import Supervisor
 from pyspark_jobs.session import open_session
 
 WORK = {"small": (1_000, 20), "full": (5_000, 150)}
+TURNS = {"small": 1, "full": 3}
 
 
 def run(size: Size) -> list[Measurement]:
@@ -34,7 +35,7 @@ def run(size: Size) -> list[Measurement]:
         ours = partial(_rate, count, partial(_ours, spark, settings))
         plain = partial(_rate, count, partial(spark_plain.ingest, spark, settings.kafka))
         script = partial(_rate, count, partial(polars_delta_rs.ingest, settings.kafka))
-        rounds = ROUNDS[size]
+        rounds = TURNS[size]
         figures = [
             compare(
                 Figure("ingest_vs_spark_plain", "events/s", True, text, note),
