@@ -8,6 +8,7 @@ PART ?= all
 SIZE ?= full
 
 .PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster lint fmt bench kills faults lock reset clean
+.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt bench faults lock reset clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -55,6 +56,9 @@ test-e2e: $(VENV)/.dev ## the main path on a small world, over HTTP
 
 test-cluster: $(VENV)/.dev ## the main path on a Spark cluster, a worker killed, against one machine
 	$(BIN)/python -m pytest -s tests/cluster
+
+test-long: $(VENV)/.dev ## the source's hardest tests in full: twenty kills, outages of thirty seconds
+	KILLS=20 OUTAGE_SECONDS=30 $(BIN)/python -m pytest tests/integration/test_simulator_kill.py tests/integration/test_simulator_outage.py
 
 lint: $(VENV)/.dev ## ruff and mypy, tests included
 	$(BIN)/ruff check .

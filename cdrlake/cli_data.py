@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import polars as pl
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from cdrlake.console import CONSOLE, Steps
 from flaskapp import database, loader
@@ -14,6 +16,7 @@ from lakehouse.settings import Settings, load
 
 db = typer.Typer(no_args_is_help=True, help="The source database.")
 
+REJECTS_SHOWN = 20
 Files = Annotated[list[Path] | None, typer.Argument(help="Files; none: the configured source.")]
 Mapping = Annotated[str, typer.Option(help="How the columns are read: conf/mappings.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; load nothing.")]
@@ -40,15 +43,30 @@ def load_rows(files: Files = None, mapping: Mapping = "rawdata", dry_run: DryRun
         else:
             loaded = loader.load_history(settings, step.move)
     CONSOLE.print(loaded.message)
+    if loaded.rejected:
+        CONSOLE.print(f"Rejected lines: {loaded.rejected:,}, see {loaded.rejects}", soft_wrap=True)
 
 
 def _preview(settings: Settings, files: tuple[Path, ...], mapping: str) -> None:
     found = loader.preview_file(settings, files, mapping)
-    with pl.Config(tbl_cols=-1, tbl_rows=20, tbl_hide_dataframe_shape=True):
-        CONSOLE.print(f"{found.rows:,} rows would be loaded; the first:")
-        CONSOLE.print(str(found.first), markup=False)
-        CONSOLE.print(f"{found.rejects.height:,} would be rejected; the first:")
-        CONSOLE.print(str(found.rejects.head(20)), markup=False)
+    CONSOLE.print(f"{found.rows:,} rows would be loaded; the first:")
+    moment = pl.col("DP_DATE").dt.strftime("%Y-%m-%d %H:%M:%S")
+    CONSOLE.print(_table(found.first.with_columns(moment)))
+    CONSOLE.print(f"Lines that would be rejected: {found.rejects.height:,}")
+    if found.rejects.height:
+        CONSOLE.print(_table(found.rejects.head(REJECTS_SHOWN)))
+
+
+def _table(rows: pl.DataFrame) -> Table:
+    """Rows as columns of text that fit a terminal: DP_MOC_COUNT is MOC above COUNT."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name, kind in rows.schema.items():
+        heading = name.removeprefix("DP_").replace("_", "\n")
+        side: Literal["left", "right"] = "right" if kind.is_numeric() else "left"
+        table.add_column(heading, justify=side, overflow="fold")
+    for row in rows.rows():
+        table.add_row(*(Text("" if value is None else f"{value}") for value in row))
+    return table
 
 
 @db.command("download")

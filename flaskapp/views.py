@@ -61,6 +61,8 @@ def blueprint(parts: Parts) -> Blueprint:
 
 def _health(parts: Parts) -> tuple[Response, int]:
     relay, backlog = asdict(parts.relay.status), None
+    published = parts.relay.status.last_published_at
+    relay["last_published_at"] = None if published is None else published.isoformat()
     try:
         with mysql.connect(parts.settings.mysql) as connection, connection.cursor() as cursor:
             rows, seconds = reads.backlog(cursor)
