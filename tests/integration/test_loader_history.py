@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flaskapp import loader, state
+from flaskapp import feed, loader, state, streams
+from flaskapp.bulk import open_uploader
 from flaskapp.worlds import open_world
 from lakehouse import mysql, names
 from lakehouse.clock import FixedClock
@@ -219,6 +220,26 @@ def test_a_later_file_decides_the_outcomes_of_an_earlier_one(
     assert known(small).equals(expected)
     labelled = found.filter(pl.col("PSEUDO_CHURNED").is_not_null())
     assert labelled["Date"].max() == date(2026, 10, 15)
+    both = labelled.join(expected, on=["Date", "DP_MSISDN"], suffix="_expected")
+    assert both.height == labelled.height
+    assert both["PSEUDO_CHURNED"].equals(both["PSEUDO_CHURNED_expected"])
+
+
+def test_a_replay_tells_the_same_outcomes_by_queries(small: Settings) -> None:
+    world = small.world.model_copy(update={"history_days": 20, "replay_days": 30})
+    own = small.model_copy(update={"world": world})
+    loader.load_history(own, clock=CLOCK)
+    with open_uploader(own.mysql) as uploader, uploader.connection.cursor() as cursor:
+        source = open_world(cursor, own, CLOCK)
+        streams.begin(cursor, "replay", "replay", {}, CLOCK.now())
+        uploader.connection.commit()
+        for _ in feed.Feed(uploader, source, "replay", 500, own, CLOCK).walk(source.last):
+            pass
+    rows = stored(own).sort("Date", "DP_MSISDN")
+    expected = by_definition(rows, source.last)
+    assert known(own).equals(expected)
+    assert 0 < expected["PSEUDO_CHURNED"].sum() < expected.height
+    labelled = rows.filter(pl.col("PSEUDO_CHURNED").is_not_null())
     both = labelled.join(expected, on=["Date", "DP_MSISDN"], suffix="_expected")
     assert both.height == labelled.height
     assert both["PSEUDO_CHURNED"].equals(both["PSEUDO_CHURNED_expected"])
