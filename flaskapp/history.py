@@ -83,7 +83,7 @@ class History:
                     done = start.row if evening.date == start.date else 0
                     for block in blocks.take(evening.usage, done):
                         usage.submit(partial(self._write, block))
-                told.append(evening)
+                told.append(replace(evening, usage=None))  # its rows need not stay in memory
                 if sum(e.outcomes.height for e in told if e.outcomes is not None) > self.block_rows:
                     outcomes.submit(partial(self._tell, told, start.date))
                     told = []
