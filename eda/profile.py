@@ -37,6 +37,21 @@ class Column:
 
 
 @dataclass(frozen=True)
+class ClassColumn:
+    """A column in numbers among the rows of one class; what cannot be told is None."""
+
+    name: str
+    label: int
+    known: int
+    total: float
+    mean: float | None
+    variance: float | None
+    skew: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
 class Profile:
     """All that is counted over all rows. `skipped` maps unusable columns to the reason."""
 
@@ -48,6 +63,7 @@ class Profile:
     skipped: dict[str, str]
     days: pl.DataFrame
     correlation: npt.NDArray[np.float64]
+    classes: tuple[ClassColumn, ...]
 
     @property
     def usable(self) -> tuple[str, ...]:
@@ -91,6 +107,7 @@ def profile(rows: pl.LazyFrame) -> Profile:
         skipped=skipped,
         days=days,
         correlation=_correlation(rows, [*usable, LABEL]),
+        classes=tuple(_classes(rows, usable)),
     )
 
 
@@ -134,6 +151,21 @@ def _days(rows: pl.LazyFrame) -> pl.DataFrame:
         *((pl.col(n).min() == pl.col(n).max()).alias(f"{n}.constant") for n in COLUMNS),
     )
     return found.collect(engine="streaming").sort(DAY)
+
+
+def _classes(rows: pl.LazyFrame, names: list[str]) -> Iterator[ClassColumn]:
+    """Each usable column among those who stayed and those who churned."""
+    figures = {
+        "known": pl.Expr.count, "total": pl.Expr.sum, "mean": pl.Expr.mean,
+        "variance": pl.Expr.var, "skew": pl.Expr.skew, "low": pl.Expr.min, "high": pl.Expr.max,
+    }  # fmt: skip
+    found = rows.filter(pl.col(LABEL).is_not_null()).group_by(LABEL).agg(
+        figure(pl.col(name).fill_nan(None)).alias(f"{name}.{key}")
+        for name in names for key, figure in figures.items()
+    ).collect(engine="streaming").sort(LABEL)  # fmt: skip
+    for name in names:
+        for row in found.iter_rows(named=True):
+            yield ClassColumn(name, row[LABEL], **{key: row[f"{name}.{key}"] for key in figures})
 
 
 def _correlation(rows: pl.LazyFrame, names: list[str]) -> npt.NDArray[np.float64]:

@@ -157,6 +157,12 @@ def test_profile_figures_are_right() -> None:
         DAYS * USERS // 5,
     )
     assert calls.mean == pytest.approx(rows["DP_MOC_COUNT"].mean())
+    stayed, churned = (one for one in found.classes if one.name == "DP_MOC_COUNT")
+    of_churners = rows.filter(pl.col(LABEL) == 1)["DP_MOC_COUNT"]
+    assert (stayed.label, churned.label, churned.known) == (0, 1, len(of_churners))
+    assert (churned.total, churned.high) == (of_churners.sum(), of_churners.max())
+    assert churned.variance == pytest.approx(of_churners.var())
+    assert churned.skew == pytest.approx(of_churners.skew())
     assert found.days["DP_MOC_COUNT.sum"].sum() == pytest.approx(rows["DP_MOC_COUNT"].sum())
     names_ = [*found.usable, LABEL]
     place = names_.index("DP_MOC_COUNT"), names_.index(LABEL)
