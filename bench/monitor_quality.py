@@ -19,7 +19,7 @@ import msgspec
 import polars as pl
 
 from bench.churn_world import ANALYSIS_DAYS, ANALYSIS_FROM, DRIFT_FROM, HORIZON, ScoredWorld, day
-from bench.quality_page import Outcome, Quality, page
+from bench.quality_page import TUNED, Outcome, Quality, page
 from flaskapp.world.drift import PLANS
 from monitoring.analysis import findings, limits, verdicts
 from monitoring.analysis.findings import Finding
@@ -28,7 +28,6 @@ from monitoring.analysis.values import ChunkValues
 from monitoring.analysis.verdicts import Yardstick
 from monitoring.chunks import Day, Period, batches, plan
 
-TUNED = tuple(range(1, 6))
 PUBLISHED = tuple(range(101, 111))
 BATCH_ROWS = 60_000
 MIN_ROWS, MIN_ROC_AUC = 200, 0.6

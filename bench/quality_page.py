@@ -9,6 +9,13 @@ import msgspec
 
 from bench.churn_world import ANALYSIS_DAYS, HORIZON
 
+TUNED = (1, 2, 3, 4, 5)
+OTHERS = """The rules and their constants were made on the worlds of seeds 1 to 5;
+these here were judged once, for this page, by `make bench PART=quality`."""
+THE_SAME = """The rules and their constants were made on these very worlds, so the
+figures flatter them; `make bench PART=quality` judges ten others, which nobody has looked at yet,
+and replaces this page."""
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """What was found of a plan in one world: delay in days and name, None for nothing."""
@@ -35,9 +42,7 @@ def page(groups: Sequence[Sequence[Quality]]) -> str:
     sections = "\n".join(_section(group) for group in groups)
     return f"""# How early, and how rightly, monitoring speaks
 
-Made by `make bench PART=quality` on worlds of seeds {seeds[0]} to {seeds[-1]}. The rules and their
-constants were made on the worlds of seeds 1 to 5; the worlds below were
-first looked at for this page.
+Worlds of seeds {seeds[0]} to {seeds[-1]}. {OTHERS if seeds[0] > max(TUNED) else THE_SAME}
 
 In each world a forest is trained, its test window is the reference, and {ANALYSIS_DAYS} daily
 chunks follow; a plan holds from the {ANALYSIS_DAYS // 2 + 1}st on. Each day is judged with what was
@@ -46,7 +51,8 @@ known on that day: labels mature {HORIZON} days later. The delay counts from the
 
 {sections}
 `price_shock` is early when it is found before day {HORIZON + 1}, when the first labels of drifted
-days mature. `concept_flip` cannot be found before that day: only outcomes show it.
+days mature. `concept_flip` cannot be found before that day: only outcomes show it. A few hundred
+churners a month are few for outcomes to show it at all.
 """
 
 
