@@ -81,14 +81,20 @@ def with_time(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def profile(rows: pl.LazyFrame) -> Profile:
-    """Count everything in two passes over `rows` (with time)."""
-    totals = rows.select(
+    """Count everything in passes over `rows` (with time), each over as few columns as it needs.
+
+    A median or a correlation holds its columns in memory, so one pass over all would hold all.
+    """
+    counts = [
         pl.len().alias("rows"),
         pl.col(USER).n_unique().alias("subscribers"),
         pl.col(LABEL).count().alias("labelled"),
         pl.col(LABEL).sum().alias("churned"),
-        *(expression for name in COLUMNS for expression in _expressions(name)),
-    ).collect(engine="streaming").row(0, named=True)  # fmt: skip
+    ]
+    totals: dict[str, Any] = {}
+    for expressions in (counts, *(list(_expressions(name)) for name in COLUMNS)):
+        found = rows.select(expressions).collect(engine="streaming")
+        totals |= found.row(0, named=True)
     days = _days(rows)
     columns, skipped = [], {}
     for name in COLUMNS:
@@ -159,24 +165,20 @@ def _classes(rows: pl.LazyFrame, names: list[str]) -> Iterator[ClassColumn]:
         "known": pl.Expr.count, "total": pl.Expr.sum, "mean": pl.Expr.mean,
         "variance": pl.Expr.var, "skew": pl.Expr.skew, "low": pl.Expr.min, "high": pl.Expr.max,
     }  # fmt: skip
-    found = rows.filter(pl.col(LABEL).is_not_null()).group_by(LABEL).agg(
-        figure(pl.col(name).fill_nan(None)).alias(f"{name}.{key}")
-        for name in names for key, figure in figures.items()
-    ).collect(engine="streaming").sort(LABEL)  # fmt: skip
+    labelled = rows.filter(pl.col(LABEL).is_not_null()).group_by(LABEL)
     for name in names:
-        for row in found.iter_rows(named=True):
-            yield ClassColumn(name, row[LABEL], **{key: row[f"{name}.{key}"] for key in figures})
+        column = pl.col(name).fill_nan(None)
+        found = labelled.agg(**{key: figure(column) for key, figure in figures.items()})
+        for row in found.collect(engine="streaming").sort(LABEL).iter_rows(named=True):
+            yield ClassColumn(name, row.pop(LABEL), **row)
 
 
 def _correlation(rows: pl.LazyFrame, names: list[str]) -> npt.NDArray[np.float64]:
     """Pearson's correlation of each pair, over the rows where both are known."""
     pairs = [(i, j) for i in range(len(names)) for j in range(i)]
-    values = rows.select(
-        pl.corr(names[i], names[j]).alias(f"{i}.{j}") for i, j in pairs
-    ).collect(engine="streaming")  # fmt: skip
     matrix = np.eye(len(names))
     for i, j in pairs:
-        value = values[f"{i}.{j}"].item()
+        value = rows.select(pl.corr(names[i], names[j])).collect(engine="streaming").item()
         # Sums made in another order differ in their last bits, which is no correlation.
         matrix[i, j] = matrix[j, i] = np.nan if value is None else round(value, DIGITS) + 0.0
     return matrix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lakehouse.settings import Settings
 
 USER, DAY, MOMENT, ROW = "DP_MSISDN", "Date", "DP_DATE", "id"
 BLOCK_ROWS = 100_000
+SPAN_ROWS = 500_000
 SCHEMA: dict[str, Any] = {
     ROW: pl.Int64,
     DAY: pl.Date,
@@ -33,21 +35,16 @@ _SELECT = (
 
 
 def scan(config: Config, settings: Settings, scratch: Path) -> pl.LazyFrame:
-    """Rows of the configured days, columns as in `SCHEMA`; `scratch` takes a copy from MySQL.
+    """Rows of the configured days, columns as in `SCHEMA`; `scratch` takes a copy of them.
 
     Raises `SourceError` when there are none.
     """
-    if config.source == "lake":
-        frame = _lake(config, settings)
-    else:
-        for number, block in enumerate(_blocks(config, settings)):
-            block.write_parquet(scratch / f"{number:06d}.parquet")
-        if not any(scratch.iterdir()):
-            raise _empty(config)
-        frame = pl.scan_parquet(scratch / "*.parquet")
-    if not frame.select(pl.len()).collect().item():
+    blocks = _lake(config, settings) if config.source == "lake" else _blocks(config, settings)
+    for number, block in enumerate(blocks):
+        block.write_parquet(scratch / f"{number:06d}.parquet")
+    if not any(scratch.iterdir()):
         raise _empty(config)
-    return frame
+    return pl.scan_parquet(scratch / "*.parquet")
 
 
 def _blocks(config: Config, settings: Settings) -> Iterator[pl.DataFrame]:
@@ -62,7 +59,8 @@ def _blocks(config: Config, settings: Settings) -> Iterator[pl.DataFrame]:
             ) from None
 
 
-def _lake(config: Config, settings: Settings) -> pl.LazyFrame:
+def _lake(config: Config, settings: Settings) -> Iterator[pl.DataFrame]:
+    """Some days at a time: telling duplicates and finding outcomes needs all rows of a day."""
     events = names.table_uri(settings.lake_uri, names.BRONZE_EVENTS)
     outcomes = names.table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
     options = settings.lake_options
@@ -70,15 +68,37 @@ def _lake(config: Config, settings: Settings) -> pl.LazyFrame:
         raise SourceError(events, "a table of events", "none", "load history first")
     wanted = pl.col(DAY).is_between(config.start_date, config.end_date)
     rows = store.scan(events, options).filter(wanted)
-    rows = rows.unique("event_id")
-    if store.exists(outcomes, options):
-        known = store.scan(outcomes, options).select(USER, pl.col("date").alias(DAY), LABEL)
-        rows = rows.join(known.unique([USER, DAY]), on=[USER, DAY], how="left")
-    else:
+    known = store.scan(outcomes, options) if store.exists(outcomes, options) else None
+    counts = rows.group_by(DAY).len().collect().sort(DAY).rows()
+    for first, last in _spans(counts):
+        some = rows.filter(pl.col(DAY).is_between(first, last)).unique("event_id")
+        yield _labelled(some, known, first, last).collect()
+
+
+def _labelled(
+    rows: pl.LazyFrame, outcomes: pl.LazyFrame | None, first: date, last: date
+) -> pl.LazyFrame:
+    if outcomes is None:
         rows = rows.with_columns(pl.lit(None).alias(LABEL))
+    else:
+        known = outcomes.filter(pl.col("date").is_between(first, last))
+        named = known.select(USER, pl.col("date").alias(DAY), LABEL).unique([USER, DAY])
+        rows = rows.join(named, on=[USER, DAY], how="left")
     moment = pl.col(MOMENT).dt.replace_time_zone(None).dt.cast_time_unit("ms")
     columns = [pl.col(name).cast(kind) for name, kind in SCHEMA.items()]
     return rows.with_columns(moment).select(columns)
+
+
+def _spans(counts: list[tuple[date, int]]) -> Iterator[tuple[date, date]]:
+    """First and last date of neighbouring days that together have about `SPAN_ROWS` rows."""
+    first, rows = None, 0
+    for day, count in counts:
+        first, rows = first or day, rows + count
+        if rows >= SPAN_ROWS:
+            yield first, day
+            first, rows = None, 0
+    if first is not None:
+        yield first, counts[-1][0]
 
 
 def _empty(config: Config) -> SourceError:
