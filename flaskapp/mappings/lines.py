@@ -7,6 +7,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +17,6 @@ from lakehouse.errors import SourceError, closest
 
 BLOCK_LINES = 50_000
 LINE = "line"
-MAX_FIELD = 100_000
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ def read_blocks(
             reader = csv.reader(file, delimiter=delimiter)
             header = [name.strip() for name in next(reader, [])]
             _require(path, header, required)
-            numbered = ((reader.line_num, row) for row in reader)
-            yield from _blocks(numbered, header, delimiter, size)
+            yield from _plain_blocks(file, reader.line_num, header, delimiter, size)
     except (OSError, EOFError, zlib.error) as error:
         problem = getattr(error, "strerror", None) or str(error)
         raise SourceError(
@@ -51,6 +50,33 @@ def read_blocks(
         ) from None
     except csv.Error as error:
         raise SourceError(str(path), "delimited text", str(error), "check the mapping") from None
+
+
+def _plain_blocks(
+    file: IO[str], number: int, header: list[str], delimiter: str, size: int
+) -> Iterator[Block]:
+    """Blocks of the lines after line `number`; from the first quote on, the careful way."""
+    while lines := list(islice(file, size)):
+        if any('"' in line for line in lines):
+            reader = csv.reader(chain(lines, file), delimiter=delimiter)
+            numbered = ((number + reader.line_num, row) for row in reader)
+            yield from _blocks(numbered, header, delimiter, size)
+            return
+        yield _plain_block(lines, number, header, delimiter)
+        number += len(lines)
+
+
+def _plain_block(lines: list[str], number: int, header: list[str], delimiter: str) -> Block:
+    """Lines without quotes: a field ends at each delimiter, which columns find out faster."""
+    text = pl.Series("text", lines, pl.String).str.strip_chars_end("\r\n")
+    numbers = pl.int_range(number + 1, number + 1 + len(lines), dtype=pl.Int64, eager=True)
+    given = pl.DataFrame([text, numbers.alias(LINE)]).filter(pl.col("text") != "")
+    fits = pl.col("text").str.count_matches(delimiter, literal=True) == len(header) - 1
+    good = given.filter(fits)
+    fields = good["text"].str.split_exact(delimiter, len(header) - 1).struct.unnest()
+    rows = fields.rename(dict(zip(fields.columns, header, strict=True)))
+    broken = given.filter(~fits).select(LINE, "text").rows()
+    return Block(rows.with_columns(good[LINE]), broken)
 
 
 def _blocks(
