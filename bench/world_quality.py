@@ -135,7 +135,7 @@ and no table has it, and no model can rank better on average. `recency` ranks by
 Calls are those of a weekend day or a pay-day over those of an ordinary day.
 
 {LARGE_SUBSCRIBERS:,} subscribers over {LARGE_DAYS} days: {rows:,} rows, made a day at a time, with
-a peak of {megabytes:,} MB in the process that made them. Speed: [benchmarks](benchmarks.md).
+a peak of {megabytes:,} MB in the process that made them. Its speed is a figure of the same part.
 
 Machine: {machine()}.
 """
