@@ -48,4 +48,4 @@ def _queries(settings: Settings) -> Table:
 def _lag(query: QueryProgress) -> str:
     if query.lag_offsets is not None:
         return f"{query.lag_offsets:,}"
-    return "-" if query.lag_files is None else f"{query.lag_files:,} files"
+    return "-" if query.lag_versions is None else f"{query.lag_versions:,} versions"

@@ -29,7 +29,7 @@ GAUGES: dict[str, tuple[str, Callable[[QueryProgress], float | None]]] = {
     "rows_per_second": ("Rows read per second of batch time", lambda query: query.rows_per_second),
     "lag_seconds": ("Since it was level with its source", lambda query: query.lag_seconds),
     "lag_messages": ("Kafka messages not read yet", lambda query: query.lag_offsets),
-    "lag_files": ("Files not read yet", lambda query: query.lag_files),
+    "lag_versions": ("Versions of its table not read yet", lambda query: query.lag_versions),
     "quarantine_ratio": ("Share of bad messages", lambda query: query.quarantine_ratio),
 }
 

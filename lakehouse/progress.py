@@ -32,7 +32,7 @@ class QueryProgress(msgspec.Struct, frozen=True):
     batch_seconds: float = 0.0
     phases_ms: dict[str, int] = {}
     lag_offsets: int | None = None
-    lag_files: int | None = None
+    lag_versions: int | None = None
     lag_seconds: float = 0.0
     quarantine_ratio: float | None = None
     error: str | None = None
@@ -58,7 +58,7 @@ QUERY_PROGRESS = Contract(
         Field("batch_seconds", "double", "duration of the batch, seconds"),
         Field("phases_ms", "string", "milliseconds by phase, as JSON"),
         Field("lag_offsets", "long", "messages not read yet", nullable=True),
-        Field("lag_files", "long", "files not read yet", nullable=True),
+        Field("lag_versions", "long", "versions of its table not read yet", nullable=True),
         Field("lag_seconds", "double", "seconds since the query was last level with its source"),
         Field("quarantine_ratio", "double", "share of bad messages in the batch", nullable=True),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +20,7 @@ from pyspark.sql.streaming.listener import (
     StreamingQueryProgress,
 )
 
-from lakehouse import progress
+from lakehouse import progress, store
 from lakehouse.clock import Clock
 from lakehouse.progress import QueryProgress
 from pyspark_jobs import failures
@@ -33,12 +35,14 @@ _TABLE_SCHEMA = pa.schema(
         ("batch_seconds", pa.float64()),
         ("phases_ms", pa.string()),
         ("lag_offsets", pa.int64()),
-        ("lag_files", pa.int64()),
+        ("lag_versions", pa.int64()),
         ("lag_seconds", pa.float64()),
         ("quarantine_ratio", pa.float64()),
     ]
 )
 
+
+_DELTA_SOURCE = re.compile(r"DeltaSource\[(?:file:)?(.+)\]$")
 
 # Spark's event knows nothing of what a batch function finds; the function leaves it here.
 _quarantine_ratios: dict[str, float] = {}
@@ -94,8 +98,10 @@ class ProgressListener(StreamingQueryListener):
         if name in self._last:
             now = self._clock.now()
             self._level_since[name] = now
+            last = self._last[name]
+            behind = None if last.lag_versions is None else 0
             level = msgspec.structs.replace(
-                self._last[name], state="running", at=now, lag_seconds=0.0, error=None,
+                last, state="running", at=now, lag_seconds=0.0, lag_versions=behind, error=None,
                 waiting_since=None,
             )  # fmt: skip
             self._report(level)
@@ -123,8 +129,13 @@ class ProgressListener(StreamingQueryListener):
             return
         rows, self._rows = self._rows, []
         columns = {name: [_cell(row, name) for row in rows] for name in _TABLE_SCHEMA.names}
-        table = pa.table(columns, schema=_TABLE_SCHEMA)
-        write_deltalake(self._uri, table, mode="append", storage_options=self._options)
+        write_deltalake(
+            self._uri,
+            pa.table(columns, schema=_TABLE_SCHEMA),
+            mode="append",
+            schema_mode="merge",  # a table of an earlier release may lack a column
+            storage_options=self._options,
+        )
 
     def _report(self, measured: QueryProgress) -> None:
         self._last[measured.query] = measured
@@ -133,8 +144,8 @@ class ProgressListener(StreamingQueryListener):
     def _measure(self, batch: StreamingQueryProgress) -> QueryProgress:
         name, now = batch.name or str(batch.id), self._clock.now()
         lag_offsets = _metric(batch, "maxOffsetsBehindLatest")
-        lag_files = _metric(batch, "numFilesOutstanding")
-        if not lag_offsets and not lag_files:
+        lag_versions = _versions_behind(batch, self._options)
+        if not lag_offsets and not lag_versions:
             self._level_since[name] = now
         level = self._level_since.setdefault(name, now)
         return QueryProgress(
@@ -147,7 +158,7 @@ class ProgressListener(StreamingQueryListener):
             batch_seconds=batch.batchDuration / 1000,
             phases_ms={key: int(value) for key, value in batch.durationMs.items()},
             lag_offsets=lag_offsets,
-            lag_files=lag_files,
+            lag_versions=lag_versions,
             lag_seconds=round((now - level).total_seconds(), 3),
             quarantine_ratio=_quarantine_ratios.get(name),
         )
@@ -156,6 +167,23 @@ class ProgressListener(StreamingQueryListener):
 def _metric(batch: StreamingQueryProgress, name: str) -> int | None:
     values = [source.metrics[name] for source in batch.sources if name in (source.metrics or {})]
     return int(float(values[0])) if values else None
+
+
+def _versions_behind(batch: StreamingQueryProgress, options: dict[str, str]) -> int | None:
+    """Versions of the Delta tables that the batch has left unread; None without such a source.
+
+    The source says up to where it has read, but not where the table stands.
+    """
+    behind = None
+    for source in batch.sources:
+        described = _DELTA_SOURCE.match(source.description or "")
+        if described and source.endOffset:
+            latest = store.version(described[1], options)
+            offset = json.loads(source.endOffset)
+            # Without an index it names the version to read next, else the one it has read of.
+            read = offset["reservoirVersion"] - (1 if offset["index"] < 0 else 0)
+            behind = (behind or 0) + max(0, (latest or 0) - read)
+    return behind
 
 
 def _finite(value: float | None) -> float:

@@ -77,7 +77,7 @@ def exposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     write_query(
         tmp_path,
         QueryProgress(
-            "job__table_v1", "running", MOMENT, lag_offsets=1, lag_files=1, quarantine_ratio=0.0
+            "job__table_v1", "running", MOMENT, lag_offsets=1, lag_versions=1, quarantine_ratio=0.0
         ),
     )
     report = SimpleNamespace(

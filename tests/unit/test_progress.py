@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 
 from lakehouse import progress, store
@@ -36,7 +38,7 @@ def event(**fields: Any) -> Any:
 
 def batch(number: int, behind: int, rows: int = 10) -> Any:
     """Spark's event at the end of a batch that leaves `behind` messages unread."""
-    source = event(metrics={"maxOffsetsBehindLatest": str(behind)})
+    source = event(metrics={"maxOffsetsBehindLatest": str(behind)}, description="KafkaV2[x]")
     done = event(
         name=NAME,
         id="1",
@@ -75,6 +77,26 @@ def test_the_lag_in_seconds_counts_from_when_the_query_was_last_level(
     clock.advance(4)
     listener.onQueryProgress(batch(3, behind=0))
     assert read(tmp_path).lag_seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "index", "behind"), [(3, -1, 0), (2, 0, 0), (2, 5, 0), (2, -1, 1), (0, -1, 3)]
+)
+def test_a_query_on_a_table_is_behind_by_the_versions_that_it_has_not_read(
+    listener: ProgressListener, tmp_path: Path, version: int, index: int, behind: int
+) -> None:
+    table = tmp_path / "source"
+    for number in range(3):
+        pl.DataFrame({"number": [number]}).write_delta(table, mode="append")
+    done = batch(1, behind=0)
+    offset = json.dumps({"reservoirVersion": version, "index": index})
+    done.progress.sources = [
+        event(metrics={}, description=f"DeltaSource[file:{table}]", endOffset=offset)
+    ]
+    listener.onQueryProgress(done)
+    assert read(tmp_path).lag_versions == behind
+    listener.onQueryIdle(event(runId="r"))
+    assert read(tmp_path).lag_versions == 0
 
 
 def test_the_share_of_bad_messages_is_reported_with_the_batch(
