@@ -70,7 +70,11 @@ def up(settings: Settings, cluster: bool = False) -> None:
     _refuse_second(settings)
     (settings.state / main_job.MARKER).unlink(missing_ok=True)
     clock, never = SystemClock(), threading.Event()
-    with Steps() as steps, Stack(settings, steps, clock, cluster) as stack:
+    with (
+        process.registered(settings.state, "up"),
+        Steps() as steps,
+        Stack(settings, steps, clock, cluster) as stack,
+    ):
         stack.start()
         api = Api(stack.settings)
         steps.note(
@@ -84,13 +88,20 @@ def up(settings: Settings, cluster: bool = False) -> None:
 
 def down(settings: Settings) -> None:
     """Stop the processes of this state folder, wherever they were started."""
+    # First the one who would start the others again; it stops them in order.
+    above = list(process.find_running(settings.state, process.SUPERVISOR).values())
+    named = process.find_running(settings.state)
+    for supervisor in above:
+        supervisor.terminate()
+    psutil.wait_procs(above, timeout=STOP_S)
+    process.kill(above)
     running = process.find_running(settings.state)
     trees = [part for child in running.values() for part in process.tree(child.pid)]
     for child in running.values():
         child.terminate()
     psutil.wait_procs(list(running.values()), timeout=STOP_S)
     process.kill(trees)
-    CONSOLE.print(f"stopped: {', '.join(running) or 'nothing ran'}")
+    CONSOLE.print(f"stopped: {', '.join(named | running) or 'nothing ran'}")
 
 
 def reset(settings: Settings) -> None:

@@ -8,8 +8,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from cdrlake.services.jars import exclusive
 from lakehouse.clock import SystemClock
 from lakehouse.errors import ServiceError
 
+SUPERVISOR = "supervisor"
 _PR_SET_PDEATHSIG = 1
 _GRACE_S = 2.0
 _REAP_S = 3.0
@@ -125,12 +126,27 @@ class Child:
         return [] if psutil.pid_exists(self.pid) else tree(self.pid)
 
     def _record(self) -> None:
-        created = psutil.Process(self.pid).create_time()
-        entry = json.dumps({"name": self.name, "pid": self.pid, "created": created})
-        # Readers drop a file that they cannot parse, so they must never see half of it.
-        partial = self._pid_file.with_suffix(".partial")
-        partial.write_text(entry, encoding="utf-8")
-        partial.replace(self._pid_file)
+        _write_pid_file(self._pid_file, self.name, self.pid)
+
+
+@contextmanager
+def registered(state: Path, name: str) -> Iterator[None]:
+    """Be found as the one who starts processes again, for the length of the block."""
+    path = state / SUPERVISOR / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_pid_file(path, name, os.getpid())
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write_pid_file(path: Path, name: str, pid: int) -> None:
+    entry = {"name": name, "pid": pid, "created": psutil.Process(pid).create_time()}
+    # Readers drop a file that they cannot parse, so they must never see half of it.
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(entry), encoding="utf-8")
+    partial.replace(path)
 
 
 def tree(pid: int) -> list[psutil.Process]:
@@ -174,10 +190,13 @@ def refuse_second(state: Path, name: str) -> None:
         )
 
 
-def find_running(state: Path) -> dict[str, psutil.Process]:
-    """Processes that the pid files name and that still run; stale pid files are removed."""
+def find_running(state: Path, folder: str = "run") -> dict[str, psutil.Process]:
+    """Processes that the pid files name and that still run; stale pid files are removed.
+
+    The folder `SUPERVISOR` names the one who starts them again.
+    """
     found: dict[str, psutil.Process] = {}
-    for path in sorted((state / "run").glob("*.json")):
+    for path in sorted((state / folder).glob("*.json")):
         try:
             entry = json.loads(path.read_text(encoding="utf-8"))
             process = psutil.Process(entry["pid"])

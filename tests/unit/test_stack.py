@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cdrlake import runs
 from cdrlake.console import Steps
-from cdrlake.services.process import Child, Command
+from cdrlake.services.process import SUPERVISOR, Child, Command, find_running
 from cdrlake.stack import DEATHS, Stack
 from cdrlake.waiting import Waiter
 from lakehouse.clock import FixedClock, SystemClock
@@ -19,6 +21,23 @@ from lakehouse.settings import Settings
 
 LIVES = "import signal, sys; print('alive', flush=True); signal.pause()"
 DIES = "print('no such column')"
+UP = f"""
+import signal, sys, threading
+from pathlib import Path
+from cdrlake.console import Steps
+from cdrlake.services.process import Child, Command, registered
+from cdrlake.stack import Stack
+from lakehouse.clock import SystemClock
+from lakehouse.settings import Settings
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+state, clock = Path(sys.argv[1]), SystemClock()
+command = Command("worker", [sys.executable, "-c", {LIVES!r}])
+with registered(state, "up"), Stack(Settings(), Steps(), clock) as stack:
+    stack.keep("worker", lambda: Child(command, state))
+    while True:
+        stack.revive()
+        clock.wait(threading.Event(), 0.02)
+"""
 
 
 @pytest.fixture
@@ -61,3 +80,16 @@ def test_a_process_that_keeps_dying_stops_the_stack_with_its_last_words(
     wait_for_death(stack)
     with pytest.raises(ServiceError, match=r"process worker.*no such column"):
         stack.revive()
+
+
+def test_down_stops_what_up_would_start_again(tmp_path: Path) -> None:
+    up = subprocess.Popen([sys.executable, "-c", UP, str(tmp_path)])
+    try:
+        waiter = Waiter(SystemClock(), 30, lambda: None)
+        waiter.until(lambda: find_running(tmp_path) or None, "the worker", 0.02)
+        runs.down(Settings(state_dir=str(tmp_path)))
+        up.wait(10)
+        assert find_running(tmp_path) == {} == find_running(tmp_path, SUPERVISOR)
+    finally:
+        up.kill()
+        up.wait()
