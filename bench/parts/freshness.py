@@ -140,5 +140,5 @@ def _counted(settings: Settings) -> int:
 def _lagging(settings: Settings) -> bool:
     """Whether any query has something to read; each says so when it is idle."""
     return any(
-        found.lag_seconds or found.lag_files for found in progress.read_queries(settings.state)
+        found.lag_seconds or found.lag_versions for found in progress.read_queries(settings.state)
     )
