@@ -33,9 +33,9 @@ than 0.002, a third of the features at each split by 0.002 for twice the time.
 """
 
 
-def page(worlds: Sequence[Quality], large: Sequence[Quality]) -> str:
-    """The page for the default worlds and for larger ones."""
-    rows = "\n".join(map(_row, [*worlds, *large]))
+def page(worlds: Sequence[Quality]) -> str:
+    """The page for these worlds."""
+    rows = "\n".join(map(_row, worlds))
     return "\n".join([TOP, HEAD, rows, "", _verdict(worlds), LIMIT])
 
 

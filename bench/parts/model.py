@@ -14,7 +14,6 @@ from lakehouse.settings.model import ModelSettings, WorldSettings
 
 PAGE = ROOT / "docs" / "model.md"
 SEEDS = {"small": (1,), "full": (1, 2, 3, 4, 5)}
-LARGE = WorldSettings(seed=1, subscribers=6_000)
 INSTALLATIONS = {
     "small": Settings(
         world=WorldSettings(subscribers=300, history_days=100),
@@ -29,11 +28,7 @@ def run(size: Size) -> list[Measurement]:
     made = INSTALLATIONS[size]
     with tempfile.TemporaryDirectory() as folder, session(Path(folder), "2g") as spark:
         worlds = [measure(spark, seed, made) for seed in SEEDS[size]]
-        if size == "small":
-            large = []
-        else:
-            large = [measure(spark, LARGE.seed, made.model_copy(update={"world": LARGE}))]
-    text = page(worlds, large)
+    text = page(worlds)
     print(text)
     if size == "full":
         PAGE.write_text(text, encoding="utf-8")

@@ -44,7 +44,12 @@ def fit_forest(
     rows: DataFrame, features: tuple[str, ...], shape: Shape, seed: int
 ) -> PipelineModel:
     """Fit a pipeline of assembler and forest on rows with the features, `label` and `weight`."""
-    classifier = RandomForestClassifier(
+    return pipeline(features, classifier(shape, seed)).fit(rows)
+
+
+def classifier(shape: Shape, seed: int) -> RandomForestClassifier:
+    """MLlib's forest of a shape, with the settings that its speed depends on."""
+    return RandomForestClassifier(
         labelCol="label",
         weightCol="weight",
         numTrees=shape.trees,
@@ -55,15 +60,14 @@ def fit_forest(
         cacheNodeIds=True,
         maxMemoryInMB=_NODE_MEMORY_MB,
     )
-    return _pipeline(features, classifier).fit(rows)
 
 
 def fit_logistic(rows: DataFrame, features: tuple[str, ...]) -> tuple[Floats, float]:
     """Coefficients and intercept of a logistic regression on the same rows."""
-    classifier = LogisticRegression(
+    linear = LogisticRegression(
         labelCol="label", weightCol="weight", maxIter=_LINEAR_STEPS, regParam=_LINEAR_PENALTY
     )
-    fitted = cast(LogisticRegressionModel, _pipeline(features, classifier).fit(rows).stages[-1])
+    fitted = cast(LogisticRegressionModel, pipeline(features, linear).fit(rows).stages[-1])
     return fitted.coefficients.toArray(), float(fitted.intercept)
 
 
@@ -111,8 +115,9 @@ def _column(nodes: pa.Table, name: str) -> Integers:
     return cast(Integers, nodes[name].to_numpy().astype(np.int64))
 
 
-def _pipeline(
-    features: tuple[str, ...], classifier: RandomForestClassifier | LogisticRegression
+def pipeline(
+    features: tuple[str, ...], last: RandomForestClassifier | LogisticRegression
 ) -> Pipeline:
+    """Assembler and classifier."""
     assembler = VectorAssembler(inputCols=list(features), outputCol="features")
-    return Pipeline(stages=[assembler, classifier])
+    return Pipeline(stages=[assembler, last])
