@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.markdown import Markdown
 from rich.table import Table
 
-from cdrlake import oracle
+from cdrlake import jobs, oracle
 from cdrlake.console import CONSOLE
 from lakehouse.registry import Registry, open_registry
 from lakehouse.settings import load
@@ -17,6 +18,7 @@ from pyspark_jobs.cdr import gates
 model = typer.Typer(no_args_is_help=True, help="The registry of models.")
 
 Number = Annotated[int, typer.Argument(help="Version in the registry.")]
+Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Both days are included.")]
 
 
 def _registry() -> Registry:
@@ -100,3 +102,10 @@ def compare(challenger: Number, champion: Number) -> None:
     settings, registry = load(), _registry()
     new, old = (registry.load(registry.version(one)) for one in (challenger, champion))
     CONSOLE.print(str(gates.compare(new, old, settings.model.seed)), soft_wrap=True)
+
+
+@model.command()
+def backfill(number: Number, first: Day, last: Day) -> None:
+    """Score past days with any version; what it has scored the same already stays as it is."""
+    days = (f"--first={first:%Y-%m-%d}", f"--last={last:%Y-%m-%d}")
+    jobs.run("cdr_backfill", f"--version={number}", *days)

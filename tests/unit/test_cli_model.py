@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cdrlake import cli, cli_model
+from cdrlake import cli, cli_model, jobs
 from lakehouse.clock import FixedClock
 from lakehouse.errors import ModelError
 from lakehouse.registry import Registry
@@ -84,3 +84,13 @@ def test_a_shadow_begins_and_ends(run: Run, registry: Registry) -> None:
 def test_an_unknown_version_is_an_error_that_names_the_known_ones(run: Run) -> None:
     with pytest.raises(ModelError, match="one of the versions 1, 2, got 9"):
         run("show", "9")
+
+
+def test_a_backfill_names_version_and_days_to_its_job(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(jobs, "run", lambda *words: asked.append(words))
+    run("backfill", "2", "--first", "2026-03-01", "--last", "2026-03-05")
+    days = ("--first=2026-03-01", "--last=2026-03-05")
+    assert asked == [("cdr_backfill", "--version=2", *days)]
