@@ -12,7 +12,7 @@ from lakehouse.clock import FixedClock
 from lakehouse.errors import ModelError
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
-from lakehouse.models.manifest import Figures
+from lakehouse.models.manifest import Figures, Interval
 from lakehouse.models.onnx_file import ForestModel
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
@@ -113,6 +113,21 @@ def test_a_worse_model_is_refused_in_intervals_and_money(registry: Registry, add
     assert not verdict.promoted
     assert "on the same 400 rows, costs" in verdict.reason
     assert "a day" in verdict.reason and "against version 1" in verdict.reason
+
+
+def test_a_gain_that_could_be_a_loss_is_refused(
+    registry: Registry, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gates.promote_by_gates(add(), registry, SETTINGS)
+    found = gates.Comparison(14_000, Interval(1.2, -0.3, 2.6), Interval(310.0, -40.0, 600.0))
+    monkeypatch.setattr(gates, "compare", lambda *_: found)
+    verdict = gates.promote_by_gates(add(), registry, SETTINGS)
+    assert verdict == gates.Verdict(
+        False,
+        "+1.2 points [-0.3, +2.6] on the same 14,000 rows, saves 310 a day [-40, +600] "
+        "against version 1",
+    )
+    assert registry.version(2).verdicts == (f"not promoted: {verdict.reason}",)
 
 
 def test_an_equal_model_is_not_worse(registry: Registry, add: Add) -> None:
