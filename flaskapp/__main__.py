@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 
-from flaskapp.app import Parts, create_app, require_safe_address
+from flaskapp.app import Parts, create_app
 from flaskapp.relay import Relay
 from flaskapp.runner import Runner
-from lakehouse import logs, mysql, web
+from lakehouse import access, mysql, web
 from lakehouse.clock import SystemClock
 from lakehouse.errors import CdrlakeError
-from lakehouse.settings import Settings, load
+from lakehouse.settings import Settings
 
 LOG = logging.getLogger("flaskapp")
 RELAY_STOP_S = 5.0
@@ -21,7 +20,7 @@ RELAY_STOP_S = 5.0
 
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop`; streams left running are resumed first."""
-    require_safe_address(settings)
+    access.require_safe_address(settings.api, "simulator.host", settings.simulator.host)
     clock = SystemClock()
     runner, relay = Runner(settings, clock), Relay(settings, clock, stop)
     app = create_app(Parts(settings, clock, runner, relay))
@@ -47,17 +46,8 @@ def _resume(runner: Runner, clock: SystemClock, stop: threading.Event) -> None:
 
 
 def main() -> int:
-    """Read settings, serve, exit code."""
-    logs.configure()
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    try:
-        serve(load(), stop)
-    except (CdrlakeError, OSError) as error:
-        LOG.error("%s", error)
-        return 1
-    return 0
+    """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the service cannot start."""
+    return web.run(serve)
 
 
 if __name__ == "__main__":

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+from werkzeug.exceptions import Forbidden, HTTPException
 
 from flaskapp import pages, routes, views
 from flaskapp.relay import Relay
 from flaskapp.runner import BusyError, Runner
 from flaskapp.sending import NothingToSendError
 from flaskapp.validation import InvalidRequestError
-from lakehouse import mysql
+from lakehouse import access, mysql
 from lakehouse.clock import Clock
-from lakehouse.errors import CdrlakeError, SettingsError
+from lakehouse.errors import CdrlakeError
 from lakehouse.settings import Settings
 
 LOG = logging.getLogger(__name__)
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BUSY = "A streaming process is already running"
 READING = ("GET", "HEAD", "OPTIONS")
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 @dataclass(frozen=True)
@@ -41,25 +34,12 @@ class Parts:
     relay: Relay
 
 
-def require_safe_address(settings: Settings) -> None:
-    """Raise `SettingsError` where a service without a token would be reachable from outside."""
-    host = settings.simulator.host
-    if settings.api.token is None and host not in LOOPBACK:
-        raise SettingsError(
-            "setting simulator.host",
-            "a token for any address but loopback",
-            host,
-            "set CDRLAKE_API_TOKEN",
-        )
-
-
 def create_app(parts: Parts) -> Flask:
     """The WSGI application."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.config["MAX_CONTENT_LENGTH"] = parts.settings.api.max_body_kib * 1024
+    access.guard(app, parts.settings.api)
     app.before_request(lambda: _authorise(parts.settings))
-    app.after_request(_with_headers)
     app.register_error_handler(Exception, _answer)
     app.register_blueprint(routes.blueprint(parts))
     app.register_blueprint(views.blueprint(parts))
@@ -73,18 +53,7 @@ def _authorise(settings: Settings) -> None:
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.host:
         raise Forbidden("requests of other sites are refused")
-    if settings.api.token is None:
-        return
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    expected = settings.api.token.get_secret_value().encode()
-    if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), expected):
-        raise Unauthorized("a bearer token is needed")
-
-
-def _with_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+    access.require_token(settings.api)
 
 
 def _answer(error: Exception) -> tuple[Response, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +13,11 @@ from waitress import wasyncore
 from waitress.server import create_server
 from waitress.trigger import trigger
 
+from lakehouse import logs
+from lakehouse.errors import CdrlakeError
+from lakehouse.settings import Settings, load
+
+LOG = logging.getLogger(__name__)
 THREADS = 8
 
 
@@ -30,6 +37,20 @@ def serving(app: Callable[..., Any], host: str, port: int) -> Iterator[int]:
     finally:
         _stop(server, sockets)
         loop.join()
+
+
+def run(serve: Callable[[Settings, threading.Event], None]) -> int:
+    """The life of a service: settings in, `serve` until SIGTERM or Ctrl-C; its exit code."""
+    logs.configure()
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    try:
+        serve(load(), stop)
+    except (CdrlakeError, OSError) as error:
+        LOG.error("%s", error)
+        return 1
+    return 0
 
 
 def _stop(server: Any, sockets: dict[int, Any]) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 
-from lakehouse import logs, web
+from lakehouse import web
 from lakehouse.clock import SystemClock
-from lakehouse.errors import CdrlakeError
-from lakehouse.settings import Settings, load
+from lakehouse.settings import Settings
 from monitoring.wiring import wire
 
 LOG = logging.getLogger("monitoring")
@@ -29,16 +27,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the service cannot start."""
-    logs.configure()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        serve(load(), stop)
-    except (CdrlakeError, OSError) as error:
-        LOG.error("%s", error)
-        return 1
-    return 0
+    return web.run(serve)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from flask import Flask
 
-from lakehouse import names, store
+from lakehouse import access, names, store
 from lakehouse.clock import Clock
 from lakehouse.registry import open_registry
 from lakehouse.settings import Settings
@@ -21,7 +21,7 @@ from monitoring.records import Records
 from monitoring.service import Service
 from monitoring.subscribers import Subscribers
 from monitoring.watch import Watch
-from monitoring.web.app import create_app, require_safe_address
+from monitoring.web.app import create_app
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Present:
 
 def wire(settings: Settings, clock: Clock, registry: Registry | None = None) -> Parts:
     """All parts. Raises `SettingsError` for a setting that would be unsafe or is incomplete."""
-    require_safe_address(settings)
+    access.require_safe_address(settings.api, "monitoring.host", settings.monitoring.host)
     state, limits = settings.state / FOLDER, settings.monitoring
     registry = registry or open_registry(settings)
     quiet = timedelta(minutes=limits.quiet_minutes)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+from werkzeug.exceptions import Forbidden, HTTPException
 
+from lakehouse import access
 from lakehouse.clock import Clock
-from lakehouse.errors import CdrlakeError, SettingsError
+from lakehouse.errors import CdrlakeError
 from lakehouse.settings import Settings
 from monitoring.errors import RequestError, SingleClassError
 from monitoring.report import SINGLE_CLASS
@@ -18,35 +18,16 @@ from monitoring.watch import Watch
 from monitoring.web import pages, routes
 
 LOG = logging.getLogger(__name__)
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 RUN_PATH = "/run-monitoring"
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
-
-
-def require_safe_address(settings: Settings) -> None:
-    """Raise `SettingsError` where a service without a token would be reachable from outside."""
-    host = settings.monitoring.host
-    if settings.api.token is None and host not in LOOPBACK:
-        raise SettingsError(
-            "setting monitoring.host",
-            "a token for any address but loopback",
-            host,
-            "set CDRLAKE_API_TOKEN",
-        )
 
 
 def create_app(settings: Settings, service: Service, watch: Watch, clock: Clock) -> Flask:
     """The WSGI application."""
     app = Flask(__name__, static_folder="static")
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.config["MAX_CONTENT_LENGTH"] = settings.api.max_body_kib * 1024
+    access.guard(app, settings.api)
     app.before_request(lambda: _authorise(settings))
-    app.after_request(_with_headers)
+    app.after_request(_ask_again)
     app.register_error_handler(Exception, _answer)
     app.register_blueprint(routes.blueprint(settings, service))
     app.register_blueprint(pages.blueprint(settings, service, watch, clock))
@@ -59,17 +40,11 @@ def _authorise(settings: Settings) -> None:
         return
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise Forbidden("requests of other sites are refused")
-    if settings.api.token is None:
-        return
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    expected = settings.api.token.get_secret_value().encode()
-    if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), expected):
-        raise Unauthorized("a bearer token is needed")
+    access.require_token(settings.api)
 
 
-def _with_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+def _ask_again(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-cache")
     return response
 
 

@@ -16,9 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lakehouse.errors import SettingsError
 from monitoring.analysis import fitted as fitted_module
-from monitoring.web.app import require_safe_address
 from monitoring.wiring import wire
 from tests.integration import monitoring_data as made
 from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
@@ -137,11 +135,6 @@ def test_a_token_is_asked_for_where_a_run_is_started(tmp_path: Path) -> None:
 def test_another_site_cannot_start_a_run(client: FlaskClient) -> None:
     answer = client.get("/run-monitoring", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
-
-
-def test_an_open_address_needs_a_token(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="CDRLAKE_API_TOKEN"):
-        require_safe_address(made.settings_in(tmp_path, host="0.0.0.0"))
 
 
 def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
