@@ -61,4 +61,12 @@ def _stop(server: Any, sockets: dict[int, Any]) -> None:
     """
     server.task_dispatcher.shutdown()
     pipe = next(item for item in list(sockets.values()) if isinstance(item, trigger))
-    pipe.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
+    pulled = threading.Event()
+
+    def close() -> None:
+        # The loop may be awake already and come here before the byte that wakes it is written.
+        pulled.wait()
+        wasyncore.close_all(sockets, ignore_all=True)
+
+    pipe.pull_trigger(close)
+    pulled.set()
