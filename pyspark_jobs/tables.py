@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import deltalake
 import pyarrow as pa
+from deltalake.exceptions import DeltaError
 from pyspark.sql import types as t
 
 from lakehouse.contracts import Contract, Kind
+from lakehouse.errors import StreamError
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 
@@ -64,15 +66,27 @@ def with_statistics(contract: Contract) -> list[str]:
 
 
 def create_missing(settings: Settings, *contracts: Contract) -> None:
-    """Create the tables that are not there yet; existing ones stay as they are."""
+    """Create the tables that are not there yet; existing ones stay as they are.
+
+    Raises `StreamError` for a table whose log cannot be read.
+    """
     for contract in contracts:
         fields = [pa.field(f.name, ARROW[f.kind], f.nullable) for f in contract.fields]
-        deltalake.DeltaTable.create(
-            table_uri(settings.lake_uri, contract.name),
-            pa.schema(fields),
-            mode="ignore",
-            partition_by=list(contract.partition_by),
-            configuration=properties(contract),
-            storage_options=settings.lake_options,
-            raise_if_key_not_exists=False,
-        )
+        uri = table_uri(settings.lake_uri, contract.name)
+        try:
+            deltalake.DeltaTable.create(
+                uri,
+                pa.schema(fields),
+                mode="ignore",
+                partition_by=list(contract.partition_by),
+                configuration=properties(contract),
+                storage_options=settings.lake_options,
+                raise_if_key_not_exists=False,
+            )
+        except DeltaError as error:
+            raise StreamError(
+                f"{uri}/_delta_log",
+                "a log that can be read",
+                str(error).splitlines()[0],
+                "restore the lake, see docs/operations.md",
+            ) from None

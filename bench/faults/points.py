@@ -21,7 +21,7 @@ PAUSE_S, FULL_S, REFUSAL_S = 30.0, 8.0, 240.0
 LONGEST_MOMENT_S = 2.5
 GOES_ON = "it goes on where it stopped"
 WAITS = "the others wait, then all go on"
-REFUSES = "the query ends and names the file; with the file put back it goes on"
+REFUSES = "the query ends and names the place; with the file put back it goes on"
 BAD, FOREIGN = 600, 2_000
 
 
@@ -87,8 +87,8 @@ def cut(scene: Scene, find: Callable[[Path], Path]) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     words = plant.refused("pipeline", REFUSAL_S)
     path.write_bytes(whole)
-    if path.name not in words:
-        raise AssertionError(f"{path.name} is not named in what the jobs said: {words[-2000:]}")
+    if str(path.parent) not in words:
+        raise AssertionError(f"{path.parent} is not named in what the jobs said: {words[-2000:]}")
     plant.revive()
 
 
