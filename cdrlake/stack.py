@@ -139,7 +139,7 @@ class Stack:
             where = self.settings.cache, ROOT / "conf", self._java, step.say
             self._jars = jars.resolve(*where)
             if object_store.is_s3(self.settings.lake_uri):
-                jars.resolve_s3(*where)
+                jars.resolve_extra("s3", *where)
         self.settings = secrets.ensure(self.settings)
 
     def _servers(self) -> None:

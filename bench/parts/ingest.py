@@ -1,4 +1,4 @@
-"""Kafka to Delta: ours with every guarantee, beside the two ways that come without them."""
+"""Kafka to Delta: ours with every guarantee, beside the ways that come without them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from bench.measure import Figure, Measurement, Size, compare, seconds
-from bench.opponents import polars_delta_rs, spark_plain
+from bench.opponents import flink, polars_delta_rs, spark_plain
 from bench.site import fill, scratch, site, with_lake
 from lakehouse.clock import SystemClock, today
 from lakehouse.settings import Settings
@@ -46,8 +46,21 @@ def run(size: Size) -> list[Measurement]:
                 "confluent-kafka, polars, delta-rs", ours, script, rounds,
             ),
         ]  # fmt: skip
+        with flink.ready(settings.kafka) as job:
+            theirs = partial(_rate_of, count, job)
+            figures.append(
+                compare(
+                    Figure("ingest_vs_flink", "events/s", True, text, f"{note}; Parquet, no Delta"),
+                    "Flink SQL to Parquet", ours, theirs, rounds,
+                )
+            )  # fmt: skip
         spark.stop()
         return figures
+
+
+def _rate_of(count: int, job: Callable[[Path], float]) -> float:
+    with scratch() as folder:
+        return count / job(folder)
 
 
 def _rate(count: int, work: Callable[[Path], None]) -> float:

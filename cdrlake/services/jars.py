@@ -88,12 +88,15 @@ def resolve(cache: Path, conf: Path, java: Java, say: Callable[[str], None]) -> 
     return Jars(_resolve(_Wanted("jars", conf / "ivy.xml", CONFIGURATIONS), cache, java, say))
 
 
-def resolve_s3(cache: Path, conf: Path, java: Java, say: Callable[[str], None]) -> Path:
-    """Retrieve the jars of `conf`/ivy-s3.xml, which only a lake at `s3a://` needs; their folder.
+def resolve_extra(
+    name: str, cache: Path, conf: Path, java: Java, say: Callable[[str], None]
+) -> Path:
+    """Retrieve the jars of `conf`/ivy-`name`.xml, which only some installations need; their folder.
 
     Raises and may be called like `resolve`.
     """
-    return _resolve(_Wanted("jars-s3", conf / "ivy-s3.xml", ("s3",)), cache, java, say) / "s3"
+    wanted = _Wanted(f"jars-{name}", conf / f"ivy-{name}.xml", (name,))
+    return _resolve(wanted, cache, java, say) / name
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def listens(port: int) -> bool:
 def connector(java: Java) -> Path:
     """The jars of Spark's connector; without network and cache there is nothing to test."""
     try:
-        return jars.resolve_s3(ROOT / ".cache", ROOT / "conf", java, print)
+        return jars.resolve_extra("s3", ROOT / ".cache", ROOT / "conf", java, print)
     except ServiceError as error:
         pytest.skip(str(error))
 

@@ -40,7 +40,7 @@ def main() -> None:
               'path' = 'file://{line.strip()}')""")
         start = time.perf_counter()
         tables.execute_sql(f"INSERT INTO out{number} SELECT * FROM events").wait()
-        print(time.perf_counter() - start, flush=True)
+        print("took", time.perf_counter() - start, flush=True)
 
 
 main()
