@@ -31,7 +31,7 @@ def _text(*parts: str) -> str:
     return f"""CONCAT('"', {", ".join(parts)}, '"')"""
 
 
-_EVENT = _object(
+_EVENTS_JSON = _object(
     [
         (KEY, _text(KEY)),
         ("id", "id"),
@@ -41,7 +41,7 @@ _EVENT = _object(
         ("emitted_at", _text(f"DATE_FORMAT(emitted_at, {_ISO})")),
     ]
 )
-_OUTCOME = _object(
+_OUTCOMES_JSON = _object(
     [
         (KEY, _text(KEY)),
         ("date", _text("Date")),
@@ -59,9 +59,11 @@ def _lines(message: str, table: str) -> str:
     )
 
 
+_EVENTS = _lines(_EVENTS_JSON, names.MYSQL_RAW)
+_OUTCOMES = _lines(_OUTCOMES_JSON, names.MYSQL_OUTCOMES)
 _QUERIES = {
-    "event": (names.TOPIC_EVENTS, _lines(_EVENT, names.MYSQL_RAW)),
-    "outcome": (names.TOPIC_OUTCOMES, _lines(_OUTCOME, names.MYSQL_OUTCOMES)),
+    "event": (names.TOPIC_EVENTS, _EVENTS),
+    "outcome": (names.TOPIC_OUTCOMES, _OUTCOMES),
 }
 _WAITING = (
     f"SELECT entry_id, kind, stream_id, first_sequence, last_sequence FROM {names.MYSQL_OUTBOX} "  # noqa: S608

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from flaskapp import migrations, reads
+from flaskapp import migrations, outbox, reads
 from lakehouse.contracts import PREDICTIONS
 from lakehouse.settings import ROOT
 from mirror import sync
@@ -42,7 +42,11 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
         ("GRANT DELETE ON `{database}`.Outbox TO %s@'%%'", ("{other}",)),
         ("USE `{database}`", None),
     ],
-    "flaskapp.outbox": [("DELETE FROM Outbox WHERE entry_id IN (%s, %s)", (1, 2))],
+    "flaskapp.outbox": [
+        ("DELETE FROM Outbox WHERE entry_id IN (%s, %s)", (1, 2)),
+        (f"SET SESSION group_concat_max_len = {outbox.MAX_TEXT_BYTES}", None),
+        (outbox._lines("sequence", "CDR_Outcomes"), (_STREAM, 0, 9)),
+    ],
     "flaskapp.reads": [(f"CALL {reads.PROCEDURE}(%s)", (_DAY,))],
     "lakehouse.mysql": [
         ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", None),
@@ -61,6 +65,8 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
 # What the constants with parameters are given.
 GIVEN: dict[str, Any] = {
     "flaskapp.feed._SUBSCRIBER": ("49170000001", "prepaid", "north", _DAY),
+    "flaskapp.history._LATER": (_DAY,),
+    "flaskapp.history._STORED": (_DAY,),
     "flaskapp.journal._BLOCK": (_DAY, _STREAM, 0, 1, "2.5", 3, "4.25"),
     "flaskapp.journal._ENTRY": ("event", _STREAM, 0, 9, _NOW),
     "flaskapp.journal._LABELS": (_DAY,),
