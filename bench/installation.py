@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
-from random import SystemRandom
+
+from cdrlake.services.ports import free_ports
 
 PORTS = ("KAFKA__PORT", "KAFKA__CONTROLLER_PORT", "MYSQL__PORT", "SIMULATOR__PORT",
          "MONITORING__PORT")  # fmt: skip
+# A history that a model is soon trained on, however poor the model.
+SMALL = {
+    "WORLD__HISTORY_DAYS": "60",
+    "WORLD__CHURN_RATE": "0.1",
+    "CDR__LABEL_HORIZON_DAYS": "7",
+    "MODEL__BUDGET_MINUTES": "0.2",
+    "MODEL__TREES": "[10]",
+    "MODEL__DEPTHS": "[5]",
+    "MODEL__MIN_ROC_AUC": "0.5",
+    "MODEL__MAX_CALIBRATION_ERROR": "0.5",
+    "MODEL__MIN_CHURNERS": "5",
+    "MONITORING__MIN_CHUNK_ROWS": "50",
+}
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -15,14 +28,3 @@ def environment(folder: Path) -> dict[str, str]:
     places = {"STATE_DIR": folder / "state", "MONITORING__OUTPUT_DIR": folder / "output"}
     values = places | dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     return {f"CDRLAKE_{name}": str(value) for name, value in values.items()}
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, below those that the kernel hands out to clients."""
-    dice, found = SystemRandom(), list[int]()
-    while len(found) < count:
-        port = dice.randrange(10_000, 32_000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) and port not in found:
-                found.append(port)
-    return found

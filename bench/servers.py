@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pydantic import SecretStr
 from cdrlake.services import jars
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer
+from cdrlake.services.ports import free_ports
 from cdrlake.waiting import Waiter
 from flaskapp import database
 from lakehouse import kafka, mysql, names
@@ -63,10 +63,7 @@ def schema(settings: Settings, **world: Any) -> Iterator[Settings]:
 
 
 def _settings(folder: Path) -> Settings:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        ports = [opened.getsockname()[1] for opened in sockets]
-    base = load()
+    base, ports = load(), free_ports(3)
     # Passwords of its own, made anew: those of an installation are not for a measurement.
     secret = {
         "password": SecretStr(uuid.uuid4().hex),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from confluent_kafka import Producer
 
 from cdrlake.services import jars
 from cdrlake.services.kafka import KafkaBroker
+from cdrlake.services.ports import free_ports
 from cdrlake.waiting import Waiter
 from lakehouse import kafka, names
 from lakehouse.clock import SystemClock
@@ -31,7 +30,7 @@ DAY_S = 86_400
 def site() -> Iterator[Settings]:
     """Settings of an empty installation in a temporary folder, its broker running."""
     resolved = jars.resolve(ROOT / ".cache", ROOT / "conf", jars.find_java(), print)
-    port, controller = _free_ports(2)
+    port, controller = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="cdrlake-bench-") as folder:
         settings = Settings(
             state_dir=f"{folder}/state",
@@ -129,13 +128,3 @@ def fill(settings: Settings, users: int, days: int, last: date) -> int:
         frame = events(users, first + timedelta(days=done), some, done * users, seed=done)
         send(settings, frame["DP_MSISDN"].to_list(), messages(frame))
     return users * days
-
-
-def _free_ports(count: int) -> list[int]:
-    found: list[int] = []
-    while len(found) < count:
-        port = random.SystemRandom().randrange(10_000, 32_000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) and port not in found:
-                found.append(port)
-    return found

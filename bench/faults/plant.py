@@ -31,20 +31,7 @@ from lakehouse.settings import load
 from lakehouse.settings.model import Settings
 
 PROCESSES = ("kafka", "mysql", "simulator", "pipeline", "mirror", "monitoring")
-WORLD = {
-    "WORLD__SUBSCRIBERS": "400",
-    "WORLD__HISTORY_DAYS": "60",
-    "WORLD__REPLAY_DAYS": "1500",
-    "WORLD__CHURN_RATE": "0.1",
-    "CDR__LABEL_HORIZON_DAYS": "7",
-    "MODEL__BUDGET_MINUTES": "0.2",
-    "MODEL__TREES": "[10]",
-    "MODEL__DEPTHS": "[5]",
-    "MODEL__MIN_ROC_AUC": "0.5",
-    "MODEL__MAX_CALIBRATION_ERROR": "0.5",
-    "MODEL__MIN_CHURNERS": "5",
-    "MONITORING__MIN_CHUNK_ROWS": "50",
-}
+WORLD = installation.SMALL | {"WORLD__SUBSCRIBERS": "400", "WORLD__REPLAY_DAYS": "1500"}
 READY_S, BALANCE_S = 240.0, 420.0
 LAST_WORDS = 20_000
 DAYS_PER_STREAM = 10

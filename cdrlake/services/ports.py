@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+from random import SystemRandom
 
 import psutil
 
 from lakehouse.errors import ServiceError
+
+_NOT_FOR_CLIENTS = (10_000, 32_000)
 
 
 def require_free_port(host: str, port: int, key: str) -> None:
@@ -22,6 +25,17 @@ def require_free_port(host: str, port: int, key: str) -> None:
                 f"one taken by {_owner(port)}",
                 f"stop it or set {key} in conf/settings.local.yaml",
             ) from None
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, below those that the kernel hands out to clients."""
+    dice, found = SystemRandom(), list[int]()
+    while len(found) < count:
+        port = dice.randrange(*_NOT_FOR_CLIENTS)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) and port not in found:
+                found.append(port)
+    return found
 
 
 def _owner(port: int) -> str:

@@ -14,12 +14,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from cdrlake.services.ports import free_ports
 from cdrlake.services.process import find_running, tree
 from lakehouse import names, store
 from lakehouse.clock import SystemClock, today
 from lakehouse.names import QUERIES, table_uri
 from tests.e2e.test_main_path import Installation, replaying, wait_for
-from tests.integration.conftest import free_ports
 
 # What differs between two runs of the same world: names of streams, moments, and the way taken.
 VOLATILE = [

@@ -15,26 +15,14 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.installation import SMALL
+from cdrlake.services.ports import free_ports
 from cdrlake.services.process import find_running, tree
 from cdrlake.waiting import Waiter
 from lakehouse.clock import SystemClock
 from tests.e2e import exposure
-from tests.integration.conftest import free_ports
 
-SMALL_WORLD = {
-    "WORLD__SUBSCRIBERS": "250",
-    "WORLD__HISTORY_DAYS": "60",
-    "WORLD__REPLAY_DAYS": "4",
-    "WORLD__CHURN_RATE": "0.1",
-    "CDR__LABEL_HORIZON_DAYS": "7",
-    "MODEL__BUDGET_MINUTES": "0.2",
-    "MODEL__TREES": "[10]",
-    "MODEL__DEPTHS": "[5]",
-    "MODEL__MIN_ROC_AUC": "0.5",
-    "MODEL__MAX_CALIBRATION_ERROR": "0.5",
-    "MODEL__MIN_CHURNERS": "5",
-    "MONITORING__MIN_CHUNK_ROWS": "50",
-}
+SMALL_WORLD = SMALL | {"WORLD__SUBSCRIBERS": "250", "WORLD__REPLAY_DAYS": "4"}
 PORTS = ("SIMULATOR", "MONITORING", "MYSQL", "KAFKA")
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import random
-import socket
+import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from cdrlake import secrets
 from cdrlake.services import jars
 from cdrlake.services.jars import Jars, Java
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer
+from cdrlake.services.ports import free_ports
 from cdrlake.services.process import Child
 from cdrlake.waiting import Waiter
 from flaskapp import database as schema
@@ -25,21 +26,22 @@ from lakehouse.clock import SystemClock
 from lakehouse.settings import ROOT, Settings, load
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, below those that the kernel hands out to clients."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.SystemRandom().randrange(10_000, 32_000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) and port not in found:
-                found.append(port)
-    return found
-
-
 def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
     """Wait until `condition` holds."""
     waiter = Waiter(SystemClock(), timeout_s, lambda: None)
     waiter.until(lambda: True if condition() else None, what, 0.1)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless browser."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs a browser: on Debian `apt-get install chromium`")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

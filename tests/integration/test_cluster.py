@@ -14,11 +14,12 @@ import pytest
 from cdrlake import submit
 from cdrlake.services import process
 from cdrlake.services.jars import Jars, Java
+from cdrlake.services.ports import free_ports
 from cdrlake.services.spark import SparkCluster
 from lakehouse import names, store
 from lakehouse.names import INGEST_EVENTS, table_uri
 from lakehouse.settings import Settings, load
-from tests.integration.conftest import free_ports, wait_for
+from tests.integration.conftest import wait_for
 from tests.integration.test_streams_recover import events, own, send
 
 __all__ = ["own"]

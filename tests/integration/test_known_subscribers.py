@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cdrlake.services.ports import free_ports
 from lakehouse import mysql, names
 from lakehouse.clock import FixedClock
 from lakehouse.errors import UnreachableError
@@ -13,7 +14,6 @@ from lakehouse.settings import Settings
 from lakehouse.settings.model import CdrSettings
 from pyspark_jobs.cdr.ingest import events_feed, outcomes_feed
 from pyspark_jobs.cdr.subscribers import KEEP_S, KnownSubscribers
-from tests.integration.conftest import free_ports
 
 pytestmark = pytest.mark.integration
 

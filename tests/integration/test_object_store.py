@@ -14,11 +14,12 @@ import pytest
 
 from cdrlake.services import jars, process
 from cdrlake.services.jars import Java
+from cdrlake.services.ports import free_ports
 from lakehouse import ledger, names, store
 from lakehouse.errors import ServiceError
 from lakehouse.names import table_uri
 from lakehouse.settings import ROOT, Settings
-from tests.integration.conftest import free_ports, wait_for
+from tests.integration.conftest import wait_for
 from tests.integration.test_streams_recover import (
     DAYS,
     SECONDS_TO_END,

@@ -17,13 +17,13 @@ from cdrlake.services import jars
 from cdrlake.services.jars import Jars, Java
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer, _explain
-from cdrlake.services.ports import require_free_port
+from cdrlake.services.ports import free_ports, require_free_port
 from cdrlake.services.process import Child, tree
 from lakehouse import kafka, mysql
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
 from lakehouse.settings.model import KafkaSettings, MysqlSettings
-from tests.integration.conftest import free_ports, wait_for
+from tests.integration.conftest import wait_for
 
 
 class Server(Protocol):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 from pydantic import SecretStr
 
 from flaskapp import loader
@@ -24,17 +23,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker")]
 WIDE, MIDDLE, NARROW = ({"width": width, "height": 900} for width in (1360, 820, 390))
 TIMEOUT_MS = 30_000
 expect.set_options(timeout=TIMEOUT_MS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs a browser: on Debian `apt-get install chromium`")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

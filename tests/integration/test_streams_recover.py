@@ -22,11 +22,12 @@ from confluent_kafka import Producer
 from cdrlake.services import process
 from cdrlake.services.jars import Jars, Java
 from cdrlake.services.kafka import KafkaBroker
+from cdrlake.services.ports import free_ports
 from lakehouse import kafka, names, progress, store
 from lakehouse.clock import SystemClock
 from lakehouse.names import table_uri
 from lakehouse.settings import ROOT, Settings, load
-from tests.integration.conftest import free_ports, wait_for
+from tests.integration.conftest import wait_for
 
 pytestmark = pytest.mark.integration
 
