@@ -13,6 +13,7 @@ from lakehouse.errors import ServiceError
 from lakehouse.settings.model import KafkaSettings
 
 TIMEOUT_S = 10.0
+AT_ONCE = 10_000
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -91,9 +92,11 @@ def read_all(kafka: KafkaSettings, topic: str, visit: Callable[[Message], None])
         left = {n: (low, high) for n, (low, high) in _ranges(consumer, topic).items() if high > low}
         consumer.assign([TopicPartition(topic, number, low) for number, (low, _) in left.items()])
         while left:
-            for message in consumer.consume(10_000, TIMEOUT_S):
+            done = {p.partition: p.offset for p in consumer.position(consumer.assignment())}
+            left = {n: span for n, span in left.items() if done.get(n, -1) < span[1]}
+            # Asked for more than there is, the client would wait for it until the time-out.
+            missing = sum(end - max(done[number], low) for number, (low, end) in left.items())
+            for message in consumer.consume(min(missing, AT_ONCE), TIMEOUT_S) if missing else ():
                 if message.error():
                     raise ServiceError(f"topic {topic}", "a message", str(message.error()), _DO)
                 visit(message)
-            done = {p.partition: p.offset for p in consumer.position(consumer.assignment())}
-            left = {n: span for n, span in left.items() if done.get(n, -1) < span[1]}
