@@ -146,6 +146,9 @@ class MySqlServer:
             "PATH": f"{base}/bin:{os.environ['PATH']}",
             "LD_LIBRARY_PATH": libraries,
             "LC_ALL": "C",
+            # Its log of changes holds the statements that set passwords.
+            "UMASK": "0600",
+            "UMASK_DIR": "0700",
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -66,6 +67,24 @@ def test_the_broker_keeps_its_topics_over_kill_9(
         processes = tree(child.pid)
         child.stop(20)
     assert not any(process.is_running() for process in processes)
+
+
+def test_nobody_else_may_read_what_the_database_writes(tmp_path: Path, resolved: Jars) -> None:
+    server = make_database(tmp_path, resolved)
+    child = server.start()
+    try:
+        wait_for(server.healthy, "the database")
+        with mysql.connect(server.settings, admin=True) as connection:
+            connection.cursor().execute("CREATE USER a@'127.0.0.1' IDENTIFIED BY 'plain to see'")
+        holding = [
+            path
+            for path in (server.home / "data").rglob("*")
+            if path.is_file() and b"plain to see" in path.read_bytes()
+        ]
+        assert [path.name[:6] for path in holding] == ["binlog"]
+        assert [stat.S_IMODE(path.stat().st_mode) for path in holding] == [0o600]
+    finally:
+        child.stop(20)
 
 
 def test_the_database_keeps_its_rows_over_kill_9(tmp_path: Path, resolved: Jars) -> None:
