@@ -53,8 +53,16 @@ def _overrides(settings: Settings) -> dict[str, str]:
         "spark.jars": ",".join(_jars(settings)),
         "spark.local.dir": str(work / "scratch"),
         "spark.sql.warehouse.dir": str(work / "warehouse"),
+        **_doors(spark.master),
         **spark.options,
     }
+
+
+def _doors(master: str) -> dict[str, str]:
+    """A driver that is its own executor needs to be reached from this machine only."""
+    if not master.startswith("local"):
+        return {}
+    return {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
 
 def _jars(settings: Settings) -> list[str]:
