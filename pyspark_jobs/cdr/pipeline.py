@@ -37,7 +37,6 @@ class Pipeline:
         self._spark, self._settings, self._clock, self._stop = spark, settings, clock, stop
         self._supervisor = supervisor
         self._registry = open_registry(settings)
-        self._registry = open_registry(settings)
         self._has_model = False
         self._tried_at = 0.0
 
