@@ -7,8 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c 'import sys;
 PART ?= all
 SIZE ?= full
 
-.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster lint fmt bench kills faults lock reset clean
-.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt bench faults lock reset clean
+.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt bench kills faults lock reset clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile

@@ -16,6 +16,12 @@ _SPARK_NAMES = {
     "AWS_SECRET_ACCESS_KEY": f"{_S3A}.secret.key",
     "AWS_SESSION_TOKEN": f"{_S3A}.session.token",
 }
+# Spark's first choice starts a process for each file of a checkpoint that it lists, to ask for its
+# link target: dozens a second on a laptop. Renames within a disk are atomic this way too.
+_ON_DISK = {
+    "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming."
+    "checkpointing.FileSystemBasedCheckpointFileManager"
+}
 _LOG_STORES = {
     "s3a": "io.delta.storage.S3SingleDriverLogStore",
     "gs": "io.delta.storage.GCSLogStore",
@@ -29,8 +35,10 @@ def is_s3(uri: str) -> bool:
 
 
 def spark_properties(settings: Settings) -> dict[str, str]:
-    """Properties by which Spark reaches the lake; none for a lake on a path."""
-    scheme = settings.lake_uri.partition("://")[0] if "://" in settings.lake_uri else ""
+    """Properties by which Spark reaches the lake."""
+    if "://" not in settings.lake_uri:
+        return _ON_DISK
+    scheme = settings.lake_uri.partition("://")[0]
     if scheme not in _LOG_STORES:
         return {}
     found = {f"spark.delta.logStore.{scheme}.impl": _LOG_STORES[scheme]}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.names import QueryIdentity
 from lakehouse.settings.model import SparkSettings
 
+# Code made for a batch of some thousand rows is compiled for longer than it runs.
+_SMALL_BATCHES = {"spark.sql.codegen.wholeStage": "false"}
 BatchSink = Callable[[DataFrame, int], None]
 
 
@@ -36,4 +39,18 @@ def start(
     )
     if every_seconds is None:
         return writer.trigger(availableNow=True).start()
-    return writer.trigger(processingTime=f"{every_seconds} seconds").start()
+    with _configured(source.sparkSession, _SMALL_BATCHES):
+        return writer.trigger(processingTime=f"{every_seconds} seconds").start()
+
+
+@contextmanager
+def _configured(spark: SparkSession, properties: dict[str, str]) -> Iterator[None]:
+    """Properties for the queries that start in this block; each keeps a copy of the session's."""
+    before = {key: str(spark.conf.get(key)) for key in properties}
+    for key, value in properties.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            spark.conf.set(key, value)

@@ -20,7 +20,7 @@ from pyspark_jobs.service import Supervisor
 from pyspark_jobs.session import open_session
 
 WORK = {"small": (1_000, 20), "full": (5_000, 150)}
-TURNS = {"small": 1, "full": 3}
+TURNS = {"small": 1, "full": 5}
 
 
 def run(size: Size) -> list[Measurement]:

@@ -19,7 +19,7 @@ from pyspark_jobs.service import Start, Supervisor
 from pyspark_jobs.session import open_session
 
 WORK = {"small": (500, 40), "full": (5_000, 200)}
-ROUNDS = {"small": 1, "full": 1}
+ROUNDS = {"small": 1, "full": 3}
 BAR = 25_000.0
 
 
