@@ -12,8 +12,8 @@ import sys
 
 from bench import results
 
-ORDER = ("world", "loader", "relay", "ingest", "path", "freshness", "growth", "score", "train",
-         "model", "monitor", "quality", "startup")  # fmt: skip
+ORDER = ("world", "loader", "relay", "ingest", "path", "freshness", "growth", "scaling", "score",
+         "train", "model", "monitor", "quality", "startup")  # fmt: skip
 PARTS = [part for part in ORDER if importlib.util.find_spec(f"bench.parts.{part}")]
 
 
@@ -31,7 +31,8 @@ def main() -> int:
         print(f"{one.name}: {one.ours:,.4g} {one.unit}, {one.against}: {one.theirs:,.4g}, "
               f"ratio {one.ratio:.2f} (spread {one.spread:.2f})")  # fmt: skip
     if options.size == "full":
-        results.write(options.part, measured)
+        if measured:
+            results.write(options.part, measured)
         results.publish()
     return 0
 

@@ -1,7 +1,8 @@
 """`python -m bench.kills`: kill -9 the driver at seeded moments, then compare every cell.
 
 The same messages are read twice: by a pipeline that is killed and started again and again while
-they come in, and by one that nobody disturbs. Bronze, silver, gold and predictions must be equal.
+they come in, and by one that nobody disturbs. Bronze, silver, gold and predictions must be equal,
+and so must both mirrors of the predictions, in MySQL and in Kafka, that followed all the while.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from random import Random
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from bench import site
+from bench import mirrored, servers, site
 from bench.champion import crown
 from bench.driver import driver, in_service, waiting_for
 from lakehouse import names, store
@@ -66,12 +67,14 @@ def main() -> int:
     options = parser.parse_args()
     last = today(SystemClock(), "UTC") - timedelta(days=1)
     load = Load.of(options.events, last)
-    with site.site() as disturbed:
+    with servers.running(with_broker=True) as settings, servers.schema(settings) as disturbed:
         calm = disturbed.model_copy(update={"state_dir": f"{disturbed.state_dir}-calm"})
         calm.state.mkdir()
         for settings in (disturbed, calm):
             crown(open_registry(settings), settings, last - timedelta(days=SCORED_DAYS - 1))
-        disturb(disturbed, load, options.kills, Random(options.seed))
+        with mirrored.following(disturbed):
+            disturb(disturbed, load, options.kills, Random(options.seed))
+            waiting_for(partial(mirrored.is_level, disturbed), "the mirrors")
         with driver(calm, calm.state / "pipeline.log"):
             waiting_for(partial(_is_done, calm, load), "the undisturbed run")
         return compare(disturbed, calm)
@@ -110,13 +113,23 @@ def compare(disturbed: Settings, calm: Settings) -> int:
     differing = 0
     for table, order in TABLES.items():
         left, right = (_cells(one, table, order) for one in (disturbed, calm))
-        try:
-            assert_frame_equal(left, right, check_exact=True)
-            said = "equal, cell by cell"
-        except AssertionError as error:
-            said, differing = f"DIFFERENT: {error}", differing + 1
-        print(f"{table}: {len(left):,} and {len(right):,} rows: {said}", flush=True)
+        differing += _differs(table, left, right)
+    uri, order = table_uri(disturbed.lake_uri, names.PREDICTIONS), TABLES[names.PREDICTIONS]
+    in_lake = store.scan(uri).sort(order).collect()
+    for place, rows in mirrored.rows(disturbed).items():
+        found = rows.select(in_lake.columns).sort(order)
+        differing += _differs(f"{names.PREDICTIONS} in {place}", found, in_lake)
     return differing
+
+
+def _differs(name: str, left: pl.DataFrame, right: pl.DataFrame) -> bool:
+    try:
+        assert_frame_equal(left, right, check_exact=True)
+        said, differs = "equal, cell by cell", False
+    except AssertionError as error:
+        said, differs = f"DIFFERENT: {error}", True
+    print(f"{name}: {len(left):,} and {len(right):,} rows: {said}", flush=True)
+    return differs
 
 
 def _cells(settings: Settings, table: str, order: list[str]) -> pl.DataFrame:

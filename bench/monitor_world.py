@@ -21,6 +21,7 @@ import polars as pl
 from deltalake import write_deltalake
 
 from bench.measure import seconds
+from bench.usage import Sampler
 from lakehouse import names
 from lakehouse.clock import SystemClock
 from lakehouse.contracts import PREDICTIONS
@@ -160,16 +161,20 @@ class Installation:
 def main() -> None:
     """In this fresh process: learn the reference with one small day, then look at all that is new.
 
-    Prints as JSON what both took in seconds, and the peak memory of the process.
+    Prints as JSON what both took in seconds, the peak memory of the process, and what the second
+    one used.
     """
     made = Installation(Path(sys.argv[1]))
     shutil.rmtree(made.settings.state / FOLDER, ignore_errors=True)
     service, first = made.service(), Request(end=ANALYSIS_FROM)
     learning = seconds(lambda: service.run(first))
-    looking = seconds(lambda: service.run(Request(start=ANALYSIS_FROM + timedelta(days=1))))
+    with Sampler() as sampler:
+        looking = seconds(lambda: service.run(Request(start=ANALYSIS_FROM + timedelta(days=1))))
+    cpu, written = sampler.used
     rows = service.latest.rows if service.latest else 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"learning": learning, "looking": looking, "rows": rows, "peak_mib": peak}))
+    found = {"learning": learning, "looking": looking, "rows": rows, "peak_mib": peak}
+    print(json.dumps(found | {"cpu_seconds": cpu, "written_mib": written}))
 
 
 if __name__ == "__main__":

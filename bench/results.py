@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib
 import msgspec
 
+from bench import scaling_page
 from bench.measure import Measurement
 from lakehouse.settings import ROOT
 
@@ -48,7 +49,8 @@ def publish() -> None:
 def page(parts: dict[str, list[Measurement]]) -> str:
     """All measurements as Markdown."""
     sections = [_section(part, found) for part, found in parts.items() if found]
-    return "\n".join([TOP, "![ratio of each measurement](images/benchmarks.png)\n", *sections])
+    plot = "![ratio of each measurement](images/benchmarks.png)\n"
+    return "\n".join([TOP, plot, *sections, scaling_page.section()]).rstrip() + "\n"
 
 
 def _section(part: str, found: list[Measurement]) -> str:

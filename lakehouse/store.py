@@ -60,13 +60,17 @@ def count(uri: str, options: Options | None = None) -> int:
 
 
 def changes(
-    uri: str, after: int, options: Options | None = None, columns: tuple[str, ...] | None = None
+    uri: str,
+    after: int,
+    options: Options | None = None,
+    columns: tuple[str, ...] | None = None,
+    most: int | None = None,
 ) -> Changes:
     """Rows inserted or updated by the versions after `after` (-1: all), in order of commit.
 
-    The table needs its change data feed; the frame has its columns (or only those in `columns`)
-    and `_commit_version`. Where a version has been vacuumed away, delta-rs raises, and the caller
-    starts again from -1.
+    With `most` that many versions are looked at, later ones are left. The table needs its change
+    data feed; the frame has its columns (or only those in `columns`) and `_commit_version`. Where a
+    version has been vacuumed away, delta-rs raises, and the caller starts again from -1.
     """
     table = DeltaTable(uri, storage_options=options)
     latest = int(table.version())
@@ -74,10 +78,11 @@ def changes(
         return Changes(pl.DataFrame(), latest)
     # Unquoted, delta-rs would look for them in lower case.
     named = [f'"{name}"' for name in (*columns, *_CHANGE_COLUMNS)] if columns else None
-    reader = table.load_cdf(starting_version=after + 1, ending_version=latest, columns=named)
+    last = latest if most is None else min(latest, after + most)
+    reader = table.load_cdf(starting_version=after + 1, ending_version=last, columns=named)
     frame = cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
     upserts = frame.filter(pl.col(CHANGE_TYPE).is_in(_UPSERTS)).sort("_commit_version")
-    return Changes(upserts.drop(CHANGE_TYPE, "_commit_timestamp"), latest)
+    return Changes(upserts.drop(CHANGE_TYPE, "_commit_timestamp"), last)
 
 
 def touched(uri: str, after: int, column: str, options: Options | None = None) -> set[Any]:

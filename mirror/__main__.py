@@ -35,7 +35,8 @@ def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clo
                     backoff = IDLE_S
                     if rows:
                         LOG.info("%s: %s rows", mirror.name, rows)
-                    clock.wait(stop, IDLE_S)
+                    else:
+                        clock.wait(stop, IDLE_S)
         except (CdrlakeError, mysql.Error, KafkaException, OSError) as error:
             LOG.warning("%s: %s; trying again in %.1f s", mirror.name, error, backoff)
             clock.wait(stop, backoff)

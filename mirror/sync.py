@@ -16,9 +16,12 @@ import polars as pl
 
 from lakehouse import names, store
 from lakehouse.contracts import PREDICTIONS, Contract
+from lakehouse.store import Changes
 
 LOG = logging.getLogger(__name__)
 BLOCK_ROWS = 5_000
+# What a step holds in memory; a backlog is made up for in many steps.
+MOST_VERSIONS = 50
 
 Publish = Callable[[str, pl.DataFrame], None]
 
@@ -59,7 +62,10 @@ def step(
     publish: Publish,
     options: store.Options | None = None,
 ) -> int:
-    """Bring `mirror` up to the latest version of its table; number of rows written."""
+    """Bring `mirror` nearer to the latest version of its table; number of rows written.
+
+    One step looks at `MOST_VERSIONS` versions at the most.
+    """
     uri = names.table_uri(lake_uri, mirror.contract.name)
     latest = store.version(uri, options)
     cursor = connection.cursor()
@@ -67,13 +73,14 @@ def step(
     if latest is None or latest == done:
         connection.commit()
         return 0
-    rows = _latest_rows(_changed(uri, done, latest, options), mirror.contract)
+    changed = _changed(uri, done, latest, options)
+    rows = _latest_rows(changed.frame, mirror.contract)
     if mirror.topic and rows.height:
         publish(mirror.topic, rows)
     statement = upsert_statement(mirror)
     for block in _blocks(rows):
         cursor.executemany(statement, block)
-    cursor.execute(_MOVE, (mirror.name, latest, latest))
+    cursor.execute(_MOVE, (mirror.name, changed.version, changed.version))
     connection.commit()
     return rows.height
 
@@ -102,15 +109,15 @@ def _cursor_of(cursor: Any, mirror: Mirror) -> int:
     return -1 if row is None else int(row[0])
 
 
-def _changed(uri: str, done: int, latest: int, options: store.Options | None) -> pl.DataFrame:
+def _changed(uri: str, done: int, latest: int, options: store.Options | None) -> Changes:
     if done > latest:
         LOG.warning("%s was made anew (version %s, cursor %s): reading it whole", uri, latest, done)
         done = -1
     try:
-        return store.changes(uri, done, options).frame
+        return store.changes(uri, done, options, most=MOST_VERSIONS)
     except Exception as error:  # delta-rs has no narrower class for a vacuumed version
         LOG.warning("%s: changes since %s are gone (%s): reading it whole", uri, done, error)
-        return store.scan(uri, options).with_columns(_commit_version=pl.lit(latest)).collect()
+        return Changes(store.scan(uri, options, at=latest).collect(), latest)
 
 
 def _latest_rows(changed: pl.DataFrame, contract: Contract) -> pl.DataFrame:

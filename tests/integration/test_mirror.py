@@ -12,6 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 from cdrlake.services.kafka import KafkaBroker
 from lakehouse import kafka, mysql, names
 from lakehouse.settings import Settings
+from mirror import sync
 from mirror.publish import Publisher
 from mirror.sync import MIRRORS, step
 
@@ -119,6 +120,18 @@ def test_a_step_that_died_before_its_commit_is_repeated(lake: str, database: Set
     assert mirrored(database) == {}
     run_step(database, lake)
     assert mirrored(database) == {"111111111": 0.1}
+
+
+def test_a_backlog_is_made_up_for_in_steps_of_so_many_versions(
+    lake: str, database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "MOST_VERSIONS", 2)
+    for number, user in enumerate(("111111111", "222222222", "333333333")):
+        append(lake, predictions((user, number / 10)))
+    assert [rows.height for rows in run_step(database, lake)] == [2]
+    assert [rows.height for rows in run_step(database, lake)] == [1]
+    assert run_step(database, lake) == []
+    assert mirrored(database) == {"111111111": 0.0, "222222222": 0.1, "333333333": 0.2}
 
 
 def test_a_table_made_anew_is_read_whole(lake: str, database: Settings, tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""The mirrors of the predictions: followed during a measurement, and read back from both places."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import polars as pl
+
+from lakehouse import kafka, mysql, names, store
+from lakehouse.clock import SystemClock
+from lakehouse.contracts import PREDICTIONS
+from lakehouse.names import table_uri
+from lakehouse.settings import Settings
+from mirror.__main__ import follow
+from mirror.sync import MIRRORS
+
+_CURSOR = f"SELECT version FROM {names.MYSQL_CURSORS} WHERE name = %s"
+
+
+@contextmanager
+def following(settings: Settings) -> Iterator[None]:
+    """Run the mirrors as their service does, in threads of this process."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=follow, args=(settings, mirror, stop, SystemClock()))
+        for mirror in MIRRORS
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def is_level(settings: Settings) -> bool:
+    """Whether the mirrors hold the latest version of their tables."""
+    with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
+        for mirror in MIRRORS:
+            cursor.execute(_CURSOR, (mirror.name,))
+            row = cursor.fetchone()
+            latest = store.version(table_uri(settings.lake_uri, mirror.contract.name))
+            if row is None or row[0] != latest:
+                return False
+    return True
+
+
+def rows(settings: Settings) -> dict[str, pl.DataFrame]:
+    """The predictions as each mirror holds them, typed as in the lake."""
+    schema = store.scan(table_uri(settings.lake_uri, PREDICTIONS.name)).collect_schema()
+    return {"MySQL": _in_mysql(settings, schema), "Kafka": _in_kafka(settings, schema)}
+
+
+def _in_mysql(settings: Settings, schema: pl.Schema) -> pl.DataFrame:
+    columns = ", ".join(f"`{name}`" for name in PREDICTIONS.names)
+    with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns} FROM {names.MYSQL_PREDICTIONS}")
+        found = cursor.fetchall()
+    naive = {
+        name: pl.Datetime("us") if isinstance(kind, pl.Datetime) else kind
+        for name, kind in schema.items()
+    }
+    frame = pl.DataFrame(found, schema={name: naive[name] for name in PREDICTIONS.names},
+                         orient="row")  # fmt: skip
+    moments = [name for name, kind in schema.items() if isinstance(kind, pl.Datetime)]
+    return frame.with_columns(pl.col(moments).dt.replace_time_zone("UTC"))
+
+
+def _in_kafka(settings: Settings, schema: pl.Schema) -> pl.DataFrame:
+    latest: dict[bytes, bytes] = {}
+    kafka.read_all(
+        settings.kafka,
+        names.TOPIC_PREDICTIONS,
+        lambda message: latest.update({message.key() or b"": message.value() or b""}),
+    )
+    as_text = {name: pl.String() if kind.is_temporal() else kind for name, kind in schema.items()}
+    frame = pl.read_ndjson(b"\n".join(latest.values()), schema=as_text)
+    return frame.select(
+        pl.col(name).cast(kind) if kind == pl.Date
+        else pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC") if kind.is_temporal()
+        else pl.col(name)
+        for name, kind in ((name, schema[name]) for name in PREDICTIONS.names)
+    )  # fmt: skip

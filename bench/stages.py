@@ -1,0 +1,79 @@
+"""What a stage of the pipeline costs at a size, alone in a process of its own.
+
+`python -m bench.stages transform` runs one stage over what the settings in the environment lead to
+and prints its cost as JSON; the start of Python, of the JVM and of the session is not counted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Mapping
+
+import msgspec
+from pyspark.sql import SparkSession
+
+from bench.measure import seconds
+from bench.usage import Sampler
+from lakehouse.clock import SystemClock
+from lakehouse.registry import open_registry
+from lakehouse.settings import Settings, load
+from pyspark_jobs.cdr import ingest, score, transform
+from pyspark_jobs.service import Start, Supervisor
+from pyspark_jobs.session import open_session
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """Wall seconds, processor seconds, MiB of memory at the peak and MiB written to disk."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    written_mib: float
+
+
+def main() -> None:
+    """Run the stage that the argument names."""
+    settings = load()
+    spark = open_session("bench", settings)
+    spark.range(1).count()  # pays for what a session does once
+    work = _WORK[sys.argv[1]](spark, settings)
+    with Sampler() as sampler:
+        took = seconds(lambda: _to_end(work))
+    cpu, written = sampler.used
+    spark.stop()
+    cost = Cost(took, cpu, sampler.peak_mib, written)
+    print(json.dumps(msgspec.to_builtins(cost)))
+
+
+def _to_end(start: Start) -> None:
+    supervisor = Supervisor(SystemClock(), threading.Event())
+    supervisor.add(start)
+    supervisor.run_to_end()
+
+
+def _ingest(spark: SparkSession, settings: Settings) -> Start:
+    feed = ingest.events_feed(settings.cdr, settings.timezone)
+    return lambda: ingest.start(spark, settings, feed, SystemClock(), None)
+
+
+def _transform(spark: SparkSession, settings: Settings) -> Start:
+    return lambda: transform.start(spark, settings, SystemClock(), None)
+
+
+def _score(spark: SparkSession, settings: Settings) -> Start:
+    registry = open_registry(settings)
+    return lambda: score.start(spark, settings, registry, SystemClock(), None)
+
+
+_WORK: Mapping[str, Callable[[SparkSession, Settings], Start]] = {
+    "ingest": _ingest,
+    "transform": _transform,
+    "score": _score,
+}
+STAGES = tuple(_WORK)
+
+
+if __name__ == "__main__":
+    main()
