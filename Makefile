@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c 'import sys;
 PART ?= all
 SIZE ?= full
 
-.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt bench kills faults lock reset clean
+.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt bench kills faults soak lock reset clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -76,6 +76,9 @@ kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events,
 
 faults: $(VENV)/.dev ## kill and hurt every process, count what is lost (docs/reliability.md)
 	$(BIN)/python -m bench.faults
+
+soak: $(VENV)/.dev ## five million events, and the memory of each process meanwhile (docs/benchmarks.md)
+	$(BIN)/python -m bench.soak
 
 lock: $(VENV)/bin/uv ## pin the dependencies anew, with hashes
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o locks/runtime.txt

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 import msgspec
 
-from bench import scaling_page
+from bench import scaling_page, soak_page
 from bench.measure import Measurement
 from lakehouse.settings import ROOT
 
@@ -50,7 +50,8 @@ def page(parts: dict[str, list[Measurement]]) -> str:
     """All measurements as Markdown."""
     sections = [_section(part, found) for part, found in parts.items() if found]
     plot = "![ratio of each measurement](images/benchmarks.png)\n"
-    return "\n".join([TOP, plot, *sections, scaling_page.section()]).rstrip() + "\n"
+    rest = [scaling_page.section(), soak_page.section()]
+    return "\n".join([TOP, plot, *sections, *rest]).rstrip() + "\n"
 
 
 def _section(part: str, found: list[Measurement]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from bench.faults import page
-from bench.faults.plant import Plant
+from bench.faults.plant import WORLD, Plant
 from bench.faults.points import POINTS, Point, Scene
 from bench.faults.truth import Truth
 
@@ -36,7 +36,7 @@ def main() -> int:
 
 def run(folder: Path, points: list[Point], options: argparse.Namespace) -> Iterator[page.Row]:
     """Each point with what came of it."""
-    with Plant(folder) as plant:
+    with Plant(folder, WORLD) as plant:
         scene = Scene(plant, Random(options.seed), Truth(plant.world()))
         before = scene.truth.verdict(plant.settings, plant.last_day()).events
         for point in points:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import partial
@@ -31,7 +31,7 @@ from lakehouse.settings import load
 from lakehouse.settings.model import Settings
 
 PROCESSES = ("kafka", "mysql", "simulator", "pipeline", "mirror", "monitoring")
-WORLD = installation.SMALL | {"WORLD__SUBSCRIBERS": "400", "WORLD__REPLAY_DAYS": "1500"}
+WORLD = {"WORLD__SUBSCRIBERS": "400", "WORLD__REPLAY_DAYS": "1500"}
 READY_S, BALANCE_S = 240.0, 420.0
 LAST_WORDS = 20_000
 DAYS_PER_STREAM = 10
@@ -40,8 +40,9 @@ DAYS_PER_STREAM = 10
 class Plant:
     """The processes of one installation, by name, and the stream that runs through them."""
 
-    def __init__(self, folder: Path) -> None:
-        world = {f"CDRLAKE_{name}": value for name, value in WORLD.items()}
+    def __init__(self, folder: Path, values: Mapping[str, str]) -> None:
+        chosen = installation.SMALL | dict(values)
+        world = {f"CDRLAKE_{name}": value for name, value in chosen.items()}
         os.environ.update(installation.environment(folder) | world)
         self.clock, self._never = SystemClock(), threading.Event()
         self._stack = Stack(load(), Steps(), self.clock)
