@@ -1,4 +1,4 @@
-"""What Spark is told about a lake that is not on a path."""
+"""What Spark is told about the place of a lake."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ def settings(uri: str | None, cache: Path = Path("/nowhere"), **options: str) ->
     return Settings.model_validate({"lake": lake, "cache_dir": str(cache)})
 
 
-@pytest.mark.parametrize("uri", [None, "/data/lake", "data/lake", "hdfs://name/lake"])
-def test_a_path_and_what_spark_knows_by_itself_need_no_property(uri: str | None) -> None:
-    assert spark_properties(settings(uri)) == {}
+def test_what_spark_knows_by_itself_needs_no_property() -> None:
+    assert spark_properties(settings("hdfs://name/lake")) == {}
+
+
+@pytest.mark.parametrize("uri", [None, "/data/lake", "data/lake"])
+def test_checkpoints_on_a_path_are_listed_without_a_process_for_each_file(uri: str | None) -> None:
+    (manager,) = spark_properties(settings(uri)).items()
+    assert manager[0] == "spark.sql.streaming.checkpointFileManagerClass"
+    assert manager[1].endswith(".FileSystemBasedCheckpointFileManager")
 
 
 @pytest.mark.parametrize(
