@@ -37,7 +37,7 @@ SHAPES = {"small": Shape(10, 6, "sqrt", 1), "full": Shape(100, 12, "sqrt", 1)}
 TAUGHT = {"small": 2_000, "full": 30_000}
 ROWS = {"small": 10_000, "full": 1_000_000}
 ONE_BY_ONE = 10_000
-MLLIB_ROUNDS = {"small": 1, "full": 2}
+MLLIB_ROUNDS = {"small": 1, "full": 5}
 ONE_ROW_US = 15.0
 PARITY, PARITY_ROWS = 1e-6, 100_000
 # Gives the mean vote as it is.
