@@ -12,8 +12,8 @@ import sys
 
 from bench import results
 
-ORDER = ("world", "loader", "relay", "ingest", "path", "freshness", "growth", "scaling", "score",
-         "train", "model", "monitor", "quality", "startup")  # fmt: skip
+ORDER = ("world", "loader", "relay", "ingest", "path", "aggregate", "freshness", "growth",
+         "scaling", "score", "train", "model", "monitor", "quality", "startup")  # fmt: skip
 PARTS = [part for part in ORDER if importlib.util.find_spec(f"bench.parts.{part}")]
 
 

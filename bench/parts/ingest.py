@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from bench.measure import Figure, Measurement, Size, compare, seconds
-from bench.opponents import flink, polars_delta_rs, spark_plain
+from bench.opponents import apart, flink, pathway, polars_delta_rs, spark_plain
 from bench.site import fill, scratch, site, with_lake
 from lakehouse.clock import SystemClock, today
 from lakehouse.settings import Settings
@@ -46,21 +46,29 @@ def run(size: Size) -> list[Measurement]:
                 "confluent-kafka, polars, delta-rs", ours, script, rounds,
             ),
         ]  # fmt: skip
-        with flink.ready(settings.kafka) as job:
-            theirs = partial(_rate_of, count, job)
+        with flink.ready(settings.kafka, count) as ask:
+            theirs = partial(_rate_of, count, ask)
             figures.append(
                 compare(
                     Figure("ingest_vs_flink", "events/s", True, text, f"{note}; Parquet, no Delta"),
                     "Flink SQL to Parquet", ours, theirs, rounds,
                 )
             )  # fmt: skip
+        with pathway.ready(settings.kafka, count) as ask:
+            theirs = partial(_rate_of, count, ask)
+            figures.append(
+                compare(
+                    Figure("ingest_vs_pathway", "events/s", True, text, f"{note}; {pathway.NOTE}"),
+                    "Pathway to JSON lines", ours, theirs, rounds,
+                )
+            )  # fmt: skip
         spark.stop()
         return figures
 
 
-def _rate_of(count: int, job: Callable[[Path], float]) -> float:
+def _rate_of(count: int, ask: apart.Ask) -> float:
     with scratch() as folder:
-        return count / job(folder)
+        return count / ask("rows", folder)
 
 
 def _rate(count: int, work: Callable[[Path], None]) -> float:

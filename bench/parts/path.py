@@ -45,9 +45,14 @@ def _rate(
     spark: SparkSession, settings: Settings, count: int, shares: list[tuple[float, float]]
 ) -> float:
     with scratch() as folder:
-        took = _ingest(spark, settings, folder), _transform(spark, settings, folder)
+        took = way(spark, settings, folder)
         shares.append(took)
         return count / sum(took)
+
+
+def way(spark: SparkSession, settings: Settings, folder: Path) -> tuple[float, float]:
+    """Seconds of ingest and of transform, from the beginning of the topic to the end of gold."""
+    return _ingest(spark, settings, folder), _transform(spark, settings, folder)
 
 
 def _ingest(spark: SparkSession, settings: Settings, folder: Path) -> float:
