@@ -79,9 +79,13 @@ def _in_kafka(settings: Settings, schema: pl.Schema) -> pl.DataFrame:
     )
     as_text = {name: pl.String() if kind.is_temporal() else kind for name, kind in schema.items()}
     frame = pl.read_ndjson(b"\n".join(latest.values()), schema=as_text)
-    return frame.select(
-        pl.col(name).cast(kind) if kind == pl.Date
-        else pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC") if kind.is_temporal()
-        else pl.col(name)
-        for name, kind in ((name, schema[name]) for name in PREDICTIONS.names)
-    )  # fmt: skip
+    return frame.select(_typed(name, schema[name]) for name in PREDICTIONS.names)
+
+
+def _typed(name: str, kind: pl.DataType) -> pl.Expr:
+    """A column of JSON as the lake has it."""
+    if kind == pl.Date:
+        return pl.col(name).str.to_date()
+    if isinstance(kind, pl.Datetime):
+        return pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC")
+    return pl.col(name)
