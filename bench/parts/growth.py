@@ -14,7 +14,7 @@ import polars as pl
 
 from bench.measure import Figure, Measurement, Size, hold, seconds
 from bench.site import events, messages
-from lakehouse import contracts, names
+from lakehouse import contracts
 from lakehouse.clock import FixedClock
 from lakehouse.features import gold_contract
 from lakehouse.names import table_uri
@@ -79,7 +79,6 @@ class _Lake:
             {
                 "key": pl.Series([b"k"] * count, dtype=pl.Binary),
                 "value": pl.Series(values, dtype=pl.Binary),
-                "topic": [names.TOPIC_EVENTS] * count,
                 "partition": pl.Series([0] * count, dtype=pl.Int32),
                 "offset": pl.Series(range(self._made - count, self._made), dtype=pl.Int64),
                 "kafka_timestamp": pl.Series([self._now] * count, dtype=pl.Datetime("us", "UTC")),
@@ -95,7 +94,9 @@ class _Lake:
         """Bring one batch into all tables."""
         feed = self._feed
         batch, now = self._batch, self._now
-        landing = Landing(feed.rules, feed.bronze, feed.quarantine, self._uri, {}, batch, now)
+        landing = Landing(
+            feed.topic, feed.rules, feed.bronze, feed.quarantine, self._uri, {}, batch, now
+        )
         batches = wire.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
         rows = [row for one in landing.land(iter(batches)) for row in one.to_pylist()]
         landed = [Landed(**row) for row in rows]

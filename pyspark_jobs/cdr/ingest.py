@@ -159,6 +159,7 @@ class Ingest:
         lateness = timedelta(days=self._settings.cdr.allowed_lateness_days)
         oldest = self._latest - lateness if self._latest else None
         landing = Landing(
+            self._feed.topic,
             replace(
                 self._feed.rules,
                 oldest=oldest,
@@ -172,7 +173,7 @@ class Ingest:
             now,
         )
         moment = f.col("timestamp").alias("kafka_timestamp")
-        wire = messages.select("key", "value", "topic", "partition", "offset", moment)
+        wire = messages.select("key", "value", "partition", "offset", moment)
         return [Landed(**row.asDict()) for row in wire.mapInArrow(landing.land, LANDED).collect()]
 
     def _stop_if_too_bad(self, landed: Sequence[Landed], tally: Tally) -> None:

@@ -76,8 +76,9 @@ def files_of(landed: Sequence[Landed], good: bool) -> list[NewFile]:
 
 @dataclass(frozen=True)
 class Landing:
-    """The rules and places of one micro-batch; `options` are the object store's."""
+    """The topic, rules and places of one micro-batch; `options` are the object store's."""
 
+    topic: str
     rules: Rules
     bronze: Contract
     quarantine: Contract
@@ -87,10 +88,16 @@ class Landing:
     ingested_at: datetime
 
     def land(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """For `mapInArrow`: batches of messages in, rows of `LANDED` out."""
+        """For `mapInArrow`: batches of messages in, rows of `LANDED` out.
+
+        The messages have key, value, partition, offset and `kafka_timestamp`: the topic, the same
+        for all, does not travel with each.
+        """
         held: list[pl.DataFrame] = []
+        topic = pl.lit(self.topic).alias("topic")
         for batch in batches:
-            held.append(parse(pl.DataFrame(pl.from_arrow(batch)), self.rules, self.bronze))
+            wire = pl.DataFrame(pl.from_arrow(batch)).with_columns(topic)
+            held.append(parse(wire, self.rules, self.bronze))
             if sum(map(len, held)) >= ROWS_PER_FILE:
                 yield from self._write(held)
                 held = []

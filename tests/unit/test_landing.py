@@ -23,6 +23,7 @@ from pyspark_jobs.cdr.quality import Rules
 from pyspark_jobs.rows import RowTable
 
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
+TOPIC = "cdr-outcomes"
 BRONZE, QUARANTINE = contracts.BRONZE_OUTCOMES, contracts.QUARANTINE_OUTCOMES
 
 
@@ -44,13 +45,12 @@ def land(lake: str, values: list[bytes]) -> list[Landed]:
         {
             "key": pl.Series([b"k"] * count, dtype=pl.Binary),
             "value": pl.Series(values, dtype=pl.Binary),
-            "topic": ["cdr-outcomes"] * count,
             "partition": pl.Series([0] * count, dtype=pl.Int32),
             "offset": pl.Series(range(count), dtype=pl.Int64),
             "kafka_timestamp": pl.Series([NOW] * count, dtype=pl.Datetime("us", "UTC")),
         }
     )
-    landing = Landing(Rules(contracts.CDR_OUTCOME), BRONZE, QUARANTINE, lake, {}, 4, NOW)
+    landing = Landing(TOPIC, Rules(contracts.CDR_OUTCOME), BRONZE, QUARANTINE, lake, {}, 4, NOW)
     batches = wire.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches(max_chunksize=2)
     rows = [row for batch in landing.land(iter(batches)) for row in batch.to_pylist()]
     return [Landed(**row) for row in rows]
