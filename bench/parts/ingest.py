@@ -19,7 +19,7 @@ from pyspark_jobs.cdr import ingest
 from pyspark_jobs.service import Supervisor
 from pyspark_jobs.session import open_session
 
-WORK = {"small": (1_000, 20), "full": (5_000, 150)}
+WORK = {"small": (1_000, 20), "full": (5_000, 300)}
 TURNS = {"small": 1, "full": 5}
 
 
