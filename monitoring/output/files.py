@@ -31,6 +31,11 @@ def render(report: Report) -> dict[str, bytes]:
 
 def _png(draw: Callable[[Report], Canvas], report: Report) -> bytes:
     canvas, buffer = draw(report), io.BytesIO()
+    # Laid out here, once: a figure that is still to be laid out is drawn one time more to save it.
+    layout = canvas.get_layout_engine()
+    if layout is not None:
+        layout.execute(canvas)
+    canvas.set_layout_engine("none")
     canvas.savefig(buffer, format="png")
     plt.close(canvas)
     return buffer.getvalue()
