@@ -11,7 +11,7 @@ from flaskapp.world.drift import PLANS
 from lakehouse.settings import ROOT
 
 PAGE = ROOT / "docs" / "monitoring-quality.md"
-SUBSCRIBERS = {"small": (200,), "full": (6_000, 2_000)}
+SUBSCRIBERS = {"small": (200,), "full": (2_000,)}
 SEEDS = {"small": PUBLISHED[:1], "full": PUBLISHED}
 
 
