@@ -14,8 +14,8 @@ _CONSUMER = {
     "kafka.max.poll.records": "20000",
     "kafka.receive.buffer.bytes": "1048576",
 }
-# Rows of a batch come to the driver; so many bytes of Parquet are some 1.5 million of them.
-_BATCH_BYTES = "64m"
+# Rows of a batch come to the driver; so many bytes of Parquet are half a million of them.
+_BATCH_BYTES = "16m"
 
 
 def kafka_stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
@@ -23,7 +24,8 @@ from pyspark_jobs import sources, streams, tables
 from pyspark_jobs.cdr import parallel
 from pyspark_jobs.cdr.predictions import Predictions
 
-# A batch below this is scored in the driver: a round through Python workers would cost more.
+# A batch below this is scored in the driver: a round through Python workers would cost more. A
+# larger one is scored on the executors, and its predictions come to the driver so many at a time.
 DRIVER_ROWS = 100_000
 _NEW = ("insert", "update_postimage")
 _KEY = ["User", "Date"]
@@ -99,7 +101,9 @@ class Scoring:
         wanted = rows.select(*_KEY, "last_emitted_at", *sorted(features), *order)
         few = _to_polars(wanted.limit(DRIVER_ROWS + 1))
         if len(few) > DRIVER_ROWS:
-            return sum(self._put(one, self._in_parallel(one, wanted)) for one in loaded)
+            parts = list(_parts(wanted))
+            return sum(self._put(one, self._in_parallel(one, rows)) for one in loaded
+                       for rows in parts)  # fmt: skip
         latest = _latest(few)
         return sum(self._put(one, one.bundle.scorer.score_frame(latest)) for one in loaded)
 
@@ -121,6 +125,33 @@ class Scoring:
     def _load(self, version: ModelVersion) -> _Loaded:
         known = self._loaded.get(version.number)
         return known or _Loaded(version, self._registry.load(version))
+
+
+def _parts(rows: DataFrame) -> Iterator[DataFrame]:
+    """Parts of about `DRIVER_ROWS`: some dates each, or a share of one date's subscribers."""
+    counted = rows.groupBy("Date").count().orderBy("Date").collect()
+    for dates, count in together([(day, int(many)) for day, many in counted], DRIVER_ROWS):
+        of_dates, shares = rows.where(f.col("Date").isin(dates)), -(-count // DRIVER_ROWS)
+        share = f.pmod(f.xxhash64("User"), f.lit(shares))
+        yield from (of_dates.where(share == k) for k in range(shares))
+
+
+def together(counted: list[tuple[date, int]], most: int) -> list[tuple[list[date], int]]:
+    """Neighbouring dates put together up to `most` rows, each group with the number of its rows.
+
+    >>> together([(date(2026, 1, day), rows) for day, rows in ((1, 3), (2, 4), (3, 9), (4, 1))], 8)
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [([datetime.date(2026, 1, 1), datetime.date(2026, 1, 2)], 7),
+     ([datetime.date(2026, 1, 3)], 9), ([datetime.date(2026, 1, 4)], 1)]
+    """
+    groups: list[tuple[list[date], int]] = []
+    for day, rows in counted:
+        if groups and groups[-1][1] + rows <= most:
+            dates, before = groups.pop()
+            groups.append(([*dates, day], before + rows))
+        else:
+            groups.append(([day], rows))
+    return groups
 
 
 def _is_new() -> Column:

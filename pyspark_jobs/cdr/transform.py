@@ -6,6 +6,7 @@ process and committed without another round of planning, shuffles and jobs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import cast
 
@@ -24,6 +25,7 @@ from pyspark_jobs.cdr.features import gold_rows
 from pyspark_jobs.rows import RowTable
 
 DAY = timedelta(days=1)
+ROWS_AT_ONCE = 50_000
 
 
 def start(
@@ -89,16 +91,22 @@ class Transform:
             self._filled = date.fromisoformat(note) if note else first - DAY
         closed = closed_through(latest, today(self._clock, self._timezone))
         scope = self._scope(touched, self._filled, closed)
+        span = Span(latest, closed, self._cdr.active_window_days, self._cdr.feature_windows)
+        found = [self._changes(part, span) for part in _parts(scope, latest)]
+        changed, known = (pl.concat(frames) for frames in zip(*found, strict=True))
+        self._gold.upsert(changed, known, {"closed_through": str(closed)})
+        self._filled = max(self._filled, closed)
+
+    def _changes(self, scope: pl.DataFrame, span: Span) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Rows of gold for some subscribers that differ from what is stored; the keys stored."""
         since = cast(date, scope["since"].min())
         days = self._silver.read().filter(pl.col("Date") >= since - self._lookback)
         chosen = days.join(scope.lazy(), on="User", how="semi").collect()
-        span = Span(latest, closed, self._cdr.active_window_days, self._cdr.feature_windows)
         rows = gold_rows(chosen, scope, span)
         stored = self._gold.read().filter(pl.col("Date") >= since)
         known = stored.join(scope.lazy(), on="User", how="semi").collect()
         changed = rows.join(known, on=rows.columns, how="anti", nulls_equal=True)
-        self._gold.upsert(changed, known.select(daily.KEY), {"closed_through": str(closed)})
-        self._filled = max(self._filled, closed)
+        return changed, known.select(daily.KEY)
 
     def _scope(self, touched: pl.DataFrame, filled: date, closed: date) -> pl.DataFrame:
         """Subscribers to work on, and since when: those of the batch; at day close, all recent."""
@@ -108,3 +116,9 @@ class Transform:
         around = self._silver.read().filter(pl.col("Date") >= recent).select("User").unique()
         everybody = around.collect().with_columns(since=pl.lit(filled + DAY))
         return pl.concat([touched, everybody]).group_by("User").agg(pl.col("since").min())
+
+
+def _parts(scope: pl.DataFrame, latest: date) -> Iterator[pl.DataFrame]:
+    """`scope` in parts that make about so many rows: features take kilobytes a row on their way."""
+    days = (latest - cast(date, scope["since"].min())).days + 1
+    yield from scope.iter_slices(max(1, ROWS_AT_ONCE // days))

@@ -17,6 +17,7 @@ from lakehouse.contracts import MEASURES
 from lakehouse.features import gold_contract
 from lakehouse.settings import Settings
 from pyspark_jobs import tables
+from pyspark_jobs.cdr import transform
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows
 from pyspark_jobs.cdr.transform import Transform
@@ -107,6 +108,15 @@ def pieces(events: Events, count: int) -> list[Events]:
 def test_in_thirty_pieces_as_in_one_go(make_lake: Callable[[str], Settings]) -> None:
     events = world()
     assert_same(run(make_lake("whole"), [events]), run(make_lake("parts"), pieces(events, 30)))
+
+
+def test_some_subscribers_after_the_others_as_all_at_once(
+    make_lake: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = world()
+    whole = run(make_lake("whole"), pieces(events, 3))
+    monkeypatch.setattr(transform, "ROWS_AT_ONCE", 2 * DAYS)
+    assert_same(whole, run(make_lake("parts"), pieces(events, 3)))
 
 
 def test_shuffled_within_the_lateness_and_with_duplicates(
