@@ -17,7 +17,7 @@ from mirror.publish import Publisher
 from mirror.sync import MIRRORS, step
 
 PREDICTIONS = MIRRORS[0]
-MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
 def predictions(*rows: tuple[str, float]) -> pl.DataFrame:
@@ -112,6 +112,14 @@ def test_inserts_and_updates_follow_the_lake(lake: str, database: Settings) -> N
     assert sorted(run_step(database, lake)[0]["User"]) == ["222222222", "333333333"]
     assert mirrored(database) == {"111111111": 0.1, "222222222": 0.9, "333333333": 0.3}
     assert run_step(database, lake) == []
+
+
+def test_moments_keep_their_microseconds(lake: str, database: Settings) -> None:
+    append(lake, predictions(("111111111", 0.1)))
+    run_step(database, lake)
+    with mysql.connect(database.mysql) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT scored_at FROM {names.MYSQL_PREDICTIONS}")
+        assert cursor.fetchall() == [(MOMENT.replace(tzinfo=None),)]
 
 
 def test_a_step_that_died_before_its_commit_is_repeated(lake: str, database: Settings) -> None:
