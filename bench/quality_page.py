@@ -51,8 +51,8 @@ known on that day: labels mature {HORIZON} days later. The delay counts from the
 
 {sections}
 `price_shock` is early when it is found before day {HORIZON + 1}, when the first labels of drifted
-days mature. `concept_flip` cannot be found before that day: only outcomes show it. A few hundred
-churners a month are few for outcomes to show it at all.
+days mature. The outcomes of `concept_flip` are known no sooner either; what is found of it earlier
+is data drift, for who churns falls silent, and other people do than before.
 """
 
 
