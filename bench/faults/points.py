@@ -22,7 +22,7 @@ LONGEST_MOMENT_S = 2.5
 GOES_ON = "it goes on where it stopped"
 WAITS = "the others wait, then all go on"
 REFUSES = "the query ends and names the place; with the file put back it goes on"
-# Fewer bad ones than good ones in any batch of a thousand: the query is not to stop. Those that come
+# Fewer bad ones than good ones in a batch of a thousand: the query is not to stop. Those that come
 # again are few enough to be of the last days, and not too late.
 BAD, FOREIGN, AGAIN = 400, 2_000, 1_000
 
