@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import polars as pl
@@ -10,6 +11,7 @@ from lakehouse import kafka, ledger, names, store
 from lakehouse.ledger import Check, Ledger
 from lakehouse.settings import Settings
 
+_EVENT_ID = re.compile(rb'"event_id"\s*:\s*"([^"]+)"')
 _STREAM_IDS = f"SELECT stream_id FROM {names.MYSQL_STREAMS}"  # noqa: S608
 _OUTCOMES = f"SELECT COUNT(*) FROM {names.MYSQL_OUTCOMES}"  # noqa: S608
 
@@ -81,8 +83,7 @@ class _Lake:
         bronze, bad = self._scan(names.BRONZE_EVENTS), self._scan(names.QUARANTINE_EVENTS)
         ids = [] if bronze is None else [bronze.select("event_id")]
         if bad is not None:
-            text = pl.col("raw").cast(pl.String, strict=False)
-            ids.append(bad.select(event_id=text.str.extract(r'"event_id"\s*:\s*"([^"]+)"')))
+            ids.append(named_in(bad.select("raw").collect().to_series()).lazy())
         if not ids:
             return 0
         own = pl.col("event_id").str.split(":").list.first().is_in(streams)
@@ -109,6 +110,17 @@ class _Lake:
     def outcomes(self) -> int:
         """Distinct outcomes in bronze."""
         return self._distinct(names.BRONZE_OUTCOMES, "DP_MSISDN", "date")
+
+
+def named_in(raw: pl.Series) -> pl.DataFrame:
+    """Event ids that refused messages name; they may be any bytes, text or not.
+
+    >>> named_in(pl.Series([b'{"event_id": "a:1"', b"\\xff", None])).to_dicts()
+    [{'event_id': 'a:1'}]
+    """
+    found = (_EVENT_ID.search(one) for one in raw.drop_nulls())
+    ids = [match[1].decode("utf-8", "replace") for match in found if match]
+    return pl.DataFrame({"event_id": ids}, schema={"event_id": pl.String})
 
 
 def _kafka_keys(settings: Settings) -> int:
