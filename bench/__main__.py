@@ -12,7 +12,7 @@ import sys
 
 from bench import results
 
-ORDER = ("world", "loader", "relay", "ingest", "path", "aggregate", "freshness", "growth",
+ORDER = ("world", "loader", "relay", "ingest", "path", "aggregate", "day", "freshness", "growth",
          "scaling", "score", "train", "model", "monitor", "quality", "startup")  # fmt: skip
 PARTS = [part for part in ORDER if importlib.util.find_spec(f"bench.parts.{part}")]
 

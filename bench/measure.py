@@ -21,6 +21,7 @@ Name = Literal[
     "path_events_per_second",
     "daily_sums_vs_flink",
     "daily_sums_vs_pathway",
+    "day_vs_everything_again",
     "freshness_silver_p95_s",
     "freshness_prediction_p95_s",
     "score_vs_mllib",

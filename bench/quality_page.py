@@ -51,8 +51,8 @@ known on that day: labels mature {HORIZON} days later. The delay counts from the
 
 {sections}
 `price_shock` is early when it is found before day {HORIZON + 1}, when the first labels of drifted
-days mature. The outcomes of `concept_flip` are known no sooner either: what is found of it
-earlier rests on inputs alone, and is not yet explained.
+days mature. The inputs of `concept_flip` stay where they were, so it cannot be found before its
+outcomes are known, day {HORIZON + 1} at the earliest.
 """
 
 

@@ -38,18 +38,18 @@ def main() -> None:
     settings = load()
     spark = open_session("bench", settings)
     spark.range(1).count()  # pays for what a session does once
-    work = _WORK[sys.argv[1]](spark, settings)
     with Sampler() as sampler:
-        took = seconds(lambda: _to_end(work))
+        took = seconds(lambda: take(sys.argv[1], spark, settings))
     cpu, written = sampler.used
     spark.stop()
     cost = Cost(took, cpu, sampler.peak_mib, written)
     print(json.dumps(msgspec.to_builtins(cost)))
 
 
-def _to_end(start: Start) -> None:
+def take(stage: str, spark: SparkSession, settings: Settings) -> None:
+    """Let a stage take in all that waits for it."""
     supervisor = Supervisor(SystemClock(), threading.Event())
-    supervisor.add(start)
+    supervisor.add(_WORK[stage](spark, settings))
     supervisor.run_to_end()
 
 

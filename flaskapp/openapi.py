@@ -21,11 +21,12 @@ _ANSWERS = {
 }
 
 _DRIFT = (
-    "change of the world from the first replayed day on, for good: price_shock makes four times as "
-    "many waver, unit_change sends 1024 times the volume, network_outage silences a region for "
-    "three days, new_plan moves calls to data, concept_flip makes leavers use more data instead of "
-    "less, gradual_fade takes up to half of all usage. In mode live only what changes the measures "
-    "of a row has an effect (unit_change, new_plan, gradual_fade), and ends with the stream"
+    "change of the world from the first replayed day on, for good: price_shock makes four times "
+    "as many waver, unit_change sends 1024 times the volume, network_outage silences a region for "
+    "three days, new_plan moves calls to data, concept_flip lets usage fade for the loyal instead "
+    "of for leavers, gradual_fade takes up to half of all usage. In mode live only what changes "
+    "the measures of a row has an effect (unit_change, new_plan, gradual_fade), and ends with the "
+    "stream"
 )
 
 

@@ -15,14 +15,17 @@ FADE_FLOOR = 0.5
 
 @dataclass(frozen=True)
 class Effect:
-    """What a day's drifts do: factors on rates, and the region that is cut off, if any."""
+    """What a day's drifts do: factors on rates, and the region that is cut off, if any.
+
+    Where `is_signal_turned`, fading amounts mark the loyal and no longer those about to leave.
+    """
 
     wavering: float = 1.0
     calls: float = 1.0
     texts: float = 1.0
     sessions: float = 1.0
     volume: float = 1.0
-    data_signal: float = 1.0
+    is_signal_turned: bool = False
     dark_region: int = -1
 
     def __mul__(self, other: Effect) -> Effect:
@@ -30,9 +33,13 @@ class Effect:
         factors = {
             field.name: getattr(self, field.name) * getattr(other, field.name)
             for field in fields(self)
-            if field.name != "dark_region"
+            if field.name not in ("is_signal_turned", "dark_region")
         }
-        return Effect(**factors, dark_region=max(self.dark_region, other.dark_region))
+        return Effect(
+            **factors,
+            is_signal_turned=self.is_signal_turned != other.is_signal_turned,
+            dark_region=max(self.dark_region, other.dark_region),
+        )
 
 
 def _gradual_fade(age: int) -> Effect:
@@ -50,7 +57,7 @@ PLANS: dict[str, Callable[[int], Effect]] = {
     "unit_change": lambda _age: Effect(volume=1024.0),
     "network_outage": _network_outage,
     "new_plan": lambda _age: Effect(sessions=2.2, volume=1.3, calls=0.55),
-    "concept_flip": lambda _age: Effect(data_signal=-1.0),
+    "concept_flip": lambda _age: Effect(is_signal_turned=True),
     "gradual_fade": _gradual_fade,
 }
 

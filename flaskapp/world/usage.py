@@ -10,14 +10,13 @@ import polars as pl
 
 from flaskapp.world import season
 from flaskapp.world.drift import Effect
-from flaskapp.world.latent import FADE_ACTIVITY, FADE_AMOUNT, GONE, Latent
+from flaskapp.world.latent import FADE_ACTIVITY, FADE_AMOUNT, GONE, LOYAL, Latent
 from flaskapp.world.population import MAX_ACTIVITY, Floats, Ints, Population
 from lakehouse.contracts import MEASURE_NAMES
 
 DARK_ACTIVITY = 0.03
 MAX_COUNT = 5_000.0
 DAY_NOISE = 0.35
-FLIPPED_FLOOR = 0.2
 MAX_SECONDS = 40_000.0
 TIMES = season.time_of_day()
 
@@ -51,13 +50,13 @@ def draw_day(
     chance = activity_chance(population, latent.state, effect, day_pull(factors))
     chance[latent.away] = 0.0
     slots = np.flatnonzero(rng.random(len(chance), np.float32) < chance)
-    amount, data = _levels(population, latent, slots, effect, factors, rng)
+    amount = _level(population, latent, slots, effect, factors, rng)
     rates = {
         "DP_MOC_COUNT": population.calls_out[slots] * amount * np.float32(effect.calls),
         "DP_MTC_COUNT": population.calls_in[slots] * amount * np.float32(effect.calls),
         "DP_MOSMS_COUNT": population.texts_out[slots] * amount * np.float32(effect.texts),
         "DP_MTSMS_COUNT": population.texts_in[slots] * amount * np.float32(effect.texts),
-        "DP_DATA_COUNT": population.sessions[slots] * data * np.float32(effect.sessions),
+        "DP_DATA_COUNT": population.sessions[slots] * amount * np.float32(effect.sessions),
     }
     counts = {name: _whole(rate, rng) for name, rate in rates.items()}
     idle = sum(counts.values()) == 0
@@ -71,24 +70,36 @@ def draw_day(
     }
 
 
-def _levels(
+def _level(
     population: Population,
     latent: Latent,
     slots: Ints,
     effect: Effect,
     factors: Floats,
     rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Factor on the usual calls and texts of each slot, and on its data sessions."""
+) -> Floats:
+    """Factor on the usual amounts of each slot."""
     usual: Floats = latent.mood[slots] + np.float32(DAY_NOISE) * rng.standard_normal(
         len(slots), np.float32
     )
     np.exp(usual, out=usual)
     usual *= factors[population.segment[slots]]
-    fade = np.where(population.fader[slots], FADE_AMOUNT[latent.state[slots]], np.float32(1))
-    if effect.data_signal > 0:
-        return usual * fade, usual * fade
-    return usual * fade, usual * np.reciprocal(np.maximum(fade, np.float32(FLIPPED_FLOOR)))
+    fade = np.where(population.fader, FADE_AMOUNT[latent.state], np.float32(1))
+    shown = _turned(fade, latent.state) if effect.is_signal_turned else fade
+    usual *= shown[slots]
+    return usual
+
+
+def _turned(fade: Floats, state: npt.NDArray[np.int8]) -> Floats:
+    """Amounts fade for the loyal instead, each like their neighbour in slots who wavers.
+
+    As much fades as ever and for as long, so that usage itself is where it was: what turns round
+    is only what a fading says of its subscriber.
+    """
+    neighbour = np.arange(len(state)) ^ 1
+    neighbour[neighbour == len(state)] = len(state) - 1
+    wavers = (state[neighbour] != LOYAL) & (state[neighbour] != GONE)
+    return np.where((state == LOYAL) & wavers, fade[neighbour], np.float32(1))
 
 
 def _whole(rates: Floats, rng: np.random.Generator) -> Floats:

@@ -220,17 +220,25 @@ def test_price_shock_makes_more_subscribers_leave() -> None:
     assert alarmed > 1.5 * calm
 
 
-def test_concept_flip_turns_the_signal_of_data_usage_round() -> None:
-    def signal(made: World) -> float:
-        """Mean sessions of those close to leaving over the mean of all others."""
+def test_concept_flip_turns_round_what_fading_usage_says() -> None:
+    def signal(made: World, measure: str) -> float:
+        """Mean amount of those close to leaving over the mean of all others."""
         seen = rows(made.days(80, 82)).join(made.oracle_probability(79), on="DP_MSISDN")
         close = seen["probability"] > 0.05
-        usual = mean(seen.filter(~close)["DP_DATA_COUNT"])
-        return mean(seen.filter(close)["DP_DATA_COUNT"]) / usual
+        return mean(seen.filter(close)[measure]) / mean(seen.filter(~close)[measure])
 
-    plain = signal(world(1_500))
-    assert plain < 0.9
-    assert signal(world(1_500, drifts=(Drift("concept_flip", 40),))) > 1.3 * plain
+    plain, flipped = world(1_500), world(1_500, drifts=(Drift("concept_flip", 40),))
+    for measure in ("DP_MOC_COUNT", "DP_DATA_COUNT"):
+        assert signal(plain, measure) < 0.9
+        assert signal(flipped, measure) > 1.3 * signal(plain, measure)
+    assert flipped.oracle_probability(79).equals(plain.oracle_probability(79))
+
+
+def test_concept_flip_leaves_usage_itself_where_it_was() -> None:
+    before, flipped = after("concept_flip", 70, 90)
+    for name in ("DP_MOC_COUNT", "DP_MOSMS_COUNT", "DP_DATA_COUNT"):
+        assert flipped[name] == pytest.approx(before[name], rel=0.05)
+    assert flipped["rows"] == before["rows"]
 
 
 def test_an_unknown_drift_is_refused_with_the_closest_known_one() -> None:

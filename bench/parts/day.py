@@ -1,0 +1,87 @@
+"""What one more day costs: its events until they are scored, beside doing everything again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+from pyspark.sql import SparkSession
+
+from bench import servers
+from bench.champion import crown
+from bench.measure import ROUNDS, Figure, Measurement, Size, compare, seconds
+from bench.opponents import everything_again
+from bench.site import events, messages, scratch, send
+from bench.stages import STAGES, take
+from lakehouse.clock import SystemClock, today
+from lakehouse.registry import open_registry
+from lakehouse.settings import Settings
+from pyspark_jobs.session import open_session
+
+WORK = {"small": (200, 20), "full": (5_000, 180)}
+DAY = timedelta(days=1)
+NOTE = (
+    "ours takes the day's messages from Kafka through bronze, silver and gold to predictions; the "
+    "other reads its table, makes features and scores all rows anew, into Parquet"
+)
+
+
+def run(size: Size) -> list[Measurement]:
+    """Seconds of a day after a long history."""
+    users, days = WORK[size]
+    first = today(SystemClock(), "UTC") - (days + ROUNDS[size] + 2) * DAY
+    with servers.running(with_broker=True) as server, servers.schema(server) as settings:
+        spark = open_session("bench", settings)
+        crown(open_registry(settings), settings, first + days * DAY)
+
+        def history() -> pl.DataFrame:
+            return events(users, first, days)
+
+        def day(number: int) -> pl.DataFrame:
+            return events(users, first + (days + number) * DAY, 1, users * (days + number), number)
+
+        text = f"{users:,} events of the next day, {users * days:,} events before it"
+        figure = Figure("day_vs_everything_again", "s", False, text, NOTE)
+        with scratch() as folder:
+            ours = _ours(spark, settings, history(), day)
+            theirs = _theirs(spark, settings, folder, history(), day)
+            against = "JDBC read of all, MLlib over all"
+            measured = compare(figure, against, ours, theirs, ROUNDS[size])
+        spark.stop()
+    return [measured]
+
+
+Days = Callable[[int], pl.DataFrame]
+
+
+def _ours(
+    spark: SparkSession, settings: Settings, history: pl.DataFrame, day: Days
+) -> Callable[[], float]:
+    """Take in the history; the work that takes in the day after the last."""
+
+    def taken(frame: pl.DataFrame) -> float:
+        send(settings, frame["DP_MSISDN"].to_list(), messages(frame))
+        return sum(seconds(partial(take, stage, spark, settings)) for stage in STAGES)
+
+    taken(history)
+    numbers = iter(range(1_000))
+    return lambda: taken(day(next(numbers)))
+
+
+def _theirs(
+    spark: SparkSession, settings: Settings, folder: Path, history: pl.DataFrame, day: Days
+) -> Callable[[], float]:
+    everything_again.create(settings.mysql)
+    everything_again.append(settings.mysql, history, folder)
+    model = everything_again.teach(spark, settings.mysql)
+    numbers = iter(range(1_000))
+
+    def work() -> float:
+        everything_again.append(settings.mysql, day(next(numbers)), folder)
+        out = folder / "predictions"
+        return seconds(lambda: everything_again.score(spark, settings.mysql, model, out))
+
+    return work
