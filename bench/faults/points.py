@@ -63,10 +63,11 @@ def pause(scene: Scene, name: str) -> None:
     _signal(stopped, signal.SIGCONT)
 
 
-def restart(scene: Scene, name: str) -> None:
-    """Stop in order, and start again."""
+def restart(scene: Scene, name: str, away_s: float = 0.0) -> None:
+    """Stop in order, and start again after a while."""
     scene.plant.wait(scene.random.uniform(0.05, LONGEST_MOMENT_S))
     scene.plant.child(name).stop(20)
+    scene.plant.wait(away_s)
     scene.plant.revive()
 
 
@@ -183,6 +184,8 @@ POINTS = (
     ),
     Point("broker restarted", WAITS, _on(restart, "kafka"), times=2),
     Point("database restarted", WAITS, _on(restart, "mysql"), times=2),
+    Point("broker away for 30 s", WAITS, _on(restart, "kafka", 30.0)),
+    Point("database away for 60 s", WAITS, _on(restart, "mysql", 60.0)),
     *(
         Point(f"disk full for {_LIVE.get(name, name)}", WAITS, _on(refuse_writes, name))
         for name in ("kafka", "mysql", "pipeline")

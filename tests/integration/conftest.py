@@ -21,9 +21,11 @@ from cdrlake.services.ports import free_ports
 from cdrlake.services.process import Child
 from cdrlake.waiting import Waiter
 from flaskapp import database as schema
+from flaskapp import loader
 from lakehouse import kafka, mysql, names
 from lakehouse.clock import SystemClock
 from lakehouse.settings import ROOT, Settings, load
+from tests.integration.simulator import Service
 
 
 def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
@@ -138,3 +140,19 @@ def _stop_all(state: Path, child: Child) -> None:
     child.stop(20)
     assert threading.main_thread().is_alive()
     assert not child.alive, state
+
+
+@pytest.fixture
+def with_history(fresh: Settings) -> Settings:
+    """A database with twenty days of history and four days to replay."""
+    world = fresh.world.model_copy(update={"subscribers": 50, "history_days": 20, "replay_days": 4})
+    small = fresh.model_copy(update={"world": world})
+    loader.load_history(small)
+    return small
+
+
+@pytest.fixture
+def service(with_history: Settings) -> Iterator[Service]:
+    made = Service(with_history)
+    yield made
+    made.parts.runner.close()
