@@ -38,18 +38,24 @@ def main() -> None:
     settings = load()
     spark = open_session("bench", settings)
     spark.range(1).count()  # pays for what a session does once
+    start = work(sys.argv[1], spark, settings)
     with Sampler() as sampler:
-        took = seconds(lambda: take(sys.argv[1], spark, settings))
+        took = seconds(lambda: to_end(start))
     cpu, written = sampler.used
     spark.stop()
     cost = Cost(took, cpu, sampler.peak_mib, written)
     print(json.dumps(msgspec.to_builtins(cost)))
 
 
-def take(stage: str, spark: SparkSession, settings: Settings) -> None:
-    """Let a stage take in all that waits for it."""
+def work(stage: str, spark: SparkSession, settings: Settings) -> Start:
+    """What starts a stage over all that waits for it."""
+    return _WORK[stage](spark, settings)
+
+
+def to_end(start: Start) -> None:
+    """Run a stage until nothing waits for it."""
     supervisor = Supervisor(SystemClock(), threading.Event())
-    supervisor.add(_WORK[stage](spark, settings))
+    supervisor.add(start)
     supervisor.run_to_end()
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure as Canvas
@@ -21,7 +19,7 @@ TICKS = 12
 def draw(report: Report) -> Canvas:
     """The map above; below it the features that moved most, and the scores."""
     columns = report.columns[:SHOWN]
-    canvas = plt.figure(figsize=(11, 4.2 + 0.27 * len(columns)), layout="constrained")
+    canvas = Canvas(figsize=(11, 4.2 + 0.27 * len(columns)), layout="constrained")
     grid = canvas.add_gridspec(2, 1, height_ratios=[0.27 * len(columns) + 1.2, 2.6])
     _map(canvas.add_subplot(grid[0]), report, columns)
     moved = [column for column in report.columns if column.name != SCORE and column.edges]
@@ -31,7 +29,8 @@ def draw(report: Report) -> Canvas:
     panels = [canvas.add_subplot(places[place]) for place in range(len(shown))]
     for panel, column in zip(panels, shown, strict=True):
         _shape(panel, column)
-    panels[0].legend(fontsize=8.5, loc="upper right")
+    handles = panels[0].get_legend_handles_labels()
+    canvas.legend(*handles, loc="outside lower left", ncols=2, fontsize=9.5)
     canvas.suptitle(
         f"Model version {report.model_version}: drift against the reference of "
         f"{report.reference.start} to {report.reference.end}",
@@ -49,17 +48,20 @@ def _map(panel: Axes, report: Report, columns: tuple[ColumnReport, ...]) -> None
         ]
     )  # fmt: skip
     colours = ListedColormap(style.DRIFT_COLOURS)
-    sns.heatmap(
+    cells = panel.pcolormesh(
         strengths,
-        ax=panel,
         cmap=colours,
         norm=BoundaryNorm(style.DRIFT_STEPS, colours.N, extend="max"),
-        yticklabels=["scores" if c.name == SCORE else c.name for c in columns],
-        xticklabels=False,
-        linewidths=0.4,
-        linecolor="white",
-        cbar_kws={"shrink": 0.6, "pad": 0.01, "extend": "max"},
+        edgecolors="white",
+        linewidth=0.4,
     )
+    scale = panel.figure.colorbar(cells, ax=panel, shrink=0.6, pad=0.01, extend="max")
+    scale.outline.set_visible(False)
+    panel.invert_yaxis()
+    panel.grid(visible=False)
+    panel.tick_params(length=0)
+    names = ["scores" if c.name == SCORE else c.name for c in columns]
+    panel.set_yticks([place + 0.5 for place in range(len(columns))], names)
     every = max(1, len(report.chunks) // TICKS)
     places = range(0, len(report.chunks), every)
     panel.set_xticks([place + 0.5 for place in places])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
-import matplotlib.pyplot as plt
 import msgspec
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
 from monitoring.output import drift_plot, names, page, performance_plot, style, tables
@@ -30,12 +31,8 @@ def render(report: Report) -> dict[str, bytes]:
 
 
 def _png(draw: Callable[[Report], Canvas], report: Report) -> bytes:
-    canvas, buffer = draw(report), io.BytesIO()
-    # Laid out here, once: a figure that is still to be laid out is drawn one time more to save it.
-    layout = canvas.get_layout_engine()
-    if layout is not None:
-        layout.execute(canvas)
-    canvas.set_layout_engine("none")
-    canvas.savefig(buffer, format="png")
-    plt.close(canvas)
+    buffer = io.BytesIO()
+    # `savefig` would lay out and draw everything twice.
+    agg: Any = FigureCanvasAgg(draw(report))
+    agg.print_png(buffer)
     return buffer.getvalue()

@@ -44,7 +44,7 @@ _STYLE: dict[str, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,
-    "savefig.dpi": 110,
+    "figure.dpi": 110,
 }
 
 
