@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
 
-import msgspec
 import numpy as np
 import polars as pl
 from pyspark.ml import PipelineModel
@@ -65,27 +63,14 @@ def _in_spark(
     _require_equal(rows.limit(PARITY_ROWS), pipeline, model)
     data = f"{rows.count():,} rows x {FEATURES} features, {_size(SHAPES[size])}"
     file = onnx_file.encode(model)
-    plain, whole = (
-        partial(_score, way, rows, file)
-        for way in (parallel.with_probability, parallel.with_scores)
-    )
     against = compare(
-        Figure("score_vs_mllib", "s", False, data),
+        Figure("score_vs_mllib", "s", False, data, "probability and prediction on both sides"),
         "MLlib transform",
-        plain,
+        partial(seconds, lambda: _to_nothing(parallel.with_probability(rows, file))),
         partial(seconds, lambda: _to_nothing(pipeline.transform(rows))),
         MLLIB_ROUNDS[size],
     )
-    took = median(whole() for _ in range(MLLIB_ROUNDS[size] + 1))
-    note = (
-        f"probability and prediction on both sides; whole rows of predictions, with three reasons "
-        f"and all features as JSON, which MLlib does not give, took {took:.1f} s"
-    )
-    return [msgspec.structs.replace(against, note=note)]
-
-
-def _score(way: Callable[[DataFrame, bytes], DataFrame], rows: DataFrame, file: bytes) -> float:
-    return seconds(lambda: _to_nothing(way(rows, file)))
+    return [against]
 
 
 def _in_process(taught: Table, rows: Floats, size: Size) -> list[Measurement]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
@@ -15,18 +17,17 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse import contracts, names
 from lakehouse.clock import Clock
 from lakehouse.errors import StreamError
-from lakehouse.models import onnx_file
 from lakehouse.models.bundle import Bundle
+from lakehouse.models.scoring import Scorer
 from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion, Registry
 from lakehouse.settings import Settings
 from pyspark_jobs import sources, streams, tables
-from pyspark_jobs.cdr import parallel
 from pyspark_jobs.cdr.predictions import Predictions
 
-# A batch below this is scored in the driver: a round through Python workers would cost more. A
-# larger one is scored on the executors, and its predictions come to the driver so many at a time.
-DRIVER_ROWS = 100_000
+# Rows come to the driver so many at a time, and are scored there: what they become is five times as
+# large, and would have to come here anyway to be written.
+ROWS_AT_ONCE, ROWS_A_THREAD = 50_000, 10_000
 _NEW = ("insert", "update_postimage")
 _KEY = ["User", "Date"]
 
@@ -99,17 +100,11 @@ class Scoring:
         features = {name for one in loaded for name in one.bundle.scorer.features}
         order = [name for name in ("_commit_version",) if name in rows.columns]
         wanted = rows.select(*_KEY, "last_emitted_at", *sorted(features), *order)
-        few = _to_polars(wanted.limit(DRIVER_ROWS + 1))
-        if len(few) > DRIVER_ROWS:
-            parts = list(_parts(wanted))
-            return sum(self._put(one, self._in_parallel(one, rows)) for one in loaded
-                       for rows in parts)  # fmt: skip
-        latest = _latest(few)
-        return sum(self._put(one, one.bundle.scorer.score_frame(latest)) for one in loaded)
-
-    def _in_parallel(self, one: _Loaded, rows: DataFrame) -> pl.DataFrame:
-        model = onnx_file.encode(one.bundle.model)
-        return _to_polars(parallel.with_scores(_latest_of(rows), model))
+        return sum(
+            self._put(one, _scored(one.bundle.scorer, _latest(some)))
+            for some in _collected(wanted)
+            for one in loaded
+        )
 
     def _put(self, one: _Loaded, scored: pl.DataFrame) -> int:
         if scored.is_empty():
@@ -127,11 +122,24 @@ class Scoring:
         return known or _Loaded(version, self._registry.load(version))
 
 
+def _scored(scorer: Scorer, rows: pl.DataFrame) -> pl.DataFrame:
+    if len(rows) <= ROWS_A_THREAD:
+        return scorer.score_frame(rows)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        return pl.concat(threads.map(scorer.score_frame, rows.iter_slices(ROWS_A_THREAD)))
+
+
+def _collected(rows: DataFrame) -> Iterable[pl.DataFrame]:
+    """All rows, at once where they are few: a look at how many there are costs a job of its own."""
+    few = _to_polars(rows.limit(ROWS_AT_ONCE + 1))
+    return [few] if len(few) <= ROWS_AT_ONCE else map(_to_polars, _parts(rows))
+
+
 def _parts(rows: DataFrame) -> Iterator[DataFrame]:
-    """Parts of about `DRIVER_ROWS`: some dates each, or a share of one date's subscribers."""
+    """Parts of about `ROWS_AT_ONCE`: some dates each, or a share of one date's subscribers."""
     counted = rows.groupBy("Date").count().orderBy("Date").collect()
-    for dates, count in together([(day, int(many)) for day, many in counted], DRIVER_ROWS):
-        of_dates, shares = rows.where(f.col("Date").isin(dates)), -(-count // DRIVER_ROWS)
+    for dates, count in together([(day, int(many)) for day, many in counted], ROWS_AT_ONCE):
+        of_dates, shares = rows.where(f.col("Date").isin(dates)), -(-count // ROWS_AT_ONCE)
         share = f.pmod(f.xxhash64("User"), f.lit(shares))
         yield from (of_dates.where(share == k) for k in range(shares))
 
@@ -167,12 +175,3 @@ def _latest(rows: pl.DataFrame) -> pl.DataFrame:
     if "_commit_version" not in rows.columns:
         return rows
     return rows.sort("_commit_version").unique(_KEY, keep="last", maintain_order=True)
-
-
-def _latest_of(rows: DataFrame) -> DataFrame:
-    """The same as `_latest`, on the executors."""
-    if "_commit_version" not in rows.columns:
-        return rows
-    others = [name for name in rows.columns if name not in _KEY]
-    last = f.max_by(f.struct(*others), "_commit_version").alias("last")
-    return rows.groupBy(*_KEY).agg(last).select(*_KEY, "last.*")

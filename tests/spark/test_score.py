@@ -15,12 +15,13 @@ from lakehouse import names, trace
 from lakehouse.clock import FixedClock
 from lakehouse.contracts import LABEL, PREDICTIONS
 from lakehouse.errors import StreamError
+from lakehouse.models import onnx_file
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings import Settings
 from pyspark_jobs import sources, tables
-from pyspark_jobs.cdr import outcomes, score
+from pyspark_jobs.cdr import outcomes, parallel, score
 from pyspark_jobs.cdr.score import Scoring
 from tests.spark.model_site import (
     DAYS,
@@ -160,7 +161,7 @@ def test_a_challenger_scores_the_same_rows_beside_the_champion(
     ]
 
 
-def test_a_large_batch_is_scored_on_the_executors_to_the_same_rows(
+def test_a_large_batch_is_scored_in_parts_to_the_same_rows(
     spark: SparkSession, copy: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables.create_missing(copy.settings, PREDICTIONS)
@@ -168,11 +169,25 @@ def test_a_large_batch_is_scored_on_the_executors_to_the_same_rows(
     scoring.write_batch(gold_of(spark, copy, 39), 0)
     before = table_version(copy)
     assert len(predictions(copy)) == USERS
-    monkeypatch.setattr(score, "DRIVER_ROWS", 10)
+    monkeypatch.setattr(score, "ROWS_AT_ONCE", 10)
+    monkeypatch.setattr(score, "ROWS_A_THREAD", 3)
     scoring.write_batch(gold_of(spark, copy, 39), 0)
     assert table_version(copy) == before
     scoring.write_batch(gold_of(spark, copy, 38), 1)
     assert len(predictions(copy)) == 2 * USERS
+
+
+def test_a_job_that_ranks_inside_spark_gets_the_numbers_that_are_stored(
+    spark: SparkSession, copy: Site
+) -> None:
+    tables.create_missing(copy.settings, PREDICTIONS)
+    gold = gold_of(spark, copy, 39).where(f.col("_commit_version") == 5)
+    Scoring(copy.settings, copy.registry, copy.clock).write_batch(gold, 0)
+    model = copy.registry.load(copy.registry.version(1)).model
+    ranked = pl.DataFrame(parallel.with_probability(gold, onnx_file.encode(model)).toArrow())
+    columns = ["User", "Date", "prediction", "probability_1"]
+    stored = predictions(copy).select(columns)
+    assert ranked.select(columns).sort("User").equals(stored.sort("User"))
 
 
 def test_a_backfill_scores_a_range_with_any_version_and_repeats_itself(
