@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
 
 import polars as pl
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
@@ -129,10 +130,18 @@ def _scored(scorer: Scorer, rows: pl.DataFrame) -> pl.DataFrame:
         return pl.concat(threads.map(scorer.score_frame, rows.iter_slices(ROWS_A_THREAD)))
 
 
-def _collected(rows: DataFrame) -> Iterable[pl.DataFrame]:
+def _collected(rows: DataFrame) -> Iterator[pl.DataFrame]:
     """All rows, at once where they are few: a look at how many there are costs a job of its own."""
     few = _to_polars(rows.limit(ROWS_AT_ONCE + 1))
-    return [few] if len(few) <= ROWS_AT_ONCE else map(_to_polars, _parts(rows))
+    if len(few) <= ROWS_AT_ONCE:
+        yield few
+        return
+    # A filter does not reach the files of a micro-batch: each part would read all of them again.
+    kept = rows.persist(StorageLevel.DISK_ONLY)
+    try:
+        yield from map(_to_polars, _parts(kept))
+    finally:
+        kept.unpersist()
 
 
 def _parts(rows: DataFrame) -> Iterator[DataFrame]:
