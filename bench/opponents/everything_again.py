@@ -60,8 +60,10 @@ def teach(spark: SparkSession, settings: MysqlSettings) -> PipelineModel:
 def score(spark: SparkSession, settings: MysqlSettings, model: PipelineModel, out: Path) -> None:
     """Everything from the table to the predictions of all rows, in Parquet."""
     scored = model.transform(_features(spark, settings))
-    scored.select("User", "Date", *FEATURES, "prediction", f.col("probability").cast("string")) \
-        .write.mode("overwrite").parquet(str(out))  # fmt: skip
+    rows = scored.select(
+        "User", "Date", *FEATURES, "prediction", f.col("probability").cast("string")
+    )
+    rows.write.mode("overwrite").parquet(str(out))
 
 
 def _features(spark: SparkSession, settings: MysqlSettings) -> DataFrame:
