@@ -75,7 +75,7 @@ def _large(settings: Settings, size: Size, rounds: int) -> list[Measurement]:
         rates.append(_rate(lambda: loader.load_history(own)))
         rows = _count(own)
         shape = f"{rows:,} rows over {days} days"
-        note = "one load, with the database's default buffer pool of 192 MB"
+        note = f"one load, with a buffer pool of {settings.mysql.buffer_pool_mb} MB"
         load = Figure("loader_rows_per_second", "rows/s", True, shape, note)
         call = Figure("procedure_five_million_rows_s", "s", False, shape)
         start = today(SystemClock(), own.timezone) - timedelta(days=SUMMARY_DAYS)

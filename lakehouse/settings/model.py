@@ -57,7 +57,7 @@ class MysqlSettings(Section):
     password: SecretStr | None = None
     admin_user: str = "root"
     admin_password: SecretStr | None = None
-    buffer_pool_mb: int = Field(192, ge=32)
+    buffer_pool_mb: int = Field(512, ge=32)
 
 
 class ApiSettings(Section):
