@@ -131,9 +131,10 @@ def _plot(frame: pl.DataFrame) -> None:
     titles = {"seconds": "wall seconds", "peak_mib": "peak memory, MiB"}
     for axes, (cost, title) in zip(panels, titles.items(), strict=True):
         sns.lineplot(both, x="events", y=cost, hue="stage", style="grows", markers=True,
-                     palette="colorblind", ax=axes, legend=cost == "seconds")  # fmt: skip
+                     palette="colorblind", ax=axes, legend=cost != "seconds")  # fmt: skip
         axes.set(xscale="log", yscale="log", xlabel="events", ylabel=title)
     panels[1].set_ylim(bottom=100)
+    sns.move_legend(panels[1], "center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
     figure.tight_layout()
     figure.savefig(PLOT, dpi=120)
     plt.close(figure)

@@ -89,6 +89,7 @@ def _plot(samples: Sequence[Sample]) -> None:
     sns.lineplot(pl.DataFrame(rows).to_pandas(), x="minutes", y="MiB", hue="process",
                  palette="colorblind", ax=axes)  # fmt: skip
     axes.set_ylim(bottom=0)
+    sns.move_legend(axes, "center left", bbox_to_anchor=(1.02, 0.5), frameon=False, title=None)
     figure.tight_layout()
     figure.savefig(PLOT, dpi=120)
     plt.close(figure)
