@@ -88,8 +88,10 @@ def cut(scene: Scene, find: Callable[[Path], Path]) -> None:
     path = find(Path(plant.settings.lake_uri))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    words = plant.refused("pipeline", REFUSAL_S)
-    path.write_bytes(whole)
+    try:
+        words = plant.refused("pipeline", REFUSAL_S)
+    finally:
+        path.write_bytes(whole)
     if str(path.parent) not in words:
         raise AssertionError(f"{path.parent} is not named in what the jobs said: {words[-2000:]}")
     plant.revive()

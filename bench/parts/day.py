@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import polars as pl
@@ -23,6 +24,7 @@ from pyspark_jobs.session import open_session
 
 WORK = {"small": (200, 20), "full": (5_000, 180)}
 DAY = timedelta(days=1)
+Days = Callable[[int], pl.DataFrame]
 NOTE = (
     "ours takes the day's messages from Kafka through bronze, silver and gold to predictions; the "
     "other reads its table, makes features and scores all rows anew, into Parquet"
@@ -37,8 +39,7 @@ def run(size: Size) -> list[Measurement]:
         spark = open_session("bench", settings)
         crown(open_registry(settings), settings, first + days * DAY)
 
-        def history() -> pl.DataFrame:
-            return events(users, first, days)
+        history = events(users, first, days)
 
         def day(number: int) -> pl.DataFrame:
             return events(users, first + (days + number) * DAY, 1, users * (days + number), number)
@@ -46,15 +47,12 @@ def run(size: Size) -> list[Measurement]:
         text = f"{users:,} events of the next day, {users * days:,} events before it"
         figure = Figure("day_vs_everything_again", "s", False, text, NOTE)
         with scratch() as folder:
-            ours = _ours(spark, settings, history(), day)
-            theirs = _theirs(spark, settings, folder, history(), day)
+            ours = _ours(spark, settings, history, day)
+            theirs = _theirs(spark, settings, folder, history, day)
             against = "JDBC read of all, MLlib over all"
             measured = compare(figure, against, ours, theirs, ROUNDS[size])
         spark.stop()
     return [measured]
-
-
-Days = Callable[[int], pl.DataFrame]
 
 
 def _ours(
@@ -68,17 +66,18 @@ def _ours(
         return sum(seconds(partial(to_end, stage)) for stage in stages)
 
     taken(history)
-    numbers = iter(range(1_000))
+    numbers = count()
     return lambda: taken(day(next(numbers)))
 
 
 def _theirs(
     spark: SparkSession, settings: Settings, folder: Path, history: pl.DataFrame, day: Days
 ) -> Callable[[], float]:
+    """Load the history and teach a model; the work that scores everything with one more day."""
     everything_again.create(settings.mysql)
     everything_again.append(settings.mysql, history, folder)
     model = everything_again.teach(spark, settings.mysql)
-    numbers = iter(range(1_000))
+    numbers = count()
 
     def work() -> float:
         everything_again.append(settings.mysql, day(next(numbers)), folder)

@@ -96,8 +96,7 @@ def _turned(fade: Floats, state: npt.NDArray[np.int8]) -> Floats:
     As much fades as ever and for as long, so that usage itself is where it was: what turns round
     is only what a fading says of its subscriber.
     """
-    neighbour = np.arange(len(state)) ^ 1
-    neighbour[neighbour == len(state)] = len(state) - 1
+    neighbour = np.minimum(np.arange(len(state)) ^ 1, len(state) - 1)
     wavers = (state[neighbour] != LOYAL) & (state[neighbour] != GONE)
     return np.where((state == LOYAL) & wavers, fade[neighbour], np.float32(1))
 
