@@ -113,15 +113,15 @@ class RowTable:
         )
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
-    @stamina.retry(on=CommitFailedError, attempts=ATTEMPTS, wait_initial=0.05)
     def merge(
         self, rows: pl.DataFrame, key: Sequence[str], columns: Sequence[str], insert: bool
     ) -> None:
         """Set `columns` of the rows with a known `key`; insert the others too, if `insert`.
 
-        Columns that are not named keep what is stored, whoever wrote it in between.
+        Columns that are not named keep what is stored. Raises `CommitFailedError` when somebody has
+        written there since `read`.
         """
-        merge = self._open().merge(
+        merge = (self._table or self._open()).merge(
             rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
             predicate=self._matches(rows["Date"], key),
             source_alias="s",

@@ -10,6 +10,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.names import QueryIdentity
 from lakehouse.settings.model import SparkSettings
+from pyspark_jobs import claims
 
 # Code made for a batch of some thousand rows is compiled for longer than it runs.
 _SMALL_BATCHES = {"spark.sql.codegen.wholeStage": "false"}
@@ -30,8 +31,10 @@ def start(
 ) -> StreamingQuery:
     """Start the query `identity`: each micro-batch of `source` goes to `write_batch`.
 
-    With `every_seconds` it runs until stopped, otherwise until what is there has been read.
+    With `every_seconds` it runs until stopped, otherwise until what is there has been read. Raises
+    `StreamError` when another process runs the query.
     """
+    claims.take(identity, lake_uri)
     writer = (
         source.writeStream.queryName(identity.name)
         .option("checkpointLocation", identity.checkpoint(lake_uri))

@@ -61,7 +61,7 @@ def properties(contract: Contract) -> dict[str, str]:
 
 def with_statistics(contract: Contract) -> list[str]:
     """Columns whose least and greatest value is kept for each file: the keys, and the date."""
-    keys = {*contract.key, "Date"} - {*contract.partition_by}
+    keys = {*contract.key, "Date", "date"} - {*contract.partition_by}
     return [name for name in contract.names if name in keys]
 
 

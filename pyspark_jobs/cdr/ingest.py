@@ -129,6 +129,7 @@ class Ingest:
         latest = max(filter(None, (tally.latest, self._latest)), default=None)
         bad = files_of(landed, good=False)
         note = {
+            "query": query,
             "batch_id": batch_id,
             "latest": str(latest) if latest else None,
             "quarantine": [asdict(file) for file in bad],
@@ -144,6 +145,8 @@ class Ingest:
         if note is None:
             return None
         seen: dict[str, Any] = json.loads(note)
+        if seen.get("query", self._feed.identity.name) != self._feed.identity.name:
+            return None  # an earlier version of the query; this one reads all anew
         if seen["batch_id"] > batch_id:
             raise StreamError(
                 self._feed.identity.name,

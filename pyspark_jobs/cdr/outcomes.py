@@ -13,9 +13,7 @@ from lakehouse.clock import Clock
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from pyspark_jobs import sources, streams, tables
-from pyspark_jobs.cdr.predictions import Predictions, latest
-
-_COLUMNS = ("DP_MSISDN", "date", contracts.LABEL, "known_at", "kafka_timestamp", "offset")
+from pyspark_jobs.cdr.predictions import Predictions
 
 
 def start(
@@ -28,9 +26,9 @@ def start(
     predictions = Predictions(settings, clock)
 
     def write_batch(outcomes: DataFrame, _batch_id: int) -> None:
-        known = cast(pl.DataFrame, pl.from_arrow(outcomes.select(*_COLUMNS).toArrow()))
-        if len(known):
-            predictions.label(latest(known))
+        # Only whose days they are: the batch may hold an older word than bronze does.
+        days = outcomes.selectExpr("DP_MSISDN AS User", "date AS Date").distinct()
+        predictions.label(cast(pl.DataFrame, pl.from_arrow(days.toArrow())))
 
     return streams.start(
         names.OUTCOMES_JOIN, arrived, write_batch, settings.lake_uri, every_seconds

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import cast
 
 import polars as pl
@@ -64,9 +64,10 @@ def backfill(
     Returns the number of rows that were new or different; run again it is 0.
     """
     tables.create_missing(settings, contracts.PREDICTIONS)
+    as_of = clock.now()
     gold = sources.read_table(spark, table_uri(settings.lake_uri, names.GOLD_FEATURES))
     scoring = Scoring(settings, registry, clock)
-    return scoring.score(gold.where(f.col("Date").between(*days)), [version])
+    return scoring.score(gold.where(f.col("Date").between(*days)), [version], as_of)
 
 
 @dataclass(frozen=True)
@@ -94,20 +95,25 @@ class Scoring:
         versions = [self._registry.champion(), self._registry.challenger()]
         self.score(changes, [version for version in versions if version is not None])
 
-    def score(self, rows: DataFrame, versions: list[ModelVersion]) -> int:
-        """Score rows of gold, or of its change feed, with each version; how many were new."""
+    def score(
+        self, rows: DataFrame, versions: list[ModelVersion], as_of: datetime | None = None
+    ) -> int:
+        """Score rows of gold, or of its change feed, with each version; how many were new.
+
+        What was scored after `as_of`, when the rows were read, stays as it is.
+        """
         loaded = [self._load(version) for version in versions]
         self._loaded = {one.version.number: one for one in loaded}
         features = {name for one in loaded for name in one.bundle.scorer.features}
         order = [name for name in ("_commit_version",) if name in rows.columns]
         wanted = rows.select(*_KEY, "last_emitted_at", *sorted(features), *order)
         return sum(
-            self._put(one, _scored(one.bundle.scorer, _latest(some)))
+            self._put(one, _scored(one.bundle.scorer, _latest(some)), as_of)
             for some in _collected(wanted)
             for one in loaded
         )
 
-    def _put(self, one: _Loaded, scored: pl.DataFrame) -> int:
+    def _put(self, one: _Loaded, scored: pl.DataFrame, as_of: datetime | None) -> int:
         if scored.is_empty():
             return 0
         return self._predictions.put(
@@ -115,7 +121,8 @@ class Scoring:
                 model_version=pl.lit(one.version.number, pl.Int32),
                 run_id=pl.lit(one.version.run_id),
                 scored_at=pl.lit(self._clock.now()),
-            )
+            ),
+            as_of,
         )
 
     def _load(self, version: ModelVersion) -> _Loaded:

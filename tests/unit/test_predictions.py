@@ -69,15 +69,14 @@ def scored(
     return pl.DataFrame([row], schema_overrides=kinds)
 
 
-def outcome(day: date, label: int, user: str = "49170000001") -> pl.DataFrame:
-    known = pl.DataFrame({"User": [user], "Date": [day], "label": [label]})
-    return known.cast({"label": pl.Int32})
+def days(day: date = FRESH, user: str = "49170000001") -> pl.DataFrame:
+    return pl.DataFrame({"User": [user], "Date": [day]})
 
 
-def bronze(day: date, label: int, offset: int = 0) -> pl.DataFrame:
+def bronze(day: date, label: int, offset: int = 0, user: str = "49170000001") -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "DP_MSISDN": ["49170000001"],
+            "DP_MSISDN": [user],
             "date": [day],
             LABEL: pl.Series([label], dtype=pl.Int32),
             "known_at": [day + timedelta(days=31)],
@@ -85,6 +84,17 @@ def bronze(day: date, label: int, offset: int = 0) -> pl.DataFrame:
             "offset": [offset],
         }
     )
+
+
+@pytest.fixture
+def say(settings: Settings) -> Callable[..., None]:
+    """Puts an outcome of a day into bronze."""
+    uri = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
+
+    def append(label: int, offset: int = 0, user: str = "49170000001", day: date = FRESH) -> None:
+        write_deltalake(uri, bronze(day, label, offset, user).to_arrow(), mode="append")
+
+    return append
 
 
 def test_the_same_scores_again_change_no_table(
@@ -115,47 +125,93 @@ def test_each_version_has_a_row_of_its_own(
 
 
 def test_an_outcome_labels_every_version_and_nothing_else(
-    predictions: Predictions, stored: Callable[[], pl.DataFrame]
+    predictions: Predictions, stored: Callable[[], pl.DataFrame], say: Callable[..., None]
 ) -> None:
     predictions.put(pl.concat([scored(version=1), scored(version=2), scored("49170000002")]))
-    assert predictions.label(outcome(FRESH, 1)) == 1
+    say(1)
+    assert predictions.label(days()) == 1
     assert stored()["label"].to_list() == [1, 1, None]
     assert stored()["probability_1"].to_list() == [0.2, 0.2, 0.2]
 
 
 def test_the_same_outcome_again_changes_no_table(
-    predictions: Predictions, settings: Settings
+    predictions: Predictions, settings: Settings, say: Callable[..., None]
 ) -> None:
     predictions.put(scored())
-    predictions.label(outcome(FRESH, 1))
+    say(1)
+    predictions.label(days())
     before = versions(settings)
-    assert predictions.label(outcome(FRESH, 1)) == 0
+    say(1, offset=1)
+    assert predictions.label(days()) == 0
     assert versions(settings) == before
 
 
 def test_a_corrected_outcome_replaces_the_label(
-    predictions: Predictions, stored: Callable[[], pl.DataFrame]
+    predictions: Predictions, stored: Callable[[], pl.DataFrame], say: Callable[..., None]
 ) -> None:
     predictions.put(scored())
-    predictions.label(outcome(FRESH, 1))
-    predictions.label(outcome(FRESH, 0))
+    for offset, label in enumerate((1, 0)):
+        say(label, offset)
+        predictions.label(days())
     assert stored()["label"].to_list() == [0]
 
 
+def test_an_older_word_that_comes_again_does_not_replace_the_correction(
+    predictions: Predictions, stored: Callable[[], pl.DataFrame], say: Callable[..., None]
+) -> None:
+    predictions.put(scored())
+    for label, offset in ((0, 9), (1, 5)):
+        say(label, offset)
+        predictions.label(days())
+    assert stored()["label"].to_list() == [0]
+
+
+def test_a_correction_that_comes_while_a_label_is_written_wins(
+    predictions: Predictions, settings: Settings, stored: Callable[[], pl.DataFrame],
+    say: Callable[..., None], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    predictions.put(scored())
+    say(1, offset=0)
+    other, look = Predictions(settings, FixedClock(NOW)), Predictions._said_of
+
+    def interrupted(self: Predictions, asked: pl.DataFrame) -> pl.DataFrame:
+        found = look(self, asked)
+        monkeypatch.setattr(Predictions, "_said_of", look)
+        say(0, offset=1)
+        assert other.label(days()) == 1
+        return found
+
+    monkeypatch.setattr(Predictions, "_said_of", interrupted)
+    predictions.label(days())
+    assert stored()["label"].to_list() == [0]
+
+
+def test_what_was_scored_since_the_days_were_read_stays(
+    predictions: Predictions, stored: Callable[[], pl.DataFrame]
+) -> None:
+    predictions.put(scored(probability=0.7))
+    before = scored(probability=0.2)
+    assert predictions.put(before, as_of=NOW - timedelta(minutes=1)) == 0
+    assert predictions.put(before, as_of=NOW) == 1
+    assert stored()["probability_1"].to_list() == [0.2]
+
+
 def test_an_outcome_of_nobody_scored_is_ignored(
-    predictions: Predictions, settings: Settings
+    predictions: Predictions, settings: Settings, say: Callable[..., None]
 ) -> None:
     predictions.put(scored())
     before = versions(settings)
-    assert predictions.label(outcome(FRESH, 1, user="49179999999")) == 0
+    say(1, user="49179999999")
+    assert predictions.label(days(user="49179999999")) == 0
     assert versions(settings) == before
 
 
 def test_a_new_score_keeps_the_label_that_is_there(
-    predictions: Predictions, stored: Callable[[], pl.DataFrame]
+    predictions: Predictions, stored: Callable[[], pl.DataFrame], say: Callable[..., None]
 ) -> None:
     predictions.put(scored(probability=0.2))
-    predictions.label(outcome(FRESH, 1))
+    say(1)
+    predictions.label(days())
     predictions.put(scored(probability=0.7))
     assert stored().select("label", "probability_1").rows() == [(1, 0.7)]
 
