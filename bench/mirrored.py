@@ -41,10 +41,13 @@ def is_level(settings: Settings) -> bool:
     """Whether the mirrors hold the latest version of their tables."""
     with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
         for mirror in MIRRORS:
-            cursor.execute(_CURSOR, (mirror.name,))
+            uri = table_uri(settings.lake_uri, mirror.contract.name)
+            table_id = store.identity(uri)
+            if table_id is None:
+                continue
+            cursor.execute(_CURSOR, (mirror.cursor(table_id),))
             row = cursor.fetchone()
-            latest = store.version(table_uri(settings.lake_uri, mirror.contract.name))
-            if row is None or row[0] != latest:
+            if row is None or row[0] != store.version(uri):
                 return False
     return True
 

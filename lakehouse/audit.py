@@ -93,15 +93,19 @@ class _Lake:
 
     def scorable(self) -> int:
         """Rows of gold from the first scored date on."""
-        frame = self._scan(names.GOLD_FEATURES)
-        if frame is None or self._scoring_start is None:
-            return 0
-        since = pl.col("Date") >= self._scoring_start
-        return int(frame.filter(since).select(pl.len()).collect().item())
+        return self._days_since_start(names.GOLD_FEATURES)
 
     def scored_rows(self) -> int:
-        """Rows of gold that have a prediction, by any version."""
-        return self._distinct(names.PREDICTIONS, "User", "Date")
+        """Rows of gold from then on that have a prediction, by any version; past days that somebody
+        had scored besides do not count."""
+        return self._days_since_start(names.PREDICTIONS)
+
+    def _days_since_start(self, table: str) -> int:
+        frame = self._scan(table)
+        if frame is None or self._scoring_start is None:
+            return 0
+        since = frame.filter(pl.col("Date") >= self._scoring_start)
+        return int(since.select(pl.struct("User", "Date").n_unique()).collect().item())
 
     def scored_keys(self) -> int:
         """Predictions, one per row and model version."""

@@ -91,8 +91,12 @@ def read_all(kafka: KafkaSettings, topic: str, visit: Callable[[Message], None])
     with _consumer(kafka) as consumer:
         left = {n: (low, high) for n, (low, high) in _ranges(consumer, topic).items() if high > low}
         consumer.assign([TopicPartition(topic, number, low) for number, (low, _) in left.items()])
+        before: dict[int, int] | None = None
         while left:
             done = {p.partition: p.offset for p in consumer.position(consumer.assignment())}
+            if done == before:
+                raise ServiceError(f"topic {topic}", "a message", f"none in {TIMEOUT_S:.0f} s", _DO)
+            before = done
             left = {n: span for n, span in left.items() if done.get(n, -1) < span[1]}
             # Asked for more than there is, the client would wait for it until the time-out.
             missing = sum(end - max(done[number], low) for number, (low, end) in left.items())

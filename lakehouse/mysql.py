@@ -19,6 +19,8 @@ Error = mysql.connector.Error
 OperationalError = mysql.connector.OperationalError
 CONNECT_TIMEOUT_S = 5
 _LOCK_WAIT_TIMEOUT, _DEADLOCK = 1205, 1213
+# Access denied to a database or a server, unknown database, account locked.
+_REFUSALS = (1044, 1045, 1049, 1698, 3118, 4151)
 _SQL_MODE = "STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO"
 
 
@@ -50,9 +52,9 @@ def connect(
             connection_timeout=CONNECT_TIMEOUT_S,
         )
     except Error as error:
-        raise UnreachableError(
-            where, "a connection", error.msg or str(error), "check that it runs (`cdrlake status`)"
-        ) from None
+        refused = error.errno in _REFUSALS
+        do = "check account and password" if refused else "check that it runs (`cdrlake status`)"
+        raise UnreachableError(where, "a connection", error.msg or str(error), do) from None
     try:
         yield connection
     finally:

@@ -34,6 +34,7 @@ TABLES = (
     PROGRESS,
     REPLAYS,
     DATA_LOSS,
+    MONITORING_RUNS,
 )
 
 MYSQL_RAW = "DP_CDR_Data"

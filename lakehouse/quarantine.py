@@ -25,6 +25,8 @@ from lakehouse.settings import Settings
 
 PLACE = ("topic", "partition", "offset")
 FLUSH_S = 30.0
+# The client's queue holds twice as many.
+BLOCK_ROWS = 50_000
 _TABLES = {
     names.TOPIC_EVENTS: names.QUARANTINE_EVENTS,
     names.TOPIC_OUTCOMES: names.QUARANTINE_OUTCOMES,
@@ -91,13 +93,21 @@ def replay(
 ) -> Replayed:
     """Mend the waiting messages and send them to their topic again.
 
-    Raises `ServiceError` when the broker does not take all of them; nothing is noted then.
+    They are sent and noted in blocks. Raises `ServiceError` when the broker does not take all of a
+    block; of that block nothing is noted then.
     """
-    rows = _waiting(settings, topic, reason).collect()
-    mended = [_mended(raw, mending) for raw in rows["raw"]]
-    good = pl.Series([value is not None for value in mended], dtype=pl.Boolean)
-    chosen = rows.filter(good)
-    _send(settings, chosen, [value for value in mended if value is not None], flush_s)
+    rows, sent = _waiting(settings, topic, reason).collect(), 0
+    for block in rows.iter_slices(BLOCK_ROWS):
+        mended = [_mended(raw, mending) for raw in block["raw"]]
+        good = pl.Series([value is not None for value in mended], dtype=pl.Boolean)
+        chosen = block.filter(good)
+        _send(settings, chosen, [value for value in mended if value is not None], flush_s)
+        _note(settings, chosen, clock)
+        sent += len(chosen)
+    return Replayed(sent, len(rows) - sent)
+
+
+def _note(settings: Settings, chosen: pl.DataFrame, clock: Clock) -> None:
     if len(chosen):
         noted = chosen.select(*PLACE, replayed_at=pl.lit(clock.now()))
         write_deltalake(
@@ -106,7 +116,6 @@ def replay(
             mode="append",
             storage_options=settings.lake_options,
         )
-    return Replayed(len(chosen), len(rows) - len(chosen))
 
 
 def _messages(settings: Settings, topic: str) -> pl.LazyFrame:

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from confluent_kafka import KafkaException
 
@@ -44,22 +45,20 @@ def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clo
 
 
 def main() -> int:
-    """Follow every mirror in a thread of its own."""
+    """Follow every mirror in a thread of its own; 1 when one of them ended by itself."""
     logs.configure()
     settings, stop = load(), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    threads = [
-        threading.Thread(
-            target=follow, args=(settings, mirror, stop, SystemClock()), name=mirror.name
-        )
-        for mirror in MIRRORS
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return 0
+    with ThreadPoolExecutor(len(MIRRORS)) as threads:
+        ends = [threads.submit(follow, settings, one, stop, SystemClock()) for one in MIRRORS]
+        # One that fails in a way nobody foresaw must not leave the others looking healthy.
+        wait(ends, return_when=FIRST_EXCEPTION)
+        stop.set()
+    failures = [end.exception() for end in ends if end.exception() is not None]
+    for failure in failures:
+        LOG.error("%s", failure, exc_info=failure)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 The cursor is a Delta version kept in MySQL and moved in the transaction that writes the rows, so a
 mirror that dies anywhere repeats its step and ends with the same rows. Messages are keyed; a
-repeated step sends the same keys again.
+repeated step sends the same keys again. Its name holds the table's own id: a table that was made
+anew has a cursor of its own and is read from its beginning.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any, Protocol
 import polars as pl
 
 from lakehouse import names, store
-from lakehouse.contracts import PREDICTIONS, Contract
+from lakehouse.contracts import PREDICTIONS, PROCESSED_DATA, Contract
+from lakehouse.errors import ServiceError
 from lakehouse.store import Changes
 
 LOG = logging.getLogger(__name__)
@@ -36,11 +38,18 @@ class Mirror:
 
     @property
     def name(self) -> str:
-        """Name of the mirror's cursor."""
+        """Name of the mirror, where its cursors' names begin."""
         return f"{self.contract.name}>{self.mysql_table}"
 
+    def cursor(self, table_id: str) -> str:
+        """Name of the cursor for the table of that id."""
+        return f"{self.name}@{table_id}"
 
-MIRRORS = (Mirror(PREDICTIONS, names.MYSQL_PREDICTIONS, names.TOPIC_PREDICTIONS),)
+
+MIRRORS = (
+    Mirror(PREDICTIONS, names.MYSQL_PREDICTIONS, names.TOPIC_PREDICTIONS),
+    Mirror(PROCESSED_DATA, names.MYSQL_PROCESSED),
+)
 
 
 class Connection(Protocol):
@@ -64,25 +73,28 @@ def step(
 ) -> int:
     """Bring `mirror` nearer to the latest version of its table; number of rows written.
 
-    One step looks at `MOST_VERSIONS` versions at the most.
+    One step looks at `MOST_VERSIONS` versions at the most; where their changes are gone it writes
+    the whole table, a date at a time. Raises `ServiceError` when the lake cannot be read.
     """
     uri = names.table_uri(lake_uri, mirror.contract.name)
-    latest = store.version(uri, options)
-    cursor = connection.cursor()
-    done = _cursor_of(cursor, mirror)
-    if latest is None or latest == done:
+    table_id, latest = store.identity(uri, options), store.version(uri, options)
+    if table_id is None or latest is None:
+        return 0
+    cursor, place = connection.cursor(), mirror.cursor(table_id)
+    done = _version_of(cursor, place)
+    if latest == done:
         connection.commit()
         return 0
-    changed = _changed(uri, done, latest, options)
-    rows = _latest_rows(changed.frame, mirror.contract)
-    if mirror.topic and rows.height:
-        publish(mirror.topic, rows)
-    statement = upsert_statement(mirror)
-    for block in _blocks(rows):
-        cursor.executemany(statement, block)
-    cursor.execute(_MOVE, (mirror.name, changed.version, changed.version))
+    found = _changes(uri, done, latest, options)
+    written = 0
+    for rows in [found.frame] if found else _days(store.scan(uri, options, at=latest)):
+        written += _put(mirror, rows, connection, publish)
+        if found is None:
+            connection.commit()
+    reached = found.version if found else latest
+    cursor.execute(_MOVE, (place, reached, reached))
     connection.commit()
-    return rows.height
+    return written
 
 
 def upsert_statement(mirror: Mirror) -> str:
@@ -103,21 +115,45 @@ _MOVE = (
 )
 
 
-def _cursor_of(cursor: Any, mirror: Mirror) -> int:
-    cursor.execute(_READ, (mirror.name,))
+def _version_of(cursor: Any, place: str) -> int:
+    cursor.execute(_READ, (place,))
     row = cursor.fetchone()
     return -1 if row is None else int(row[0])
 
 
-def _changed(uri: str, done: int, latest: int, options: store.Options | None) -> Changes:
+def _changes(uri: str, done: int, latest: int, options: store.Options | None) -> Changes | None:
+    """What changed after `done`; None where that cannot be told any more."""
     if done > latest:
-        LOG.warning("%s was made anew (version %s, cursor %s): reading it whole", uri, latest, done)
-        done = -1
+        LOG.warning("%s stands at version %s, the cursor at %s: writing all", uri, latest, done)
+        return None
     try:
         return store.changes(uri, done, options, most=MOST_VERSIONS)
-    except Exception as error:  # delta-rs has no narrower class for a vacuumed version
-        LOG.warning("%s: changes since %s are gone (%s): reading it whole", uri, done, error)
-        return Changes(store.scan(uri, options, at=latest).collect(), latest)
+    except Exception as error:  # delta-rs has no class for it
+        if not any(sign in str(error) for sign in _GONE):
+            raise ServiceError(uri, "its changes", str(error), "it is tried again") from error
+        LOG.warning("%s: changes since %s are gone (%s): writing all", uri, done, error)
+        return None
+
+
+# How delta-rs says that a version or a file of it has been cleaned away.
+_GONE = ("Invalid table version", "not found")
+
+
+def _days(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """A table in parts that fit into memory and into a transaction."""
+    for day in table.select("Date").unique().collect()["Date"].sort():
+        yield table.filter(pl.col("Date") == day).collect()
+
+
+def _put(mirror: Mirror, changed: pl.DataFrame, connection: Connection, publish: Publish) -> int:
+    """Publish and write the last state of each row; the number of rows."""
+    rows = _latest_rows(changed, mirror.contract)
+    if mirror.topic and rows.height:
+        publish(mirror.topic, rows)
+    statement, cursor = upsert_statement(mirror), connection.cursor()
+    for block in _blocks(rows):
+        cursor.executemany(statement, block)
+    return rows.height
 
 
 def _latest_rows(changed: pl.DataFrame, contract: Contract) -> pl.DataFrame:

@@ -39,10 +39,13 @@ def check(
 ) -> None:
     """Compare where the query stands with what the broker holds.
 
-    Raises `StreamError` that names the gaps; with `accept` they are noted in `ops.data_loss`.
+    Raises `StreamError` that names the gaps; with `accept` they are noted in `ops.data_loss`. A
+    topic that ends before the query's place was made anew, which no acceptance helps.
     """
     read = committed_offsets(Path(identity.checkpoint(settings.lake_uri)), topic)
-    gaps = find_gaps(topic, read, _held(settings, topic)) if read else []
+    held = _held(settings, topic) if read else {}
+    _refuse_another_topic(identity, topic, read, held)
+    gaps = find_gaps(topic, read, held)
     if not gaps:
         return
     if not accept:
@@ -70,17 +73,31 @@ def _held(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
 def find_gaps(topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]) -> list[Gap]:
     """Gaps between the next offset to read and the offsets that the broker holds.
 
-    >>> find_gaps("t", {0: 5, 1: 5, 2: 5}, {0: (5, 9), 1: (7, 9), 2: (0, 3)})
-    [Gap(topic='t', partition=1, first=5, until=7), Gap(topic='t', partition=2, first=3, until=5)]
+    >>> find_gaps("t", {0: 5, 1: 5}, {0: (5, 9), 1: (7, 9)})
+    [Gap(topic='t', partition=1, first=5, until=7)]
     """
-    gaps = []
+    firsts = {partition: held.get(partition, (offset, 0))[0] for partition, offset in read.items()}
+    return [
+        Gap(topic, partition, offset, firsts[partition])
+        for partition, offset in sorted(read.items())
+        if offset < firsts[partition]
+    ]
+
+
+def _refuse_another_topic(
+    identity: QueryIdentity, topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]
+) -> None:
+    """Raise where a partition ends before what was read of it: its messages are others."""
     for partition, offset in sorted(read.items()):
-        first, end = held.get(partition, (offset, offset))
-        if offset < first:
-            gaps.append(Gap(topic, partition, offset, first))
-        elif offset > end:
-            gaps.append(Gap(topic, partition, end, offset))
-    return gaps
+        end = held.get(partition, (0, offset))[1]
+        if offset > end:
+            raise StreamError(
+                f"{identity.name}, topic {topic}, partition {partition}",
+                f"messages up to offset {offset}, which were read before",
+                f"a topic that ends at {end}, so made anew",
+                "restore the topic, or raise the query's version to read the new one from its "
+                "beginning (docs/operations.md, A query's state)",
+            )
 
 
 def committed_offsets(checkpoint: Path, topic: str) -> dict[int, int]:

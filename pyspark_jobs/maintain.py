@@ -5,6 +5,13 @@ from __future__ import annotations
 import logging
 
 import deltalake
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+)
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
@@ -16,6 +23,13 @@ from lakehouse.settings import Settings
 LOG = logging.getLogger(__name__)
 # Readers of an older version, a stream that is behind among them, still need its files.
 SAFE_RETENTION_HOURS = 168.0
+CONFLICTS = (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+)
 
 
 def maintain(
@@ -35,12 +49,24 @@ def maintain(
     uris = (table_uri(settings.lake_uri, name) for name in TABLES)
     present = [uri for uri in uris if store.exists(uri, settings.lake_options)]
     for uri in present:
-        compacted = DeltaTable.forPath(spark, uri).optimize().executeCompaction()
-        metrics = compacted.select("metrics.numFilesRemoved", "metrics.numFilesAdded").first()
+        removed, added = _compact(spark, uri)
         # Spark would list and shuffle for half a minute per table; the log knows the files.
         table = deltalake.DeltaTable(uri, storage_options=settings.lake_options)
         table.create_checkpoint()
         stale = table.vacuum(int(retention_hours), dry_run=False, full=True)
-        removed, added = metrics or (0, 0)
         LOG.info("%s: %d files became %d, %d stale deleted", uri, removed, added, len(stale))
     return present
+
+
+def _compact(spark: SparkSession, uri: str) -> tuple[int, int]:
+    """Join small files; how many went and came, none where the streams were quicker.
+
+    What a stream rewrites meanwhile cannot be joined; it is small, and joined the next time.
+    """
+    try:
+        compacted = DeltaTable.forPath(spark, uri).optimize().executeCompaction()
+    except CONFLICTS as error:
+        LOG.warning("%s: written to meanwhile, files are joined next time (%s)", uri, error)
+        return 0, 0
+    removed, added = compacted.select("metrics.numFilesRemoved", "metrics.numFilesAdded").first()
+    return int(removed), int(added)

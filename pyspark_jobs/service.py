@@ -16,6 +16,8 @@ LOG = logging.getLogger(__name__)
 POLL_S = 0.2
 LAST_BATCH_S = 15.0
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 1.0, 30.0
+# After so long without a failure the next one is a new story.
+CALM_S = 300.0
 Start = Callable[[], StreamingQuery]
 
 
@@ -30,7 +32,8 @@ class Supervisor:
         self._clock, self._stop = clock, stop
         self._running: list[tuple[StreamingQuery, Start]] = []
         self._due: list[tuple[float, Start]] = []
-        self._backoff = FIRST_BACKOFF_S
+        self._backoff, self._failed_at = FIRST_BACKOFF_S, 0.0
+        self._read = 0
 
     def add(self, start: Start) -> StreamingQuery:
         """Start a query and keep it running."""
@@ -40,11 +43,11 @@ class Supervisor:
 
     def run_to_end(self) -> int:
         """Watch until all queries have ended by themselves; the number of rows that they read."""
-        queries = [query for query, _ in self._running]
+        before = self._read
         while (self._running or self._due) and not self._stop.is_set():
             self.check()
             self._clock.wait(self._stop, POLL_S)
-        return sum(_rows_read(query) for query in queries)
+        return self._read - before
 
     def serve(self, every: Callable[[], None] = lambda: None) -> None:
         """Watch until told to stop, calling `every` in each round."""
@@ -54,9 +57,11 @@ class Supervisor:
 
     def check(self) -> None:
         """Look at each query once; start again what the broker has let down."""
+        # Asked once: a query may end between two questions, and would be forgotten.
         ended = [entry for entry in self._running if not entry[0].isActive]
-        self._running = [entry for entry in self._running if entry[0].isActive]
+        self._running = [entry for entry in self._running if entry not in ended]
         for query, start in ended:
+            self._read += _rows_read(query)
             error = query.exception()
             if error is not None:
                 self._postpone(query, start, str(error))
@@ -79,7 +84,11 @@ class Supervisor:
         if not failures.is_transient(error):
             raise failures.of_query(str(query.name), error)
         LOG.warning("%s: not reached, trying again: %s", query.name, failures.gist(error))
-        self._due.append((self._clock.monotonic() + self._backoff, start))
+        now = self._clock.monotonic()
+        if now - self._failed_at > CALM_S:
+            self._backoff = FIRST_BACKOFF_S
+        self._failed_at = now
+        self._due.append((now + self._backoff, start))
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_S)
 
 

@@ -12,13 +12,15 @@ from pyspark_jobs.cdr.block import SCALE, Span
 from pyspark_jobs.cdr.dense import dense_rows
 
 ROWS_PER_BLOCK = 100_000
+FROM_SILVER = ("User", "Date", *SCALE, "last_emitted_at")
 
 
 def gold_rows(days: pl.DataFrame, scope: pl.DataFrame, span: Span) -> pl.DataFrame:
     """Rows of gold for the subscribers of `scope` (`User`, `since`), from `since` to `span.last`.
 
-    `days` are rows of silver; they must reach `lookback_days` before the earliest `since`. The
-    result does not depend on the order of `days`, nor on who else is in `scope`.
+    `days` are rows of silver with the columns `FROM_SILVER`; they must reach `lookback_days` before
+    the earliest `since`. The result does not depend on the order of `days`, nor on who else is in
+    `scope`.
     """
     whole = days.select("User", "Date", *map(_whole, SCALE), _micros("last_emitted_at"))
     chosen = whole.join(scope, on="User").sort("User", "Date")

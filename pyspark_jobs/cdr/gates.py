@@ -17,6 +17,7 @@ from lakehouse.settings.model import ModelSettings
 from pyspark_jobs.cdr.figures import Labels, Ranking, interval, resampled
 
 _POINTS = 100
+AWAITS_APPROVAL = "awaits approval"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def judge(candidate: ModelVersion, registry: Registry, settings: ModelSettings) 
         if found.points.low < 0:
             return Verdict(False, reason)
     if settings.require_approval and candidate.approved_by is None:
-        return Verdict(False, f"{reason}, awaits approval")
+        return Verdict(False, f"{reason}, {AWAITS_APPROVAL}")
     return Verdict(True, reason)
 
 
@@ -116,7 +117,7 @@ def promote_by_gates(number: int, registry: Registry, settings: ModelSettings) -
         registry.promote(number, verdict.reason)
         return verdict
     registry.refuse(number, verdict.reason)
-    if verdict.reason.endswith("awaits approval"):
+    if verdict.reason.endswith(AWAITS_APPROVAL):
         registry.challenge(number)
     return verdict
 

@@ -14,7 +14,7 @@ from lakehouse.errors import ModelError
 from lakehouse.progress import PipelineProgress
 from lakehouse.registry import open_registry
 from lakehouse.settings import Settings
-from pyspark_jobs.cdr import ingest, outcomes, score, transform
+from pyspark_jobs.cdr import first_model, ingest, outcomes, score, transform
 from pyspark_jobs.cdr.train import train
 from pyspark_jobs.service import Start, Supervisor
 
@@ -37,7 +37,7 @@ class Pipeline:
         self._spark, self._settings, self._clock, self._stop = spark, settings, clock, stop
         self._supervisor = supervisor
         self._registry = open_registry(settings)
-        self._has_model = False
+        self._has_model, self._lacks = False, ""
         self._tried_at = 0.0
 
     def run(self) -> None:
@@ -71,17 +71,23 @@ class Pipeline:
     def _train(self) -> None:
         if self._stop.is_set():
             return
-        self._tried_at = self._clock.monotonic()
         self._has_model = self._registry.champion() is not None
-        if self._has_model:
-            return
+        if not self._has_model:
+            waits = first_model.waits_for(self._registry, self._clock.now())
+            self._lacks = f"no model yet: {waits or self._attempt()}"
+            self._has_model = self._registry.champion() is not None
+        self._tried_at = self._clock.monotonic()
+
+    def _attempt(self) -> str:
+        """Train once; what is to be said of it where no champion comes of it."""
         say = partial(self._report, "train")
         say("training the first model")
         try:
-            train(self._spark, self._settings, self._registry, self._clock, say)
+            result = train(self._spark, self._settings, self._registry, self._clock, say)
         except ModelError as error:
             LOG.warning("no model yet: %s", error)
-        self._has_model = self._registry.champion() is not None
+            return str(error)
+        return f"version {result.version.number}, {result.verdict.reason}"
 
     def _serve(self) -> None:
         every = self._settings.spark.trigger_seconds
@@ -96,7 +102,7 @@ class Pipeline:
             clock = self._clock
             self._supervisor.add(partial(score.start, *parts, self._registry, clock, every_seconds))
             self._supervisor.add(partial(outcomes.start, *parts, clock, every_seconds))
-        self._report("service", "" if self._has_model else "no model yet: too little history")
+        self._report("service", "" if self._has_model else self._lacks)
 
     def _train_when_due(self) -> None:
         if self._has_model or self._clock.monotonic() - self._tried_at < TRAIN_AGAIN_S:

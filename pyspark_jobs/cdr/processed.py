@@ -12,7 +12,7 @@ import polars as pl
 
 from lakehouse import names, store
 from lakehouse.clock import Clock
-from lakehouse.contracts import LABEL, PROCESSED_DATA
+from lakehouse.contracts import LABEL, PROCESSED_COLUMNS, PROCESSED_DATA
 from lakehouse.errors import ContractError
 from lakehouse.features import gold_contract
 from lakehouse.names import table_uri
@@ -20,13 +20,22 @@ from lakehouse.periods import Period
 from lakehouse.settings import Settings
 from pyspark_jobs import tables
 from pyspark_jobs.cdr.daily import KEY
+from pyspark_jobs.cdr.predictions import latest
 from pyspark_jobs.rows import RowTable
+
+_OUTCOMES: dict[str, pl.DataType] = {
+    "DP_MSISDN": pl.String(),
+    "date": pl.Date(),
+    LABEL: pl.Int32(),
+    "known_at": pl.Date(),
+    "kafka_timestamp": pl.Datetime("us", "UTC"),
+    "offset": pl.Int64(),
+}
 
 
 def processed_rows(gold: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
     """Rows of `Processed_Data` from rows of gold; the label is null until it is known."""
-    latest = outcomes.sort("known_at").unique(["DP_MSISDN", "date"], keep="last")
-    labels = latest.select(User="DP_MSISDN", Date="date", M_Tenure_Churn=LABEL)
+    labels = latest(outcomes).rename({"label": "M_Tenure_Churn"})
     return gold.join(labels, on=KEY, how="left").select(PROCESSED_DATA.names).sort("Date", "User")
 
 
@@ -39,7 +48,8 @@ def write(settings: Settings, period: Period, clock: Clock) -> Path:
         settings.lake_uri, gold_contract(settings.cdr.feature_windows), settings.lake_options
     )
     wanted = pl.col("Date").is_between(period.first, period.last)
-    rows = processed_rows(gold.read().filter(wanted).collect(), _outcomes(settings, period))
+    amounts = gold.read().filter(wanted).select(*KEY, *PROCESSED_COLUMNS)
+    rows = processed_rows(amounts.collect(), _outcomes(settings, period))
     if rows.is_empty():
         raise ContractError(
             names.GOLD_FEATURES,
@@ -58,10 +68,10 @@ def write(settings: Settings, period: Period, clock: Clock) -> Path:
 def _outcomes(settings: Settings, period: Period) -> pl.DataFrame:
     uri = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
     if not store.exists(uri, settings.lake_options):
-        schema = {"DP_MSISDN": pl.String, "date": pl.Date, LABEL: pl.Int32, "known_at": pl.Date}
-        return pl.DataFrame(schema=schema)
+        return pl.DataFrame(schema=_OUTCOMES)
     wanted = pl.col("date").is_between(period.first, period.last)
-    return store.scan(uri, settings.lake_options).filter(wanted).collect()
+    found = store.scan(uri, settings.lake_options).filter(wanted)
+    return found.select(list(_OUTCOMES)).collect()
 
 
 def _copy(rows: pl.DataFrame, folder: Path, clock: Clock) -> Path:

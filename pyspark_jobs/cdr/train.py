@@ -74,15 +74,6 @@ def train(
     return TrainingResult(registry.version(version.number), verdict, figures)
 
 
-def train_if_needed(
-    spark: SparkSession, settings: Settings, registry: Registry, clock: Clock, say: Say
-) -> bool:
-    """Train a first model where there is no champion; whether there is one afterwards."""
-    if registry.champion() is None:
-        train(spark, settings, registry, clock, say)
-    return registry.champion() is not None
-
-
 def _versions(settings: Settings) -> dict[str, int]:
     """Versions of the tables now; the training set can be read again by them."""
     uris = {name: table_uri(settings.lake_uri, name) for name in _TABLES}

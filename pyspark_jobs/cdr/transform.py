@@ -21,7 +21,7 @@ from lakehouse.settings import Settings
 from pyspark_jobs import sources, streams, tables
 from pyspark_jobs.cdr import daily
 from pyspark_jobs.cdr.block import Span
-from pyspark_jobs.cdr.features import gold_rows
+from pyspark_jobs.cdr.features import FROM_SILVER, gold_rows
 from pyspark_jobs.rows import RowTable
 
 DAY = timedelta(days=1)
@@ -101,10 +101,12 @@ class Transform:
         """Rows of gold for some subscribers that differ from what is stored; the keys stored."""
         since = cast(date, scope["since"].min())
         days = self._silver.read().filter(pl.col("Date") >= since - self._lookback)
-        chosen = days.join(scope.lazy(), on="User", how="semi").collect()
+        # Without the hashes: a semi join reads all columns of everybody, and they are the largest.
+        needed = days.select(FROM_SILVER).join(scope.lazy(), on="User", how="semi")
+        chosen = needed.collect(engine="streaming")
         rows = gold_rows(chosen, scope, span)
         stored = self._gold.read().filter(pl.col("Date") >= since)
-        known = stored.join(scope.lazy(), on="User", how="semi").collect()
+        known = stored.join(scope.lazy(), on="User", how="semi").collect(engine="streaming")
         changed = rows.join(known, on=rows.columns, how="anti", nulls_equal=True)
         return changed, known.select(daily.KEY)
 

@@ -20,6 +20,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--accept", action="store_true", help="quarantine any share of bad ones")
     parser.add_argument("--accept-loss", action="store_true", help="go on past a gap, on record")
     options = parser.parse_args(argv)
+    if options.accept_loss and not options.once:
+        # For ever after, gaps would be passed over that nobody has looked at.
+        parser.error("--accept-loss needs --once")
     leave = ingest.Leave(options.accept, options.accept_loss)
     plain.compile_ahead()
     with runtime.job("cdr_ingest") as job:

@@ -1,4 +1,8 @@
-"""Bronze to silver and gold: `spark-submit ... pyspark_jobs/jobs/cdr_transform.py`."""
+"""Bronze to silver and gold: `spark-submit ... pyspark_jobs/jobs/cdr_transform.py`.
+
+With dates it ends with `Processed_Data` for them, from gold as it stands where another process
+keeps gold up to date, and otherwise after catching up.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from lakehouse import periods
-from pyspark_jobs import runtime, streams
+from lakehouse import names, periods
+from pyspark_jobs import claims, runtime, streams
 from pyspark_jobs.cdr import processed, transform
 
 
@@ -26,8 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     with runtime.job("cdr_transform") as job:
         period = periods.choose(*dates) if any(dates) else None
         every = None if options.once or period else streams.interval(job.settings.spark)
-        job.supervisor.add(partial(transform.start, job.spark, job.settings, job.clock, every))
-        job.run(every)
+        if not (period and claims.is_taken(names.TRANSFORM, job.settings.lake_uri)):
+            job.supervisor.add(partial(transform.start, job.spark, job.settings, job.clock, every))
+            job.run(every)
         if period:
             processed.write(job.settings, period, job.clock)
     return job.exit_code

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from flaskapp import migrations, outbox, reads
-from lakehouse.contracts import PREDICTIONS
 from lakehouse.settings import ROOT
 from mirror import sync
 
@@ -57,7 +56,7 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
         (sync.upsert_statement(mirror), tuple(
             {"Date": _DAY, "User": "49170000001", "features_str": "{}", "run_id": "r"}.get(
                 field.name, _NOW if field.kind == "timestamp" else 1)
-            for field in PREDICTIONS.fields))
+            for field in mirror.contract.fields))
         for mirror in sync.MIRRORS
     ],
 }  # fmt: skip

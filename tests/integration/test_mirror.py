@@ -10,13 +10,18 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from cdrlake.services.kafka import KafkaBroker
-from lakehouse import kafka, mysql, names
+from lakehouse import kafka, mysql, names, store
+from lakehouse.contracts import PROCESSED_COLUMNS
+from lakehouse.errors import ServiceError
 from lakehouse.settings import Settings
+from lakehouse.settings.model import LakeSettings
 from mirror import sync
 from mirror.publish import Publisher
 from mirror.sync import MIRRORS, step
+from pyspark_jobs import tables
+from pyspark_jobs.rows import RowTable
 
-PREDICTIONS = MIRRORS[0]
+PREDICTIONS, PROCESSED = MIRRORS
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
@@ -55,7 +60,7 @@ def predictions(*rows: tuple[str, float]) -> pl.DataFrame:
 def lake(tmp_path: Path, database: Settings) -> str:
     with mysql.connect(database.mysql, admin=True) as connection:
         cursor = connection.cursor()
-        for table in (names.MYSQL_PREDICTIONS, names.MYSQL_CURSORS):
+        for table in (names.MYSQL_PREDICTIONS, names.MYSQL_PROCESSED, names.MYSQL_CURSORS):
             cursor.execute(f"DELETE FROM {database.mysql.database}.{table}")
         connection.commit()
     return str(tmp_path)
@@ -150,6 +155,65 @@ def test_a_table_made_anew_is_read_whole(lake: str, database: Settings, tmp_path
     append(other, predictions(("333333333", 0.3)))
     run_step(database, other)
     assert mirrored(database)["333333333"] == 0.3
+
+
+def test_a_table_made_anew_is_read_from_its_beginning_though_it_has_as_many_versions(
+    lake: str, database: Settings, tmp_path: Path
+) -> None:
+    append(lake, predictions(("111111111", 0.1)))
+    run_step(database, lake)
+    other = str(tmp_path / "anew")
+    append(other, predictions(("222222222", 0.2)))
+    run_step(database, other)
+    assert mirrored(database)["222222222"] == 0.2
+
+
+def test_changes_that_were_cleaned_away_are_made_up_for_by_the_whole_table_a_day_at_a_time(
+    lake: str, database: Settings
+) -> None:
+    for day in (1, 2):
+        rows = predictions(("111111111", day / 10)).with_columns(Date=pl.date(2026, 1, day))
+        append(lake, rows)
+    log = Path(names.table_uri(lake, names.PREDICTIONS)) / "_delta_log"
+    DeltaTable(str(log.parent)).create_checkpoint()
+    (log / f"{0:020}.json").unlink()
+    assert [rows.height for rows in run_step(database, lake)] == [1, 1]
+    assert mirrored(database) == {"111111111": 0.2}
+    assert run_step(database, lake) == []
+
+
+def test_a_lake_that_cannot_be_read_is_no_reason_to_write_all_again(
+    lake: str, database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OSError("connection refused")
+
+    append(lake, predictions(("111111111", 0.1)))
+    monkeypatch.setattr(store, "changes", away)
+    with pytest.raises(ServiceError, match="connection refused"):
+        run_step(database, lake)
+    assert mirrored(database) == {}
+
+
+def test_processed_data_follows_the_lake(lake: str, database: Settings) -> None:
+    uri = names.table_uri(lake, names.PROCESSED)
+    tables.create_missing(Settings(lake=LakeSettings(uri=lake)), PROCESSED.contract)
+    amounts = dict.fromkeys(PROCESSED_COLUMNS, 2)
+    key = {"Date": date(2026, 1, 1), "User": "111111111"}
+    schema = store.scan(uri).collect_schema()
+    for label in (None, 1):
+        row = pl.DataFrame([{**key, **amounts, "M_Tenure_Churn": label}]).cast(schema)
+        RowTable(lake, PROCESSED.contract, {}).upsert(row, row.select("User", "Date"))
+        with mysql.connect(database.mysql) as connection:
+            assert step(PROCESSED, lake, connection, never) == 1
+            cursor = connection.cursor()
+            cursor.execute(f"SELECT * FROM {names.MYSQL_PROCESSED}")
+            held = [(*key.values(), *(amounts.values()), label)]
+            assert cursor.fetchall() == held
+
+
+def never(*_: object) -> None:
+    raise AssertionError("nothing is to be published")
 
 
 def test_messages_carry_the_key_and_every_row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -156,6 +157,21 @@ def test_a_lost_checkpoint_is_noticed_before_anything_is_skipped(
     query.write_batch(batch(spark, [message(1)], 1), 1)
     with pytest.raises(StreamError, match="checkpoint"):
         ingest(lake, feed).write_batch(batch(spark, [message(0)]), 0)
+
+
+def test_the_next_version_of_the_query_reads_all_again_and_finds_nothing_too_late(
+    spark: SparkSession, lake: Settings, feed: Feed
+) -> None:
+    values = [message(0, DP_DATE="2026-05-01T00:00:00Z"), message(1)]
+    for number, value in enumerate(values):
+        ingest(lake, feed).write_batch(batch(spark, [value], number), number)
+    identity = names.INGEST_EVENTS
+    second = replace(feed, identity=replace(identity, version=identity.version + 1))
+    ingest(lake, second).write_batch(batch(spark, values), 0)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 0, 1, 1]
+    assert offsets(spark, lake, names.QUARANTINE_EVENTS) == []
+    ingest(lake, second).write_batch(batch(spark, values), 0)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 0, 1, 1]
 
 
 def test_ten_thousand_poisoned_messages_among_good_ones_stop_nobody(

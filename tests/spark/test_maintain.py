@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from delta.exceptions import ConcurrentDeleteReadException
+from delta.tables import DeltaOptimizeBuilder
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse import names
-from lakehouse.contracts import PROCESSED_DATA
+from lakehouse.contracts import PREDICTIONS, PROCESSED_DATA
 from lakehouse.errors import ContractError
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
@@ -36,6 +38,22 @@ def test_many_small_files_become_one_and_hold_the_same_rows(
     assert maintain.maintain(spark, lake) == [uri]
     assert len(DeltaTable(uri).file_uris()) == 1
     assert pl.read_delta(uri).sort("User").equals(before)
+
+
+def test_a_table_that_is_written_to_meanwhile_keeps_nobody_from_the_next(
+    spark: SparkSession, lake: Settings, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.create_missing(lake, PREDICTIONS)
+    compact = DeltaOptimizeBuilder.executeCompaction
+
+    def overtaken(builder: DeltaOptimizeBuilder) -> DataFrame:
+        """Somebody rewrites the file that is being joined, before the commit."""
+        monkeypatch.setattr(DeltaOptimizeBuilder, "executeCompaction", compact)
+        raise ConcurrentDeleteReadException("This transaction attempted to read deleted files")
+
+    monkeypatch.setattr(DeltaOptimizeBuilder, "executeCompaction", overtaken)
+    assert maintain.maintain(spark, lake) == [table_uri(lake.lake_uri, PREDICTIONS.name), uri]
+    assert len(DeltaTable(uri).file_uris()) == 1
 
 
 def test_files_of_recent_versions_stay_for_their_readers(

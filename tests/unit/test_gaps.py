@@ -45,6 +45,16 @@ def test_an_accepted_gap_is_on_record(settings: Settings) -> None:
     assert rows.select("partition", "first", "until").rows() == [(0, 10, 25)]
 
 
+def test_a_topic_that_was_made_anew_is_told_from_a_gap(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (0, 3)})
+    for accept in (False, True):
+        with pytest.raises(StreamError, match=r"ends at 3, so made anew; .* raise the query's"):
+            gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept)
+    assert not store.exists(table_uri(settings.lake_uri, names.DATA_LOSS))
+
+
 def test_without_a_gap_or_a_first_batch_nothing_is_asked(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,8 +49,8 @@ def append(settings: Settings, table: str, rows: pl.DataFrame, order: tuple[str,
     write_deltalake(uri, data.to_arrow(compat_level=pl.CompatLevel.oldest()), mode="append")
 
 
-def outcome(settings: Settings, label: int, known: date) -> None:
-    place = {"topic": "t", "partition": 0, "offset": 0, "batch_id": 0}
+def outcome(settings: Settings, label: int, known: date, offset: int = 0) -> None:
+    place = {"topic": "t", "partition": 0, "offset": offset, "batch_id": 0}
     values = {"DP_MSISDN": "45000000", "date": date(2026, 3, 1), "PSEUDO_CHURNED": label}
     moments = {"known_at": known, "kafka_timestamp": CLOCK.now(), "ingested_at": CLOCK.now()}
     rows = pl.DataFrame([place | values | moments])
@@ -85,3 +85,10 @@ def test_a_second_run_changes_nothing_and_a_new_label_one_row(settings: Settings
 def test_a_period_without_rows_is_refused(settings: Settings) -> None:
     with pytest.raises(ContractError, match="rows from 2025-01-01"):
         processed.write(settings, Period(date(2025, 1, 1), date(2025, 1, 2)), CLOCK)
+
+
+def test_of_two_words_known_on_one_day_the_later_message_counts(settings: Settings) -> None:
+    for label, offset in ((0, 7), (1, 3)):
+        outcome(settings, label, date(2026, 4, 1), offset)
+    processed.write(settings, MARCH, CLOCK)
+    assert table(settings)["M_Tenure_Churn"].to_list() == [0, None]
