@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 
-from cdrlake import doctor, secrets, submit
+from cdrlake import doctor, schema, secrets, submit
 from cdrlake.console import Step, Steps
 from cdrlake.http import Api
 from cdrlake.services import jars, process
@@ -157,7 +157,7 @@ class Stack:
 
     def _database(self) -> None:
         with self.steps.step("Create database, procedure and topics"):
-            database.initialise(self.settings)
+            schema.ensure(self.settings)
             kafka.create_topics(self.settings.kafka, names.TOPICS)
 
     def _history(self) -> None:
