@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from itertools import groupby
 from types import TracebackType
 
 from cdrlake import doctor, schema, secrets, submit
@@ -26,7 +27,8 @@ from lakehouse.settings import ROOT, Settings
 START_S = 90.0
 PIPELINE_S = 600.0
 STOP_S = 20.0
-SERVERS = ("mysql", "kafka")
+# Who is used by all before it is stopped after them.
+STOPPED_LAST = (WORKER, MASTER, "kafka", "mysql")
 # A process that dies more often than this is not helped by another start.
 DEATHS, WITHIN_S = 5, 300.0
 
@@ -119,13 +121,13 @@ class Stack:
         return {child.name: child.memory_bytes() for child in list(self.children)}
 
     def stop(self) -> None:
-        """Stop every process: the services side by side, then the servers that they use."""
-        servers = [child for child in self.children if child.name in SERVERS]
-        services = [child for child in self.children if child not in servers]
-        for child in services:
-            child.ask_to_stop()
-        for child in [*services, *servers]:
-            child.stop(STOP_S)
+        """Stop every process: first who works, side by side, then step by step who is used."""
+        for _, floor in groupby(sorted(self.children, key=_floor), _floor):
+            side_by_side = list(floor)
+            for child in side_by_side:
+                child.ask_to_stop()
+            for child in side_by_side:
+                child.stop(STOP_S)
         self.children.clear()
 
     def _prepare(self) -> None:
@@ -231,3 +233,8 @@ def _death(child: process.Child) -> ServiceError:
     return ServiceError(
         f"process {child.name}", "it to run", f"its end: {child.tail(5)}", f"read {child.log}"
     )
+def _floor(child: process.Child) -> int:
+    places = (n for n, name in enumerate(STOPPED_LAST, 1) if child.name.startswith(name))
+    return next(places, 0)
+
+
