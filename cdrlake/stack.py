@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from types import TracebackType
@@ -18,8 +18,8 @@ from cdrlake.services.mysql import MySqlServer
 from cdrlake.services.ports import require_free_port
 from cdrlake.services.spark import MASTER, WORKER, SparkCluster
 from cdrlake.waiting import Waiter
-from flaskapp import database, loader
-from lakehouse import kafka, ledger, names, object_store, progress
+from flaskapp import loader
+from lakehouse import kafka, ledger, names, progress
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT, Settings
@@ -61,8 +61,7 @@ class Stack:
 
     def start(self) -> None:
         """Bring everything up, in the order in which a person can use it."""
-        self._prepare()
-        self._servers()
+        self.start_servers(doctor.service_ports(self.settings, self._on_cluster))
         self._database()
         self._service("simulator", "flaskapp", Api(self.settings).simulator)
         self._history()
@@ -71,6 +70,14 @@ class Stack:
         self._pipeline()
         self._python("mirror", "mirror")
         self._service("monitoring", "monitoring", Api(self.settings).monitor)
+
+    def start_servers(self, also: Sequence[doctor.Port] = ()) -> None:
+        """Check the machine, get the jars, and start the embedded database and broker.
+
+        The ports of `also` must be free too. Raises `ServiceError` for what is missing.
+        """
+        self._prepare([*doctor.server_ports(self.settings), *also])
+        self._servers()
 
     def check(self) -> None:
         """Raise `ServiceError` with the end of its log when a process has died.
@@ -130,18 +137,15 @@ class Stack:
                 child.stop(STOP_S)
         self.children.clear()
 
-    def _prepare(self) -> None:
+    def _prepare(self, ports: Sequence[doctor.Port]) -> None:
         with self.steps.step("Check this machine") as step:
-            jars.require_platform()
+            doctor.require_platform(self.settings)
             self._java = jars.find_java()
             step.say(f"Java {self._java.major}, {doctor.require_disk(self.settings.state)}")
-            for host, port, key in doctor.ports(self.settings, self._on_cluster):
-                require_free_port(host, port, key)
+            for port in ports:
+                require_free_port(*port)
         with self.steps.step("Resolve jars") as step:
-            where = self.settings.cache, ROOT / "conf", self._java, step.say
-            self._jars = jars.resolve(*where)
-            if object_store.is_s3(self.settings.lake_uri):
-                jars.resolve_extra("s3", *where)
+            self._jars = jars.fetch(self.settings, self._java, step.say)
         self.settings = secrets.ensure(self.settings)
 
     def _servers(self) -> None:
@@ -229,12 +233,12 @@ class Stack:
         return Waiter(self.clock, timeout_s, self.check)
 
 
-def _death(child: process.Child) -> ServiceError:
-    return ServiceError(
-        f"process {child.name}", "it to run", f"its end: {child.tail(5)}", f"read {child.log}"
-    )
 def _floor(child: process.Child) -> int:
     places = (n for n, name in enumerate(STOPPED_LAST, 1) if child.name.startswith(name))
     return next(places, 0)
 
 
+def _death(child: process.Child) -> ServiceError:
+    return ServiceError(
+        f"process {child.name}", "it to run", f"its end: {child.tail(5)}", f"read {child.log}"
+    )
