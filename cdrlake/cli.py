@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cdrlake import cli_trace, jobs, runs
+from cdrlake import cli_trace, jobs, runs, wipe
 from cdrlake.cli_data import db
 from cdrlake.cli_model import model
 from cdrlake.cli_quarantine import refused
@@ -73,9 +73,9 @@ def down() -> None:
 
 @app.command()
 def reset(yes: Yes = False) -> None:
-    """Stop everything and wipe its state; downloads stay."""
+    """Stop everything, wipe its state and what it wrote to the output; downloads stay."""
     settings = _settings()
-    if not yes and not typer.confirm(f"Wipe {settings.state}?"):
+    if not yes and not typer.confirm(f"Wipe {wipe.describe(settings)}?"):
         raise typer.Abort
     runs.reset(settings)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import psutil
 from cdrlake import demo as main_job
 from cdrlake import doctor as machine
 from cdrlake import status as state_of
-from cdrlake import summary
+from cdrlake import summary, wipe
 from cdrlake.console import CONSOLE, Steps
 from cdrlake.http import Api
 from cdrlake.memory import PeakMemory
@@ -107,10 +106,9 @@ def down(settings: Settings) -> None:
 def reset(settings: Settings) -> None:
     """Stop everything, then remove state and output."""
     down(settings)
-    for folder in (settings.state, settings.output):
-        shutil.rmtree(folder, ignore_errors=True)
+    wipe.wipe(settings)
     CONSOLE.print(
-        f"wiped {settings.state} and {settings.output}; downloads stay in {settings.cache}"
+        f"wiped {wipe.describe(settings)}; downloads stay in {settings.cache}", soft_wrap=True
     )
 
 
