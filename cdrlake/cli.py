@@ -99,6 +99,12 @@ def doctor() -> None:
 
 
 @app.command()
+@app.command()
+def jars() -> None:
+    """Fetch the jars that Spark and the embedded servers need, unless they are there."""
+    runs.fetch_jars(_settings())
+
+
 def topics() -> None:
     """Create the topics that are missing and list all with their message counts."""
     runs.topics(_settings())

@@ -14,7 +14,7 @@ from cdrlake import summary, wipe
 from cdrlake.console import CONSOLE, Steps
 from cdrlake.http import Api
 from cdrlake.memory import PeakMemory
-from cdrlake.services import process
+from cdrlake.services import jars, process
 from cdrlake.stack import Stack
 from lakehouse import audit, kafka, names, registry
 from lakehouse.clock import SystemClock
@@ -104,7 +104,7 @@ def down(settings: Settings) -> None:
 
 
 def reset(settings: Settings) -> None:
-    """Stop everything, then remove state and output."""
+    """Stop everything, then remove the state and what was written to the output."""
     down(settings)
     wipe.wipe(settings)
     CONSOLE.print(
@@ -137,6 +137,13 @@ def doctor(settings: Settings) -> None:
         raise ServiceError(
             "this machine", "all of the above", f"no {missing[0]}", "do what its line says"
         )
+
+
+def fetch_jars(settings: Settings) -> None:
+    """Get the jars that are missing, and say where they are."""
+    with Steps() as steps, steps.step("Resolve jars") as step:
+        found = jars.fetch(settings, jars.find_java(), step.say)
+    CONSOLE.print(f"jars of Spark: {found.spark}", soft_wrap=True)
 
 
 def topics(settings: Settings) -> None:
