@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterable
 
 from bench import results
 
@@ -25,7 +26,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.part == "all":
         command = [sys.executable, "-m", "bench", "--size", options.size, "--part"]
-        return max(subprocess.run([*command, part], check=False).returncode for part in PARTS)
+        return first_failure(
+            subprocess.run([*command, part], check=False).returncode for part in PARTS
+        )
     measured = importlib.import_module(f"bench.parts.{options.part}").run(options.size)
     for one in measured:
         print(f"{one.name}: {one.ours:,.4g} {one.unit}, {one.against}: {one.theirs:,.4g}, "
@@ -35,6 +38,12 @@ def main() -> int:
             results.write(options.part, measured)
         results.publish()
     return 0
+
+
+def first_failure(codes: Iterable[int]) -> int:
+    """The first exit code that is not 0, after all parts have run; 1 for a part that was killed."""
+    first = next((code for code in list(codes) if code), 0)
+    return 1 if first < 0 else first
 
 
 if __name__ == "__main__":

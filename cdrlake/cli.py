@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from cdrlake import cli_trace, jobs, runs
+from cdrlake import cli_trace, jobs, runs, wipe
 from cdrlake.cli_data import db
 from cdrlake.cli_model import model
 from cdrlake.cli_quarantine import refused
@@ -73,9 +74,9 @@ def down() -> None:
 
 @app.command()
 def reset(yes: Yes = False) -> None:
-    """Stop everything and wipe its state; downloads stay."""
+    """Stop everything, wipe its state and what it wrote to the output; downloads stay."""
     settings = _settings()
-    if not yes and not typer.confirm(f"Wipe {settings.state}?"):
+    if not yes and not typer.confirm(f"Wipe {wipe.describe(settings)}?"):
         raise typer.Abort
     runs.reset(settings)
 
@@ -96,6 +97,12 @@ def ledger() -> None:
 def doctor() -> None:
     """Check what this machine has, and name what is missing."""
     runs.doctor(_settings())
+
+
+@app.command()
+def jars() -> None:
+    """Fetch the jars that Spark and the embedded servers need, unless they are there."""
+    runs.fetch_jars(_settings())
 
 
 @app.command()
@@ -153,13 +160,24 @@ def main() -> None:
     try:
         app(standalone_mode=False)
     except CdrlakeError as error:
-        ERRORS.print(f"[bold red]error[/] {error}", soft_wrap=True)
+        _say(str(error))
         sys.exit(1)
+    except typer.TyperException as error:  # an option, a value or a command that is not known
+        if error.format_message():  # a bare `cdrlake` has printed its help already
+            _say(f"{error.format_message().rstrip('.')}; see `{_path(error)} --help`.")
+        sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         ERRORS.print("stopped")
         sys.exit(130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+
+
+def _say(sentence: str) -> None:
+    ERRORS.print(f"[bold red]error[/] {escape(sentence)}", soft_wrap=True)
+
+
+def _path(error: typer.TyperException) -> str:
+    context: typer.Context | None = getattr(error, "ctx", None)
+    return context.command_path if context else "cdrlake"
 
 
 def _terminate(*_: Any) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdrlake.services import jars
-from cdrlake.services.ports import require_free_port
+from cdrlake.services import jars, process
+from cdrlake.services.ports import listener, require_free_port
 from lakehouse.errors import CdrlakeError, ServiceError
 from lakehouse.settings import Settings
 
 NEEDED_BYTES = 2 * 1024**3
+# Host, port, and the key of the settings that says so.
+Port = tuple[str, int, str]
 
 
 @dataclass(frozen=True)
@@ -26,32 +29,55 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Check Python, Java, jars, disk and ports; nothing is changed."""
+    """Check Python, platform, Java, jars, disk and ports; nothing is changed.
+
+    A port that a process of this very installation holds is as good as a free one.
+    """
     checks: list[tuple[str, Callable[[], str]]] = [
         ("Python", _python),
+        ("platform", lambda: require_platform(settings)),
         ("Java", lambda: _java()),
         ("jars", lambda: _jars(settings)),
         ("disk", lambda: require_disk(settings.state)),
     ]
-    checks += [(f"port {port}", _port(host, port, key)) for host, port, key in ports(settings)]
+    own = {
+        part.pid: name
+        for name, child in process.find_running(settings.state).items()
+        for part in process.tree(child.pid)
+    }
+    ports = [*service_ports(settings), *server_ports(settings)]
+    checks += [(f"port {port[1]}", _port(port, own)) for port in ports]
     return [_finding(name, check) for name, check in checks]
 
 
-def ports(settings: Settings, cluster: bool = False) -> list[tuple[str, int, str]]:
-    """Host, port and settings key of everything that listens, Spark's master with `cluster`."""
-    found = [
-        (settings.simulator.host, settings.simulator.port, "simulator.port"),
-        (settings.monitoring.host, settings.monitoring.port, "monitoring.port"),
-    ]
+def server_ports(settings: Settings) -> list[Port]:
+    """The ports of the embedded servers."""
+    found = []
     if settings.kafka.embedded:
         found.append((settings.kafka.host, settings.kafka.port, "kafka.port"))
         found.append((settings.kafka.host, settings.kafka.controller_port, "kafka.controller_port"))
     if settings.mysql.embedded:
         found.append((settings.mysql.host, settings.mysql.port, "mysql.port"))
+    return found
+
+
+def service_ports(settings: Settings, cluster: bool = False) -> list[Port]:
+    """The ports of what uses the servers, Spark's master with `cluster`."""
+    found = [
+        (settings.simulator.host, settings.simulator.port, "simulator.port"),
+        (settings.monitoring.host, settings.monitoring.port, "monitoring.port"),
+    ]
     if cluster:
         found.append((settings.cluster.host, settings.cluster.port, "cluster.port"))
         found.append((settings.cluster.host, settings.cluster.page_port, "cluster.page_port"))
     return found
+
+
+def require_platform(settings: Settings) -> str:
+    """The platform; raises `ServiceError` where a server is embedded and cannot run here."""
+    if settings.mysql.embedded or settings.kafka.embedded:
+        jars.require_platform()
+    return f"{platform.system()} {platform.machine()}"
 
 
 def require_disk(folder: Path) -> str:
@@ -87,12 +113,15 @@ def _java() -> str:
 
 
 def _jars(settings: Settings) -> str:
-    return "resolved" if (settings.cache / "jars").exists() else "not yet; `cdrlake up` gets them"
+    return "resolved" if (settings.cache / "jars").exists() else "not yet; `cdrlake jars` gets them"
 
 
-def _port(host: str, port: int, key: str) -> Callable[[], str]:
+def _port(port: Port, own: Mapping[int, str]) -> Callable[[], str]:
     def check() -> str:
-        require_free_port(host, port, key)
+        holder = own.get(listener(port[1]) or 0)
+        if holder is not None:
+            return f"held by {holder} of this installation"
+        require_free_port(*port)
         return "free"
 
     return check

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import psutil
 from cdrlake import demo as main_job
 from cdrlake import doctor as machine
 from cdrlake import status as state_of
-from cdrlake import summary
+from cdrlake import summary, wipe
 from cdrlake.console import CONSOLE, Steps
 from cdrlake.http import Api
 from cdrlake.memory import PeakMemory
-from cdrlake.services import process
+from cdrlake.services import jars, process
 from cdrlake.stack import Stack
 from lakehouse import audit, kafka, names, registry
 from lakehouse.clock import SystemClock
@@ -105,12 +104,11 @@ def down(settings: Settings) -> None:
 
 
 def reset(settings: Settings) -> None:
-    """Stop everything, then remove state and output."""
+    """Stop everything, then remove the state and what was written to the output."""
     down(settings)
-    for folder in (settings.state, settings.output):
-        shutil.rmtree(folder, ignore_errors=True)
+    wipe.wipe(settings)
     CONSOLE.print(
-        f"wiped {settings.state} and {settings.output}; downloads stay in {settings.cache}"
+        f"wiped {wipe.describe(settings)}; downloads stay in {settings.cache}", soft_wrap=True
     )
 
 
@@ -139,6 +137,13 @@ def doctor(settings: Settings) -> None:
         raise ServiceError(
             "this machine", "all of the above", f"no {missing[0]}", "do what its line says"
         )
+
+
+def fetch_jars(settings: Settings) -> None:
+    """Get the jars that are missing, and say where they are."""
+    with Steps() as steps, steps.step("Resolve jars") as step:
+        found = jars.fetch(settings, jars.find_java(), step.say)
+    CONSOLE.print(f"jars of Spark: {found.spark}", soft_wrap=True)
 
 
 def topics(settings: Settings) -> None:

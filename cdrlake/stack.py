@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 from types import TracebackType
 
-from cdrlake import doctor, secrets, submit
+from cdrlake import doctor, schema, secrets, submit
 from cdrlake.console import Step, Steps
 from cdrlake.http import Api
 from cdrlake.services import jars, process
@@ -17,8 +18,8 @@ from cdrlake.services.mysql import MySqlServer
 from cdrlake.services.ports import require_free_port
 from cdrlake.services.spark import MASTER, WORKER, SparkCluster
 from cdrlake.waiting import Waiter
-from flaskapp import database, loader
-from lakehouse import kafka, ledger, names, object_store, progress
+from flaskapp import loader
+from lakehouse import kafka, ledger, names, progress
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT, Settings
@@ -26,7 +27,8 @@ from lakehouse.settings import ROOT, Settings
 START_S = 90.0
 PIPELINE_S = 600.0
 STOP_S = 20.0
-SERVERS = ("mysql", "kafka")
+# Who is used by all before it is stopped after them.
+STOPPED_LAST = (WORKER, MASTER, "kafka", "mysql")
 # A process that dies more often than this is not helped by another start.
 DEATHS, WITHIN_S = 5, 300.0
 
@@ -59,8 +61,7 @@ class Stack:
 
     def start(self) -> None:
         """Bring everything up, in the order in which a person can use it."""
-        self._prepare()
-        self._servers()
+        self.start_servers(doctor.service_ports(self.settings, self._on_cluster))
         self._database()
         self._service("simulator", "flaskapp", Api(self.settings).simulator)
         self._history()
@@ -69,6 +70,14 @@ class Stack:
         self._pipeline()
         self._python("mirror", "mirror")
         self._service("monitoring", "monitoring", Api(self.settings).monitor)
+
+    def start_servers(self, also: Sequence[doctor.Port] = ()) -> None:
+        """Check the machine, get the jars, and start the embedded database and broker.
+
+        The ports of `also` must be free too. Raises `ServiceError` for what is missing.
+        """
+        self._prepare([*doctor.server_ports(self.settings), *also])
+        self._servers()
 
     def check(self) -> None:
         """Raise `ServiceError` with the end of its log when a process has died.
@@ -119,27 +128,24 @@ class Stack:
         return {child.name: child.memory_bytes() for child in list(self.children)}
 
     def stop(self) -> None:
-        """Stop every process: the services side by side, then the servers that they use."""
-        servers = [child for child in self.children if child.name in SERVERS]
-        services = [child for child in self.children if child not in servers]
-        for child in services:
-            child.ask_to_stop()
-        for child in [*services, *servers]:
-            child.stop(STOP_S)
+        """Stop every process: first who works, side by side, then step by step who is used."""
+        for _, floor in groupby(sorted(self.children, key=_floor), _floor):
+            side_by_side = list(floor)
+            for child in side_by_side:
+                child.ask_to_stop()
+            for child in side_by_side:
+                child.stop(STOP_S)
         self.children.clear()
 
-    def _prepare(self) -> None:
+    def _prepare(self, ports: Sequence[doctor.Port]) -> None:
         with self.steps.step("Check this machine") as step:
-            jars.require_platform()
+            doctor.require_platform(self.settings)
             self._java = jars.find_java()
             step.say(f"Java {self._java.major}, {doctor.require_disk(self.settings.state)}")
-            for host, port, key in doctor.ports(self.settings, self._on_cluster):
-                require_free_port(host, port, key)
+            for port in ports:
+                require_free_port(*port)
         with self.steps.step("Resolve jars") as step:
-            where = self.settings.cache, ROOT / "conf", self._java, step.say
-            self._jars = jars.resolve(*where)
-            if object_store.is_s3(self.settings.lake_uri):
-                jars.resolve_extra("s3", *where)
+            self._jars = jars.fetch(self.settings, self._java, step.say)
         self.settings = secrets.ensure(self.settings)
 
     def _servers(self) -> None:
@@ -157,7 +163,7 @@ class Stack:
 
     def _database(self) -> None:
         with self.steps.step("Create database, procedure and topics"):
-            database.initialise(self.settings)
+            schema.ensure(self.settings)
             kafka.create_topics(self.settings.kafka, names.TOPICS)
 
     def _history(self) -> None:
@@ -225,6 +231,11 @@ class Stack:
 
     def _wait(self, timeout_s: float) -> Waiter:
         return Waiter(self.clock, timeout_s, self.check)
+
+
+def _floor(child: process.Child) -> int:
+    places = (n for n, name in enumerate(STOPPED_LAST, 1) if child.name.startswith(name))
+    return next(places, 0)
 
 
 def _death(child: process.Child) -> ServiceError:

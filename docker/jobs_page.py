@@ -1,6 +1,7 @@
 """The streaming jobs as a page for Prometheus, and a line per query in the log.
 
 Drivers come and go; what their queries last did stays in the state folder and is read from there.
+Usage: `jobs_page.py PORT [HOST]`.
 """
 
 from __future__ import annotations
@@ -56,13 +57,13 @@ def registry(state: Path) -> CollectorRegistry:
     return found
 
 
-def main(port: int) -> int:
-    """Serve `/metrics` on `port` until SIGTERM."""
+def main(port: int, host: str = "127.0.0.1") -> int:
+    """Serve `/metrics` on `port` of `host`, this machine only by default, until SIGTERM."""
     logs.configure()
     state, clock, stop = settings.load().state, SystemClock(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    server, _ = start_http_server(port, registry=registry(state))
+    server, _ = start_http_server(port, host, registry=registry(state))
     while not clock.wait(stop, LOG_S):
         for query in progress.read_queries(state):
             LOG.info("%s %s: %.0f s behind", query.query, query.state, query.lag_seconds)
@@ -71,4 +72,4 @@ def main(port: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), *sys.argv[2:]))

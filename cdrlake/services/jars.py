@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lakehouse import object_store
 from lakehouse.errors import ServiceError
+from lakehouse.settings import ROOT, Settings
 
 ACCEPTED = (17, 21)
 CONFIGURATIONS = ("spark", "kafka", "mariadb")
@@ -78,6 +80,15 @@ def require_platform() -> None:
         raise ServiceError(
             "embedded servers", "Linux x86_64", here, "use `docker compose up`, see docs/deploy.md"
         )
+
+
+def fetch(settings: Settings, java: Java, say: Callable[[str], None]) -> Jars:
+    """Resolve all jars that an installation needs, those of its lake's object store included."""
+    where = settings.cache, ROOT / "conf", java, say
+    found = resolve(*where)
+    if object_store.is_s3(settings.lake_uri):
+        resolve_extra("s3", *where)
+    return found
 
 
 def resolve(cache: Path, conf: Path, java: Java, say: Callable[[str], None]) -> Jars:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from random import SystemRandom
+from typing import Any
 
 import psutil
 
@@ -38,14 +39,27 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-def _owner(port: int) -> str:
+def listener(port: int) -> int | None:
+    """Pid of the process that listens on `port`; None when nobody does, or not to our knowledge."""
+    found = _listening(port)
+    return found.pid if found else None
+
+
+def _listening(port: int) -> Any:
     for connection in psutil.net_connections("tcp"):
         if connection.laddr and connection.laddr.port == port and connection.status == "LISTEN":
-            # Another user's process has no number here, and psutil takes None for this very one.
-            if connection.pid is None:
-                return "a process of another user"
-            try:
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-            except psutil.Error:
-                break
-    return "another program"
+            return connection
+    return None
+
+
+def _owner(port: int) -> str:
+    connection = _listening(port)
+    if connection is None:
+        return "another program"
+    # Another user's process has no number here, and psutil takes None for this very one.
+    if connection.pid is None:
+        return "a process of another user"
+    try:
+        return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except psutil.Error:
+        return "another program"

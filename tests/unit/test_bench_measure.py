@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import results
+from bench.__main__ import first_failure
 from bench.measure import Figure, compare, hold
 
 LESS = Figure("score_vs_sklearn", "s", False, "10 rows")
@@ -42,3 +43,10 @@ def test_results_are_kept_by_part_and_shown_on_the_page(tmp_path: Path) -> None:
     text = results.page(kept)
     assert "| `world_rows_per_second` | 1,234 rows/s | the bar | 100 | 12.34 |" in text
     assert "- `world_rows_per_second`: a note" in text
+
+
+@pytest.mark.parametrize(
+    ("codes", "first"), [([0, -9, 0], 1), ([0, 2, 1], 2), ([-9, 2], 1), ([0, 0], 0)]
+)
+def test_a_part_that_was_killed_counts_as_one_that_failed(codes: list[int], first: int) -> None:
+    assert first_failure(codes) == first

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -77,6 +78,30 @@ def test_a_job_is_healthy_when_all_its_queries_reported_lately_that_they_run(
         write_query(tmp_path, QueryProgress(name, "running", SystemClock().now()))
     assert queries_run(settings, ["cdr_ingest"]) is healthy
     assert not queries_run(settings, ["no_such_job"])
+
+
+@pytest.mark.parametrize(("words", "host"), [((), "127.0.0.1"), (("0.0.0.0",), "0.0.0.0")])
+def test_the_page_of_the_queries_is_for_this_machine_unless_told_otherwise(
+    words: tuple[str, ...], host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDRLAKE_STATE_DIR", str(tmp_path))
+    main = script("jobs_page.py")["main"]
+    places = main.__globals__
+    at: list[tuple[int, str]] = []
+
+    def listen(port: int, host: str, registry: object) -> tuple[SimpleNamespace, None]:
+        at.append((port, host))
+        return SimpleNamespace(shutdown=lambda: None), None
+
+    monkeypatch.setitem(places, "start_http_server", listen)
+    monkeypatch.setitem(
+        places, "signal", SimpleNamespace(signal=lambda *_: 0, SIGTERM=15, SIGINT=2)
+    )
+    stopped = SimpleNamespace(wait=lambda *_: True)
+    monkeypatch.setitem(places, "SystemClock", lambda: stopped)
+    monkeypatch.setitem(places, "logs", SimpleNamespace(configure=lambda: None))
+    assert main(5003, *words) == 0
+    assert at == [(5003, host)]
 
 
 @pytest.mark.parametrize("name", ["prepare.py", "relayed.py"])

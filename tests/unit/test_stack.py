@@ -93,3 +93,27 @@ def test_down_stops_what_up_would_start_again(tmp_path: Path) -> None:
     finally:
         up.kill()
         up.wait()
+
+
+def test_who_works_ends_before_who_is_used(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    class Noted:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def ask_to_stop(self) -> None:
+            said.append(f"ask {self.name}")
+
+        def stop(self, _timeout_s: float) -> None:
+            said.append(f"stop {self.name}")
+
+    started = ["mysql", "kafka", "spark-master", "spark-worker-1", "spark-worker-2", "pipeline"]
+    monkeypatch.setattr(stack, "children", [Noted(name) for name in [*started, "mirror"]])
+    stack.stop()
+    assert said == [
+        "ask pipeline", "ask mirror", "stop pipeline", "stop mirror",
+        "ask spark-worker-1", "ask spark-worker-2", "stop spark-worker-1", "stop spark-worker-2",
+        "ask spark-master", "stop spark-master",
+        "ask kafka", "stop kafka", "ask mysql", "stop mysql",
+    ]  # fmt: skip

@@ -1,0 +1,51 @@
+"""What a reset removes: the state folder, and of the output folder only what was written there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from lakehouse.settings import Settings
+from monitoring.output import names
+from monitoring.output.folder import LATEST, RUN_ID, RUNS
+
+# The folder and the files of an analysis, and the copies of `Processed_Data`.
+EDA, EDA_FILES = "eda", ("report.html", "*.png")
+COPIES = "processed_data_*.parquet"
+
+
+def describe(settings: Settings) -> str:
+    """What `wipe` removes, for the one who is asked."""
+    copies = f" and {settings.processed}" if _has_own_place(settings) else ""
+    return f"{settings.state}, and what cdrlake has written to {settings.output}{copies}"
+
+
+def wipe(settings: Settings) -> None:
+    """Remove the state folder and every file of ours from the output; others' files stay."""
+    shutil.rmtree(settings.state, ignore_errors=True)
+    for run in _runs(settings.output / RUNS):
+        shutil.rmtree(run, ignore_errors=True)
+    for path in _written(settings):
+        path.unlink(missing_ok=True)
+    eda, output = settings.output / EDA, settings.output
+    for folder in (output / RUNS, output / LATEST, eda, settings.processed, output):
+        with suppress(OSError):  # not there, or not empty
+            folder.rmdir()
+
+
+def _runs(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*") if RUN_ID.match(path.name)]
+
+
+def _written(settings: Settings) -> Iterator[Path]:
+    for folder in (settings.output, settings.output / LATEST):
+        yield from (folder / name for name in names.FILES)
+    for pattern in EDA_FILES:
+        yield from (settings.output / EDA).glob(pattern)
+    yield from settings.processed.glob(COPIES)
+
+
+def _has_own_place(settings: Settings) -> bool:
+    return not settings.processed.is_relative_to(settings.output)
