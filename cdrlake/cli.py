@@ -128,9 +128,13 @@ def ingest(
     accept: Annotated[
         bool, typer.Option("--accept", help="Take any share of bad messages.")
     ] = False,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Go on past a gap in a topic, on record.")
+    ] = False,
 ) -> None:
     """Read what the topics hold into bronze and quarantine, then end."""
-    jobs.run("cdr_ingest", "--once", *(["--accept"] if accept else []))
+    allowed = {"--accept": accept, "--accept-loss": accept_loss}
+    jobs.ingest(*(option for option, chosen in allowed.items() if chosen))
 
 
 @app.command()

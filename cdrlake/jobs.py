@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 from cdrlake import submit
+from cdrlake.console import Steps
 from cdrlake.services import process, spark
+from cdrlake.stack import Stack
 from lakehouse.errors import StreamError
 from lakehouse.settings import ROOT, Settings, load
 
@@ -20,6 +22,23 @@ def run(job: str, *options: str) -> None:
     code = subprocess.run(list(made.args), cwd=made.cwd, env=made.env).returncode
     if code:
         raise StreamError(job, "to succeed", f"exit code {code}", "read its output above")
+
+
+def ingest(*options: str) -> None:
+    """Read the topics to their end.
+
+    An installation that has stopped, for too many messages were bad or some are gone, has no
+    broker either: database and broker then run for as long as this does.
+    """
+    settings = load()
+    if process.find_running(settings.state):
+        run("cdr_ingest", "--once", *options)
+        return
+    steps = Steps()
+    with Stack(settings, steps) as stack:
+        with steps:
+            stack.start_servers()
+        run("cdr_ingest", "--once", *options)
 
 
 def command(settings: Settings, job: str, *options: str) -> process.Command:
