@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import psutil
 import pytest
 
@@ -19,7 +20,10 @@ from bench.installation import SMALL
 from cdrlake.services.ports import free_ports
 from cdrlake.services.process import find_running, tree
 from cdrlake.waiting import Waiter
+from lakehouse import mysql, names, store
 from lakehouse.clock import SystemClock
+from lakehouse.names import table_uri
+from lakehouse.settings import ROOT, load
 from tests.e2e import exposure
 
 SMALL_WORLD = SMALL | {"WORLD__SUBSCRIBERS": "250", "WORLD__REPLAY_DAYS": "4"}
@@ -31,11 +35,13 @@ class Installation:
 
     def __init__(self, folder: Path) -> None:
         self.state, self.output = folder / "state", folder / "output"
+        self.prepared = folder / "prepared"
         self.started: subprocess.Popen[str] | None = None
         self.ports = dict(zip((*PORTS, "CONTROLLER"), free_ports(5), strict=True))
         places = {
             "STATE_DIR": str(self.state),
             "MONITORING__OUTPUT_DIR": str(self.output),
+            "LAKE__PROCESSED_DIR": str(self.prepared),
             "KAFKA__CONTROLLER_PORT": str(self.ports["CONTROLLER"]),
         }
         listening = {f"{name}__PORT": str(self.ports[name]) for name in PORTS}
@@ -123,9 +129,40 @@ def test_spark_killed_in_mid_stream_then_up_again_reconciles(installation: Insta
         assert again.poll() is None, installation.said()
         wait_for(lambda: installation.run("ledger").returncode == 0, "the counts to agree", 180)
         nothing_is_exposed(installation)
+        a_second_process_is_refused(installation)
+        prepared_days_reach_the_database(installation)
     finally:
         again.terminate()
         assert again.wait(90) == 143
+
+
+def a_second_process_is_refused(installation: Installation) -> None:
+    """The queries run in the pipeline; another driver on their checkpoints would harm both."""
+    done = installation.run("score")
+    running = find_running(installation.state)["pipeline"].pid
+    assert done.returncode == 1
+    assert f"needed no other process that runs it, got one: pid {running}" in done.stderr
+
+
+def prepared_days_reach_the_database(installation: Installation) -> None:
+    """A batch run for some dates, beside the running queries: Parquet, Delta, and MySQL behind."""
+    gold = table_uri(str(installation.state / "lake"), names.GOLD_FEATURES)
+    day = str(store.scan(gold).select(pl.col("Date").max()).collect().item())
+    command = [sys.executable, "pyspark_jobs/jobs/cdr_transform.py", "--start-date", day]
+    done = subprocess.run([*command, "--end-date", day], cwd=ROOT, env=installation.env)
+    assert done.returncode == 0
+    copy = next(installation.prepared.glob("processed_data_*.parquet"))
+    prepared = pl.read_parquet(copy).height
+    assert prepared > 0
+    wait_for(lambda: held(installation, day) == prepared, "the mirror of Processed_Data", 60)
+
+
+def held(installation: Installation, day: str) -> int:
+    """Rows of `Processed_Data` in MySQL on a date."""
+    settings = load(installation.env)
+    with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM {names.MYSQL_PROCESSED} WHERE Date = %s", (day,))
+        return int(cursor.fetchone()[0])
 
 
 def nothing_is_exposed(installation: Installation) -> None:
