@@ -103,11 +103,22 @@ def _refuse_another_topic(
 def committed_offsets(checkpoint: Path, topic: str) -> dict[int, int]:
     """Next offset to read, by partition, after the last completed batch; empty before the first.
 
-    Only a checkpoint on a local path is read; elsewhere the source itself stops at a gap.
+    Only a checkpoint on a local path is read; elsewhere the source itself stops at a gap. Raises
+    `StreamError` that names an entry of the offset log which cannot be read.
     """
     done = [int(path.name) for path in (checkpoint / "commits").glob("[0-9]*")]
     if not done:
         return {}
-    lines = (checkpoint / "offsets" / str(max(done))).read_text(encoding="utf-8").splitlines()
-    offsets = json.loads(lines[-1]).get(topic, {})
+    entry = checkpoint / "offsets" / str(max(done))
+    try:
+        lines = entry.read_text(encoding="utf-8").splitlines()
+        offsets = json.loads(lines[-1]).get(topic, {})
+    except (OSError, ValueError, IndexError) as error:
+        raise StreamError(
+            str(entry),
+            "an entry of the offset log that can be read",
+            str(error),
+            "restore the checkpoint, or raise the query's version (docs/operations.md, A query's "
+            "state)",
+        ) from None
     return {int(partition): offset for partition, offset in offsets.items()}

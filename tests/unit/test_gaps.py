@@ -55,6 +55,14 @@ def test_a_topic_that_was_made_anew_is_told_from_a_gap(
     assert not store.exists(table_uri(settings.lake_uri, names.DATA_LOSS))
 
 
+@pytest.mark.parametrize("left", ["", f'v1\n{{}}\n{{"{TOPIC}":{{"0":'])
+def test_a_damaged_entry_of_the_offset_log_is_named(settings: Settings, left: str) -> None:
+    entry = Path(INGEST_EVENTS.checkpoint(settings.lake_uri)) / "offsets" / "10"
+    entry.write_text(left)
+    with pytest.raises(StreamError, match=f"{entry}: needed an entry"):
+        gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
+
+
 def test_without_a_gap_or_a_first_batch_nothing_is_asked(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
