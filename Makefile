@@ -74,8 +74,8 @@ bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
 kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events, compare every cell
 	$(BIN)/python -m bench.kills
 
-faults: $(VENV)/.dev ## kill and hurt every process, count what is lost (docs/reliability.md)
-	$(BIN)/python -m bench.faults
+faults: $(VENV)/.dev ## kill and hurt every process, count what is lost (docs/reliability.md; ONLY=poison)
+	$(BIN)/python -m bench.faults --only '$(ONLY)' --publish
 
 soak: $(VENV)/.dev ## five million events, and the memory of each process meanwhile (docs/benchmarks.md)
 	$(BIN)/python -m bench.soak

@@ -1,6 +1,7 @@
 """`python -m bench.faults`: hurt an installation at every fault point and count what it lost.
 
-All points together make docs/reliability.md; `--only kill` runs those whose name matches.
+All points together make docs/reliability.md; `--only kill` runs those whose name matches, and with
+`--publish` they take the place of their rows there.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="")
+    parser.add_argument("--publish", action="store_true")
     options = parser.parse_args()
     points = [point for point in POINTS if re.search(options.only, point.name)]
     with tempfile.TemporaryDirectory(prefix="cdrlake-faults-") as folder:
         rows = list(run(Path(folder), points, options))
-    if len(points) == len(POINTS):
-        page.write(rows, options.seed)
+    if options.publish or len(points) == len(POINTS):
+        page.publish(rows, options.seed, [point.name for point in POINTS])
     return 0 if all(row.held for row in rows) else 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -10,6 +11,7 @@ from bench.measure import machine
 from lakehouse.settings import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
+KEPT = ROOT / "bench" / "results" / "faults" / "rows.json"
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -43,13 +45,30 @@ class Row(msgspec.Struct, frozen=True):
         )
 
 
-def write(rows: Sequence[Row], seed: int) -> None:
-    """Write the page."""
-    PAGE.write_text(text(rows, seed), encoding="utf-8")
+class Kept(msgspec.Struct, frozen=True):
+    """The last row of each point, by name."""
+
+    machine: str
+    seed: int
+    rows: dict[str, Row]
 
 
-def text(rows: Sequence[Row], seed: int) -> str:
+def publish(rows: Sequence[Row], seed: int, order: Sequence[str], kept: Path = KEPT) -> None:
+    """Put `rows` in place of earlier ones of the same points, and make the page of all in `order`.
+
+    Points that were never run are left out of the page.
+    """
+    before = msgspec.json.decode(kept.read_bytes(), type=Kept).rows if kept.exists() else {}
+    known = before | {row.name: row for row in rows}
+    run = Kept(machine(), seed, {name: known[name] for name in order if name in known})
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
+    PAGE.write_text(text(run), encoding="utf-8")
+
+
+def text(run: Kept) -> str:
     """The page as Markdown."""
+    rows = list(run.rows.values())
     lines = "\n".join(
         f"| {row.name} | {row.times} | {row.promise} | {'held' if row.held else 'broken'} "
         f"| {row.events:,} | {row.lost} | {row.doubled} | {row.caught_up_s:.0f} |"
@@ -58,11 +77,11 @@ def text(rows: Sequence[Row], seed: int) -> str:
     done = sum(row.times for row in rows if "kill" in row.name)
     return f"""# What it survives
 
-Made by `make faults` (seed {seed}): one installation, as `make up` starts it, with a stream that
-replays a day a second, is hurt at {len(rows)} fault points, {done} times by `kill -9`. After each
-point the stream ends, every count of `cdrlake ledger` must agree, and silver is compared cell by
-cell with an independent ledger: the same days made again from the world's seed, which asks neither
-the database nor Kafka nor Spark.
+Made by `make faults` (seed {run.seed}); one point anew by `make faults ONLY=poison`. One installation,
+as `make up` starts it, with a stream that replays a day a second, is hurt at {len(rows)} fault
+points, {done} times by `kill -9`. After each point the stream ends, every count of `cdrlake ledger`
+must agree, and silver is compared cell by cell with an independent ledger: the same days made again
+from the world's seed, which asks neither the database nor Kafka nor Spark.
 
 | fault | times | promised | was | events in | lost | doubled | caught up, s |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -72,5 +91,5 @@ the database nor Kafka nor Spark.
 checks themselves included. A disk is full for one process at a time: its files may not grow
 (`RLIMIT_FSIZE`). A producer's clock is the timestamp that it gives its messages.
 
-Machine: {machine()}.
+Machine: {run.machine}.
 """
