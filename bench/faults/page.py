@@ -77,7 +77,7 @@ def text(run: Kept) -> str:
     done = sum(row.times for row in rows if "kill" in row.name)
     return f"""# What it survives
 
-Made by `make faults` (seed {run.seed}); one point anew by `make faults ONLY=poison`. An installation
+Made by `make faults` (seed {run.seed}); one point by `make faults ONLY=poison`. An installation,
 as `make up` starts it, with a stream that replays a day a second, is hurt at {len(rows)} points,
 {done} times by `kill -9`. After each point the stream ends, every count of `cdrlake ledger`
 must agree, and silver is compared cell by cell with an independent ledger: the same days made again

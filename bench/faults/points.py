@@ -23,8 +23,8 @@ GOES_ON = "it goes on where it stopped"
 WAITS = "the others wait, then all go on"
 REFUSES = "the query ends and names the place; with the file put back it goes on"
 # Fewer bad ones than good ones in a batch of a thousand: the query is not to stop. Those that come
-# again are few enough to be of the last days, and not too late.
-BAD, FOREIGN, AGAIN = 400, 2_000, 1_000
+# again are fewer than two days have, so that none is too late.
+BAD, FOREIGN, AGAIN = 400, 2_000, 400
 
 
 @dataclass(frozen=True)
