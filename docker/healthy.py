@@ -1,4 +1,8 @@
-"""Checks of containers: `healthy.py http URL`, `healthy.py queries JOB...`, `healthy.py model`."""
+"""Checks of containers, by exit code.
+
+`healthy.py http URL`, `healthy.py queries JOB...`, `healthy.py model` (there is a champion),
+`healthy.py judged` (there is a version, promoted or refused).
+"""
 
 from __future__ import annotations
 
@@ -46,6 +50,10 @@ def main(argv: list[str]) -> int:
             return 0 if queries_run(settings.load(), jobs) else 1
         case ["model"]:
             return 0 if open_registry(settings.load()).champion() else 1
+        case ["judged"]:
+            return (
+                0 if any(one.verdicts for one in open_registry(settings.load()).versions()) else 1
+            )
     return 2
 
 

@@ -22,6 +22,6 @@ GRAFANA_PASSWORD=$(secret)
 END
 folder=$(dirname "$file")
 umask 022
-mkdir -p "$folder"/data "$folder"/output/{eda,monitoring}
-[ "$(id -u)" -ne 0 ] || chown "$uid" "$folder"/output/{eda,monitoring}
+mkdir -p "$folder"/data "$folder"/output/{eda,monitoring,processed}
+[ "$(id -u)" -ne 0 ] || chown "$uid" "$folder"/output/{eda,monitoring,processed}
 echo "$file: made, mode 600"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The first model. Later ones are trained on request: docker/submit.sh cdr_train.
+# The first version. Later ones are trained on request, also when it was refused or awaits approval:
+# docker/submit.sh cdr_train.
 set -euo pipefail
-if python docker/healthy.py model; then
+if python docker/healthy.py judged; then
   exit 0
 fi
 exec docker/submit.sh cdr_train

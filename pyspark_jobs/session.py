@@ -19,8 +19,9 @@ LOGGING_FILE = ROOT / "conf" / "log4j2.properties"
 def open_session(app: str, settings: Settings) -> SparkSession:
     """The session of this process, called `app`.
 
-    Under spark-submit everything but the lake's place comes from its properties file and flags.
-    Otherwise the same file is read here and the settings of the installation are laid over it.
+    The settings of the installation are laid over `conf/spark-defaults.conf`. Under spark-submit,
+    which has read that file itself, only those still count that a JVM takes after its start:
+    master, memory and jars are flags of spark-submit.
 
     Raises `ServiceError` when the jars of Delta and Kafka are not there.
     """
@@ -28,9 +29,12 @@ def open_session(app: str, settings: Settings) -> SparkSession:
     builder = SparkSession.builder.appName(app)
     for key, value in object_store.spark_properties(settings).items():
         builder = builder.config(key, value)
+    defaults = read_properties(DEFAULTS_FILE)
     if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started the JVM already
-        return builder.getOrCreate()
-    for key, value in (read_properties(DEFAULTS_FILE) | _overrides(settings)).items():
+        properties = _in_a_started_jvm(settings, defaults)
+    else:
+        properties = defaults | _overrides(settings)
+    for key, value in properties.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 
@@ -40,6 +44,13 @@ def read_properties(path: Path) -> dict[str, str]:
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     pairs = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
     return dict(pairs)
+
+
+def _in_a_started_jvm(settings: Settings, defaults: dict[str, str]) -> dict[str, str]:
+    """What was chosen in the settings; a flag of spark-submit stands where nothing was."""
+    partitions = {"spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions)}
+    chosen = {key: value for key, value in partitions.items() if value != defaults.get(key)}
+    return chosen | settings.spark.options
 
 
 def _overrides(settings: Settings) -> dict[str, str]:

@@ -33,6 +33,7 @@ def test_the_jars_of_spark_come_through_ivy(tmp_path: Path) -> None:
     found = {path.name for path in (tmp_path / "jars" / "spark").iterdir()}
     assert "delta-spark_4.2_2.13-4.4.0.jar" in found
     assert "spark-sql-kafka-0-10_2.13-4.2.0.jar" in found
+    assert "hadoop-aws-3.5.0.jar" in found
 
 
 def test_the_services_start_from_their_image_without_spark(tmp_path: Path) -> None:

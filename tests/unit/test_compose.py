@@ -125,6 +125,29 @@ def test_its_settings_are_known_and_reach_the_right_servers(name: str) -> None:
     assert settings.state == Path("/var/lib/cdrlake/state")
 
 
+def test_settings_of_ones_own_reach_who_reads_settings_and_no_server() -> None:
+    own = {name for name in BUILT if SERVICES[name]["env_file"]}
+    assert own == set(BUILT) - {"mlflow", "spark-master"}
+    for name in own:
+        assert SERVICES[name]["env_file"] == [{"path": "settings.env", "required": False}]
+
+
+def test_the_copies_of_processed_data_are_found_outside_of_the_container() -> None:
+    transform = SERVICES["transform"]
+    mounts = {mount.split(":")[1]: mount.split(":")[0] for mount in transform["volumes"]}
+    assert mounts[str(load(transform["environment"]).processed)] == "./output/processed"
+
+
+def test_steps_go_on_without_a_first_model() -> None:
+    awaited = {
+        other: wish["condition"]
+        for name in ("score", "jobs")
+        for other, wish in SERVICES[name]["depends_on"].items()
+    }
+    assert awaited["train"] == "service_started"
+    assert words(SERVICES["score"]) == ["docker/score.sh"]
+
+
 def test_ports_are_on_loopback_and_those_of_the_settings() -> None:
     assert {host for _, host, _, _ in published()} == {"127.0.0.1"}
     ports = {name: (outside, inside) for name, _, outside, inside in published()}

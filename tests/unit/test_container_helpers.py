@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +17,10 @@ from typing import Any
 import pytest
 
 from lakehouse import names
-from lakehouse.clock import SystemClock
+from lakehouse.clock import FixedClock, SystemClock
 from lakehouse.progress import QueryProgress, State, write_query
+from lakehouse.registry import Registry
+from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings import load
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
@@ -78,6 +81,57 @@ def test_a_job_is_healthy_when_all_its_queries_reported_lately_that_they_run(
         write_query(tmp_path, QueryProgress(name, "running", SystemClock().now()))
     assert queries_run(settings, ["cdr_ingest"]) is healthy
     assert not queries_run(settings, ["no_such_job"])
+
+
+def test_a_model_is_a_champion_and_a_refused_version_is_judged(
+    make_bundle: Callable[..., tuple[Path, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = script("healthy.py")["main"]
+    clock = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
+    registry = Registry(MemoryStore(tmp_path / "registry"), clock)
+    monkeypatch.setitem(main.__globals__, "open_registry", lambda _: registry)
+    registry.register(*make_bundle())
+    assert (main(["judged"]), main(["model"])) == (1, 1)
+    registry.refuse(1, "too little gained")
+    assert (main(["judged"]), main(["model"])) == (0, 1)
+    registry.promote(1, "by hand")
+    assert (main(["judged"]), main(["model"])) == (0, 0)
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Path:
+    """A folder as a container has it, whose Python says yes when asked for the third time."""
+    (tmp_path / "docker").mkdir()
+    for name, lines in {
+        "python": 'echo "$*" >>asked; [ "$(wc -l <asked)" -ge 3 ]',
+        "docker/submit.sh": 'echo "submitted $*"',
+    }.items():
+        (tmp_path / name).write_text(f"#!/usr/bin/env bash\n{lines}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    return tmp_path
+
+
+def entry(container: Path, name: str) -> subprocess.CompletedProcess[str]:
+    path = f"{container}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [str(DOCKER / name)],
+        cwd=container,
+        env={"PATH": path, "WAIT_SECONDS": "0"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_scoring_waits_for_the_first_champion(container: Path) -> None:
+    done = entry(container, "score.sh")
+    assert done.stdout.splitlines()[-1] == "submitted cdr_score"
+    assert (container / "asked").read_text() == "docker/healthy.py model\n" * 3
+
+
+def test_training_goes_to_the_cluster_until_a_version_has_been_judged(container: Path) -> None:
+    said = [entry(container, "train.sh").stdout for _ in range(3)]
+    assert said == ["submitted cdr_train\n", "submitted cdr_train\n", ""]
+    assert (container / "asked").read_text() == "docker/healthy.py judged\n" * 3
 
 
 @pytest.mark.parametrize(("words", "host"), [((), "127.0.0.1"), (("0.0.0.0",), "0.0.0.0")])

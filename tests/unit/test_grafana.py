@@ -17,6 +17,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from flaskapp import metrics as simulator
+from lakehouse import names
 from lakehouse.progress import QueryProgress, write_query
 from monitoring.web import metrics as monitoring
 
@@ -154,6 +155,16 @@ def test_targets_are_services_of_the_compose_file_at_their_ports() -> None:
         host, port = target.split(":")
         ports = COMPOSE["services"][host]["ports"]
         assert any(published.endswith(f":{port}") for published in ports), target
+
+
+def test_an_alarm_of_silence_rings_where_nothing_was_ever_said(exposed: set[str]) -> None:
+    rings = {rule["alert"]: rule["expr"] for rule in RULES if "absent(" in rule["expr"]}
+    assert set(rings) == {"MonitoringSilent", "NothingScores"}
+    for expression in rings.values():
+        (missing,) = re.findall(r"absent\((\w+)", expression)
+        assert missing in exposed
+    pattern = re.search(r'query=~"(.*?)"', rings["NothingScores"])
+    assert pattern and re.fullmatch(pattern[1], names.SCORE.name)
 
 
 def test_every_alarm_is_explained() -> None:

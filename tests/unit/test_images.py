@@ -99,6 +99,16 @@ def test_files_that_the_steps_read_exist() -> None:
         assert "locks locks" in arguments(path, "COPY")
 
 
+def test_the_jars_of_an_image_are_those_of_files_that_were_copied_before() -> None:
+    copied = " ".join(arguments(DOCKER / "spark.Dockerfile", "COPY"))
+    step = (DOCKER / "steps" / "jars.sh").read_text(encoding="utf-8")
+    retrieved = re.findall(r"^retrieve (\S+) (\S+)$", step, re.MULTILINE)
+    assert dict(retrieved) == {"ivy.xml": "spark", "ivy-s3.xml": "s3"}
+    for name, configuration in retrieved:
+        assert f"conf/{name}" in copied
+        assert f'conf name="{configuration}"' in (ROOT / "conf" / name).read_text(encoding="utf-8")
+
+
 def test_the_whole_lock_is_taken_unless_packages_are_left_out() -> None:
     assert lock() == (ROOT / "locks" / "runtime.txt").read_text(encoding="utf-8")
 

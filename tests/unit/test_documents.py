@@ -1,0 +1,110 @@
+"""Commands that the documents tell people to type exist, with the options that they are given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from cdrlake.cli import app
+from lakehouse.settings import load
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CDRLAKE = re.compile(r"(?:^|[ /])cdrlake(?:\.cli)? +([a-z].*)")
+SERVICE = re.compile(
+    r"docker compose(?: --profile '\*')? (run|exec|up|stop|logs|restart|build) (.*)"
+)
+COMMAND: Any = typer.main.get_command(app)
+SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+
+
+def commands() -> Iterator[str]:
+    """Each line of a block of code, and each piece of code in a sentence."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in FENCE.findall(text):
+            yield from block.replace("\\\n", " ").splitlines()
+        yield from re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+
+
+def words_of(pattern: re.Pattern[str]) -> list[list[str]]:
+    found = (match for line in commands() if (match := pattern.search(line)))
+    return [re.split("[|&;]", " ".join(match.groups()))[0].split() for match in found]
+
+
+def test_the_documents_tell_many_commands() -> None:
+    assert len(words_of(CDRLAKE)) > 30
+    assert len(words_of(SERVICE)) > 30
+
+
+@pytest.mark.parametrize("words", words_of(CDRLAKE), ids=" ".join)
+def test_a_command_of_cdrlake_exists_with_its_options(words: list[str]) -> None:
+    command, rest = COMMAND, list(words)
+    while rest and hasattr(command, "commands"):
+        name = rest.pop(0)
+        assert name in command.commands, words
+        command = command.commands[name]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in rest if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("words", words_of(SERVICE), ids=" ".join)
+def test_a_service_that_is_named_exists(words: list[str]) -> None:
+    verb, *rest = words
+    names = [word for word in rest if re.fullmatch(r"[a-z][a-z-]+", word)]
+    asked = names[:1] if verb in ("run", "exec") else names
+    assert set(asked) <= set(SERVICES)
+
+
+class WithTags(yaml.SafeLoader):
+    """YAML with the tags of compose."""
+
+    def sequence(self, node: yaml.SequenceNode) -> list[Any]:
+        return self.construct_sequence(node)
+
+
+WithTags.add_constructor("!override", WithTags.sequence)
+
+
+def blocks() -> list[str]:
+    return [block for page in PAGES for block in FENCE.findall(page.read_text(encoding="utf-8"))]
+
+
+def test_the_override_that_is_shown_reaches_everything_that_reads_settings() -> None:
+    (shown,) = [yaml.load(block, WithTags) for block in blocks() if "!override" in block]
+    readers = {
+        name for name, one in SERVICES.items() if "CDRLAKE_STATE_DIR" in one.get("environment", {})
+    }
+    assert set(shown["services"]) == readers
+    for service in shown["services"].values():
+        (mount,) = service["volumes"]
+        assert mount.split(":")[1:] == ["/opt/cdrlake/conf/settings.local.yaml", "ro"]
+
+
+def test_variables_that_are_shown_are_known_settings() -> None:
+    lines = [line for block in blocks() for line in block.splitlines()]
+    shown = dict(line.split("=", 1) for line in lines if re.match(r"CDRLAKE_[A-Z_]+=", line))
+    assert len(shown) > 10
+    load({name: value.strip("'") for name, value in shown.items()})
+
+
+def test_scripts_and_jobs_that_are_named_exist() -> None:
+    text = "\n".join(commands())
+    paths = set(re.findall(r"(?:docker|pyspark_jobs/jobs)/\w+\.(?:sh|py)", text))
+    jobs = {f"pyspark_jobs/jobs/{job}.py" for job in re.findall(r"submit\.sh (\w+)", text)}
+    assert len(paths | jobs) > 8
+    assert [path for path in paths | jobs if not (ROOT / path).is_file()] == []
+
+
+def test_targets_of_make_that_are_named_exist() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {match[1] for line in commands() if (match := re.match(r"make ([a-z0-9-]+)", line))}
+    assert len(named) > 4
+    assert named <= targets
