@@ -118,14 +118,19 @@ def _walk(history: History, cursor: Any, progress: Progress) -> Loaded:
     rejected = (source.rejected, source.rejects) if isinstance(source, FileSource) else (0, None)
     before = _sent(cursor, history)
     if feed.place(cursor, source).date > source.history_end:
+        _end(history, cursor)  # what came last may have been killed before it could
         return Loaded(0, POPULATED, *rejected)
     total = (source.history_end - source.first).days + 1
     for place in history.walk():
         progress((place.date - source.first).days, total)
-    streams.end(cursor, history.stream_id, "finished", history.clock.now())
-    history.writers.reading.commit()
+    _end(history, cursor)
     added = _sent(cursor, history) - before
     return Loaded(added, f"{added:,} rows of {source.name} loaded", *rejected)
+
+
+def _end(history: History, cursor: Any) -> None:
+    streams.end(cursor, history.stream_id, "finished", history.clock.now())
+    history.writers.reading.commit()
 
 
 def _sent(cursor: Any, history: History) -> int:
