@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from flaskapp.validation import MAX_DAYS_PER_BATCH, MAX_SEED, MODES, StreamRequest
 from flaskapp.world import PLANS
 from lakehouse.settings import Settings
+from lakehouse.version import VERSION
 
 _ANSWERS = {
     400: "a value is not as required",
@@ -52,7 +52,7 @@ def document(settings: Settings) -> dict[str, Any]:
     }
     document: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": "cdrlake simulator", "version": version("cdrlake")},
+        "info": {"title": "cdrlake simulator", "version": VERSION},
         "paths": paths,
     }
     if settings.api.token is not None:
