@@ -25,8 +25,8 @@ _DRIFT = (
     "as many waver, unit_change sends 1024 times the volume, network_outage silences a region for "
     "three days, new_plan moves calls to data, concept_flip lets usage fade for the loyal instead "
     "of for leavers, gradual_fade takes up to half of all usage. In mode live only what changes "
-    "the measures of a row has an effect (unit_change, new_plan, gradual_fade), and ends with the "
-    "stream"
+    "the measures of a row has an effect (unit_change, new_plan, and gradual_fade, which grows "
+    "with each batch as with a day), and ends with the stream"
 )
 
 
