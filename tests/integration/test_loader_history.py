@@ -225,7 +225,7 @@ def test_a_file_is_loaded_by_its_mapping_once(fresh: Settings, tmp_path: Path) -
     path = tmp_path / "RawData.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     preview = loader.preview_file(fresh, (path,), "rawdata", CLOCK)
-    assert (preview.rows, preview.rejects["line"].to_list()) == (2, [4])
+    assert (preview.rows, preview.rejects.first["line"].to_list()) == (2, [4])
     assert stored(fresh).is_empty()
     loaded = loader.load_file(fresh, (path,), "rawdata", clock=CLOCK)
     assert (loaded.rows, loaded.rejected) == (2, 1)
