@@ -10,20 +10,21 @@ from flask import Blueprint, Response, jsonify, render_template
 from flaskapp.world import PLANS
 from lakehouse import ledger
 from lakehouse.background import Background
-from lakehouse.ledger import Ledger
+from lakehouse.ledger import STEPS, Ledger, Step
 
 if TYPE_CHECKING:
     from flaskapp.app import Parts
 
 # Counting takes a moment, and much longer while a server is away.
-FRESH_S, PATIENCE_S = 1.0, 5.0
+FRESH_S, PATIENCE_S = 1.0, 2.0
 
 
 def blueprint(parts: Parts) -> Blueprint:
     """The page's routes."""
     pages = Blueprint("pages", __name__)
+    unknown = Ledger(tuple(Step(name, None, unit) for name, unit in STEPS))
     ask = partial(ledger.snapshot, parts.settings)
-    known = Background(ask, Ledger(()), parts.clock, FRESH_S, PATIENCE_S)
+    known = Background(ask, unknown, parts.clock, FRESH_S, PATIENCE_S)
 
     @pages.get("/")
     def index() -> str:
