@@ -67,7 +67,7 @@ def _validate(values: dict[str, Any]) -> Settings:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        path = tuple(str(part) for part in first["loc"])
+        path = tuple(_name(part) for part in first["loc"])
         got = HIDDEN if is_secret(path) else repr(first["input"])
         needed = first["msg"].removeprefix("Value error, ")
         raise SettingsError(
@@ -146,6 +146,11 @@ def _problem(error: yaml.YAMLError) -> str:
     return str(getattr(error, "problem", "unreadable text"))
 
 
+def _name(key: object) -> str:
+    """A key without what follows a `=`, which was meant to be a value and may be a secret."""
+    return str(key).partition("=")[0]
+
+
 def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
     merged = dict(low)
     for key, value in high.items():
@@ -159,7 +164,7 @@ def _refuse_unknown(path: Path, values: dict[str, Any], model: type[BaseModel]) 
         field = model.model_fields.get(str(key))
         if field is None:
             raise SettingsError(
-                str(path), "known keys", f"'{key}'", closest(str(key), model.model_fields)
+                str(path), "known keys", f"'{_name(key)}'", closest(_name(key), model.model_fields)
             )
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
