@@ -119,6 +119,8 @@ def test_traits_are_asked_for_again_after_a_failure(monkeypatch: pytest.MonkeyPa
     rows = pl.DataFrame({"User": ["1"], "Date": [FIRST]})
     assert subscribers.enrich(rows).columns == ["User", "Date"]
     database.is_away = False
+    assert subscribers.enrich(rows).columns == ["User", "Date"], "not for each part of a run"
+    clock.advance(61)
     assert subscribers.enrich(rows)["segment"].to_list() == ["business"]
     subscribers.enrich(rows)
     assert database.asked == 2, "known for ten minutes"
