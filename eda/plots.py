@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,9 +15,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eda.association import Association
+from eda.association import Association, Floats
 from eda.profile import Profile
-from eda.source import DAY
+from eda.source import DAY, USER
 from lakehouse.contracts import LABEL, MEASURE_NAMES
 
 STAYED, CHURNED, INK, FAINT = "#0072B2", "#D55E00", "#22272E", "#ECEEF1"
@@ -35,7 +37,7 @@ def apply_style() -> None:
 
 def against_label(sample: pl.DataFrame, one: Association, path: Path) -> None:
     """The column in both classes, and the churn rate along it with a straight line."""
-    rows = sample.select(one.name, LABEL).drop_nulls().to_pandas()
+    rows = sample.select(USER, one.name, LABEL).drop_nulls().to_pandas()
     figure, (shapes, rates) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     _shapes(shapes, rows, one.name)
     _rates(rates, rows, one.name)
@@ -59,18 +61,42 @@ def _shapes(panel: Axes, rows: pd.DataFrame, name: str) -> None:
     panel.legend(loc="lower right")
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Churn rate in parts of the rows along a column; `error` is a standard error."""
+
+    middle: Floats
+    rate: Floats
+    error: Floats
+
+
+def rates(users: Sequence[str], values: Floats, label: Floats) -> Rates:
+    """The rate in about ten parts of the rows; equal values are in one part.
+
+    A subscriber's rows share what came true, so errors count subscribers, not rows.
+    """
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+    rows = pl.DataFrame({"part": np.searchsorted(edges, values), "user": users, "x": values,
+                         "y": label})  # fmt: skip
+    counted = rows.with_columns(noise=pl.col("y") - pl.col("y").mean().over("part"))
+    by_user = counted.group_by("part", "user").agg(pl.col("x", "y", "noise").sum(), rows=pl.len())
+    people = pl.len() / (pl.len() - 1).clip(1)
+    found = by_user.group_by("part").agg(
+        middle=pl.col("x").sum() / pl.col("rows").sum(),
+        rate=pl.col("y").sum() / pl.col("rows").sum(),
+        error=(people * pl.col("noise").pow(2).sum()).sqrt() / pl.col("rows").sum(),
+    )
+    return Rates(*(found.sort("part")[name].to_numpy() for name in ("middle", "rate", "error")))
+
+
 def _rates(panel: Axes, rows: pd.DataFrame, name: str) -> None:
-    order = np.argsort(rows[name].to_numpy(), kind="stable")
-    values, label = rows[name].to_numpy()[order], rows[LABEL].to_numpy()[order]
-    parts = [part for part in np.array_split(np.arange(len(values)), BINS) if len(part)]
-    middle = np.array([values[part].mean() for part in parts])
-    rate = np.array([label[part].mean() for part in parts])
-    error = Z * np.sqrt(rate * (1 - rate) / np.array([len(part) for part in parts]))
+    values, label = (rows[column].to_numpy(np.float64) for column in (name, LABEL))
+    found = rates(rows[USER].to_list(), values, label)
     slope, start = np.polyfit(values, label, 1)
-    line = np.array([middle[0], middle[-1]])
+    line = np.array([found.middle[0], found.middle[-1]])
     panel.plot(line, start + slope * line, color=INK, lw=1.2, ls="--", label="straight line")
-    panel.errorbar(middle, rate, yerr=error, fmt="o", color=CHURNED, ms=5, lw=1.4,
-                   label="tenth of the rows, 95 %")  # fmt: skip
+    panel.errorbar(found.middle, found.rate, yerr=Z * found.error, fmt="o", color=CHURNED, ms=5,
+                   lw=1.4, label="part of the rows, 95 %")  # fmt: skip
     panel.set_ylim(bottom=0)
     panel.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1.0, decimals=1))
     panel.set_title("Churn rate along it")

@@ -71,9 +71,9 @@ class Profile:
         return tuple(column.name for column in self.columns)
 
 
-def with_time(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds hour of the day and day of the week (1 is Monday) of each row."""
-    moment = pl.col(MOMENT)
+def with_time(rows: pl.LazyFrame, timezone: str = "UTC") -> pl.LazyFrame:
+    """Adds hour of the day and day of the week (1 is Monday) of each row, in `timezone`."""
+    moment = pl.col(MOMENT).dt.replace_time_zone("UTC").dt.convert_time_zone(timezone)
     return rows.with_columns(
         moment.dt.hour().cast(pl.Float64).alias(HOUR),
         moment.dt.weekday().cast(pl.Float64).alias(WEEKDAY),

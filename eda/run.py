@@ -43,7 +43,8 @@ def run(config_path: Path, settings: Settings) -> Result:
     folder.mkdir(parents=True, exist_ok=True)
     settings.state.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="eda-", dir=settings.state) as scratch:
-        rows = profiles.with_time(source.scan(chosen, settings, Path(scratch)))
+        found_rows = source.scan(chosen, settings, Path(scratch))
+        rows = profiles.with_time(found_rows, settings.timezone)
         found = profiles.profile(rows)
         sample = _sample(rows, found, chosen.sample_rows)
     for name, reason in found.skipped.items():

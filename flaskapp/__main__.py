@@ -26,7 +26,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     app = create_app(Parts(settings, clock, runner, relay))
     relaying = threading.Thread(target=relay.run, name="relay")
     host, port = settings.simulator.host, settings.simulator.port
-    with web.serving(app, host, port):
+    with web.serving(app, host, port, access.max_body_bytes(settings.api)):
         relaying.start()
         LOG.info("simulator on http://%s:%s", host, port)
         _resume(runner, clock, stop)

@@ -37,6 +37,11 @@ def place(cursor: Any, source: Source) -> Place:
     return Place(source.first) if kept is None else Place(date.fromisoformat(kept[0]), kept[1])
 
 
+def has_begun(cursor: Any, source: Source) -> bool:
+    """Whether anything of `source` is in."""
+    return state.recall(cursor, f"place:{source.name}") is not None
+
+
 def reach(cursor: Any, source: Source, reached: Place) -> None:
     """Note where the walk over `source` stands."""
     state.remember(cursor, f"place:{source.name}", [reached.date.isoformat(), reached.row])

@@ -3,7 +3,8 @@
 A replay closes each day with queries. History knows what comes: a second walk over the same days
 runs a horizon ahead, so that each row is written once, with its label, and each outcome without
 asking the database. Usage and outcomes go through a connection each, at the same time. Each block
-is committed with the place that it reached, so a load that dies anywhere goes on from there.
+is committed with the place that it reached, so a load that dies anywhere goes on from there; the
+last block waits for the outcomes.
 """
 
 from __future__ import annotations
@@ -89,9 +90,10 @@ class History:
                     told = []
                 if usage.done is not None:
                     yield usage.done
-            usage.submit(partial(self._write, blocks.cut()))
             outcomes.submit(partial(self._tell, told, start.date))
             outcomes.finish()
+            # Its place says that nothing is left to load, so the outcomes have to be in before it.
+            usage.submit(partial(self._write, blocks.cut()))
             usage.finish()
             yield usage.done
 

@@ -13,7 +13,8 @@ from flaskapp import feed, state, streams
 from flaskapp.bulk import open_uploader
 from flaskapp.history import History, Writers
 from flaskapp.mappings import FileSource, load, open_files
-from flaskapp.mappings.reading import read
+from flaskapp.mappings.fields import EVENTS
+from flaskapp.mappings.reading import REJECTS, read
 from flaskapp.origin import open_source
 from flaskapp.sources import Source
 from lakehouse import mysql
@@ -22,7 +23,7 @@ from lakehouse.errors import DatabaseError
 from lakehouse.settings import Settings
 
 BLOCK_ROWS = 20_000
-PREVIEW_ROWS = 10
+PREVIEW_ROWS, PREVIEW_REJECTS = 10, 100
 POPULATED = "Table already populated. Skipping database initialization."
 
 Progress = Callable[[float, float], None]
@@ -39,12 +40,24 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Rejects:
+    """How many lines would be rejected, and the first of them."""
+
+    height: int
+    first: pl.DataFrame
+
+    def head(self, rows: int) -> pl.DataFrame:
+        """The first `rows` of them, of those that are kept."""
+        return self.first.head(rows)
+
+
+@dataclass(frozen=True)
 class Preview:
     """What a load would do: usage rows in all, the first of them, and the rejected lines."""
 
     rows: int
     first: pl.DataFrame
-    rejects: pl.DataFrame
+    rejects: Rejects
 
 
 def _silent(_done: float, _total: float) -> None:
@@ -81,14 +94,17 @@ def preview_file(
 ) -> Preview:
     """Read files by a mapping and load nothing. Raises `SourceError`."""
     now = (clock or SystemClock()).now()
-    found = [
-        block
-        for path, spec in load(mapping).assign(paths)
-        for block in read(path, spec, now, settings.timezone)
-    ]
-    events = pl.concat([block.events for block in found])
-    rejects = pl.concat([block.rejects for block in found])
-    return Preview(events.height, events.head(PREVIEW_ROWS), rejects)
+    rows = rejected = 0
+    first, rejects = list[pl.DataFrame](), [pl.DataFrame(schema=REJECTS)]
+    for path, spec in load(mapping).assign(paths):
+        for block in read(path, spec, now, settings.timezone):
+            if rows < PREVIEW_ROWS:
+                first.append(block.events.head(PREVIEW_ROWS - rows))
+            if rejected < PREVIEW_REJECTS:
+                rejects.append(block.rejects.head(PREVIEW_REJECTS - rejected))
+            rows, rejected = rows + block.events.height, rejected + block.rejects.height
+    shown = pl.concat(first) if first else pl.DataFrame(schema=EVENTS)
+    return Preview(rows, shown, Rejects(rejected, pl.concat(rejects)))
 
 
 def _load(
@@ -118,14 +134,19 @@ def _walk(history: History, cursor: Any, progress: Progress) -> Loaded:
     rejected = (source.rejected, source.rejects) if isinstance(source, FileSource) else (0, None)
     before = _sent(cursor, history)
     if feed.place(cursor, source).date > source.history_end:
+        _end(history, cursor)  # what came last may have been killed before it could
         return Loaded(0, POPULATED, *rejected)
     total = (source.history_end - source.first).days + 1
     for place in history.walk():
         progress((place.date - source.first).days, total)
-    streams.end(cursor, history.stream_id, "finished", history.clock.now())
-    history.writers.reading.commit()
+    _end(history, cursor)
     added = _sent(cursor, history) - before
     return Loaded(added, f"{added:,} rows of {source.name} loaded", *rejected)
+
+
+def _end(history: History, cursor: Any) -> None:
+    streams.end(cursor, history.stream_id, "finished", history.clock.now())
+    history.writers.reading.commit()
 
 
 def _sent(cursor: Any, history: History) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from flaskapp.validation import MAX_DAYS_PER_BATCH, MAX_SEED, MODES, StreamRequest
 from flaskapp.world import PLANS
 from lakehouse.settings import Settings
+from lakehouse.version import VERSION
 
 _ANSWERS = {
     400: "a value is not as required",
@@ -25,8 +25,8 @@ _DRIFT = (
     "as many waver, unit_change sends 1024 times the volume, network_outage silences a region for "
     "three days, new_plan moves calls to data, concept_flip lets usage fade for the loyal instead "
     "of for leavers, gradual_fade takes up to half of all usage. In mode live only what changes "
-    "the measures of a row has an effect (unit_change, new_plan, gradual_fade), and ends with the "
-    "stream"
+    "the measures of a row has an effect (unit_change, new_plan, and gradual_fade, which grows "
+    "with each batch as with a day), and ends with the stream"
 )
 
 
@@ -52,7 +52,7 @@ def document(settings: Settings) -> dict[str, Any]:
     }
     document: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": "cdrlake simulator", "version": version("cdrlake")},
+        "info": {"title": "cdrlake simulator", "version": VERSION},
         "paths": paths,
     }
     if settings.api.token is not None:

@@ -25,7 +25,7 @@ def last_rows(cursor: Any, limit: int) -> list[dict[str, Any]]:
 
 
 def summary(cursor: Any, start: date) -> list[dict[str, Any]]:
-    """The result of the procedure from `start` to today."""
+    """The result of the procedure from `start` to today, wherever that is."""
     cursor.execute(f"CALL {PROCEDURE}(%s)", (start,))
     found = _records(cursor)
     while cursor.nextset():

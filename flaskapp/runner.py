@@ -122,7 +122,11 @@ class Runner:
         stream = streams.get(desk.cursor, stream_id)
         if stream is None:
             raise StreamError(f"stream {stream_id}", "its row", "none", "see table Streams")
-        done = send(desk, stream, lambda seconds: self._pause(desk, stream_id, seconds))
+        if stream.state != "running":
+            return  # ended by another process, while this one had no database or did not run
+        done = not self._ending.is_set() and send(
+            desk, stream, lambda seconds: self._pause(desk, stream_id, seconds)
+        )
         if done or not self._closing.is_set():
             streams.end(
                 desk.cursor, stream_id, "finished" if done else "stopped", self._clock.now()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from flaskapp.validation import MAX_SEED, InvalidRequestError, StreamRequest
 from flaskapp.world import Drift
 from flaskapp.world.drift import Effect
 from flaskapp.worlds import WorldSource, add_drift
-from lakehouse.clock import Clock, today
+from lakehouse.clock import Clock
 from lakehouse.errors import StreamError
 from lakehouse.settings import Settings
+from lakehouse.settings.model import CdrSettings
 
 FIRST_DATE = "first_date"
 SOURCE_ENDED = "source_ended"
@@ -121,27 +123,36 @@ def _replay(desk: Desk, stream: Stream, request: StreamRequest) -> Iterator[floa
 
 def _live(desk: Desk, stream: Stream, request: StreamRequest) -> Iterator[float]:
     """Send the batches that are left; yields the pause to make before each but the first."""
-    effect = Drift(request.drift, 0).effect(0) if request.drift else Effect()
     with desk.cursor as cursor:
         pool = live.read_pool(cursor)
         is_sourced = _has_ended(cursor, desk)
     for number in range(stream.sent_batches, request.num_batches):
         if number > stream.sent_batches:
             yield request.interval
-        rng = np.random.default_rng([request.seed or 0, number])
-        rows = live.batch(pool, request.batch_size, desk.clock.now(), effect, rng)
+        now, rng = desk.clock.now(), np.random.default_rng([request.seed or 0, number])
+        rows = live.batch(pool, request.batch_size, now, _effect(request, number), rng)
         if is_sourced:
-            _close_past_days(desk, stream)
-        now, timezone = desk.clock.now(), desk.settings.timezone
-        journal.append(desk.uploader, stream.stream_id, rows, now, timezone)
+            _close_past_days(desk, stream, now)
+        sent_at, timezone = desk.clock.now(), desk.settings.timezone
+        journal.append(desk.uploader, stream.stream_id, rows, sent_at, timezone)
         _reach(desk, stream, number + 1)
 
 
+def _effect(request: StreamRequest, number: int) -> Effect:
+    """What the drift does in a batch; each is a day older than the one before."""
+    return Drift(request.drift, 0).effect(number) if request.drift else Effect()
+
+
 def _has_ended(cursor: Any, desk: Desk) -> bool:
-    """Whether the source has no more days; kept, so that its files need not stay for ever."""
+    """Whether no more days come from the source, ended or never begun, as with a file loaded alone.
+
+    That it has ended is kept, so that its files need not stay for ever.
+    """
     if state.recall(cursor, SOURCE_ENDED):
         return True
     source = open_source(cursor, desk.settings, desk.clock)
+    if not feed.has_begun(cursor, source):
+        return True
     has_ended = feed.place(cursor, source).date > source.last
     if has_ended:
         state.remember(cursor, SOURCE_ENDED, True)
@@ -149,17 +160,29 @@ def _has_ended(cursor: Any, desk: Desk) -> bool:
     return has_ended
 
 
-def _close_past_days(desk: Desk, stream: Stream) -> None:
-    """Close the days before today; no replay adds to them any more."""
-    cursor, settings = desk.cursor, desk.settings
-    closed = state.recall(cursor, journal.CLOSED)
-    if closed is None:
+def _close_past_days(desk: Desk, stream: Stream, now: datetime) -> None:
+    """Close the days that neither a replay nor a live row adds to any more."""
+    cursor, cdr = desk.cursor, desk.settings.cdr
+    closed, begun = state.recall(cursor, journal.CLOSED), streams.first_live(cursor)
+    if closed is None or begun is None:
         return
-    day = date.fromisoformat(closed) + timedelta(days=1)
-    while day < today(desk.clock, settings.timezone):
-        journal.close_day(cursor, stream.stream_id, day, settings.cdr, desk.clock.now())
+    zone = ZoneInfo(desk.settings.timezone)
+    live_from = begun.replace(tzinfo=UTC).astimezone(zone).date()
+    day = first_to_close(date.fromisoformat(closed), live_from, cdr)
+    while day < (now - timedelta(seconds=live.SPREAD_S)).astimezone(zone).date():
+        journal.close_day(cursor, stream.stream_id, day, cdr, now)
         desk.commit()
         day += timedelta(days=1)
+
+
+def first_to_close(closed: date, live_from: date, cdr: CdrSettings) -> date:
+    """The first day to close after `closed`, when live rows began on `live_from`.
+
+    Where nobody recorded anything for a whole horizon between the two, silence says nothing: the
+    first outcomes are then those of the first live day.
+    """
+    day, horizon = closed + timedelta(days=1), timedelta(days=cdr.label_horizon_days)
+    return live_from + horizon if live_from - day >= horizon else day
 
 
 def _reach(desk: Desk, stream: Stream, batches: int) -> None:

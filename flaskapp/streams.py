@@ -55,6 +55,7 @@ _RUNNING = (
     f"SELECT {_COLUMNS} FROM {names.MYSQL_STREAMS} "  # noqa: S608
     "WHERE state = 'running' AND mode <> 'history' ORDER BY started_at"
 )
+_FIRST_LIVE = f"SELECT MIN(started_at) FROM {names.MYSQL_STREAMS} WHERE mode = 'live'"  # noqa: S608
 _ADVANCE = (
     f"UPDATE {names.MYSQL_STREAMS} SET sent_rows = sent_rows + %s, "  # noqa: S608
     "sent_outcomes = sent_outcomes + %s, updated_at = %s WHERE stream_id = %s"
@@ -72,6 +73,13 @@ _END = (
 def new_id(mode: Mode, now: datetime) -> str:
     """A name for a stream that no other installation uses."""
     return f"{mode}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def first_live(cursor: Any) -> datetime | None:
+    """When the first live stream began, in UTC; None before there is one."""
+    cursor.execute(_FIRST_LIVE)
+    moment: datetime | None = cursor.fetchone()[0]
+    return moment
 
 
 def begin(cursor: Any, stream_id: str, mode: Mode, request: dict[str, Any], now: datetime) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hmac
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import Forbidden, Unauthorized
 
 from lakehouse.errors import SettingsError
 from lakehouse.settings.model import ApiSettings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+POLICY = "Content-Security-Policy"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
+    POLICY: "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -43,9 +45,44 @@ def require_token(api: ApiSettings) -> None:
 
 
 def guard(app: Flask, api: ApiSettings) -> None:
-    """Limit the body of requests, and let browsers load and embed nothing from elsewhere."""
-    app.config["MAX_CONTENT_LENGTH"] = api.max_body_kib * 1024
+    """Limit the body of requests, and let browsers load and embed nothing from elsewhere.
+
+    Without a token only requests to a name of this machine are answered: a page whose own name was
+    made to lead here would be of the same origin to a browser.
+    """
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(api)
+    if api.token is None:
+        app.before_request(_require_loopback)
     app.after_request(_with_headers)
+
+
+def max_body_bytes(api: ApiSettings) -> int:
+    """How large the body of a request may be."""
+    return api.max_body_kib * 1024
+
+
+def allow_own_style(response: Response) -> Response:
+    """Let the page of `response` have its style within, as files that open anywhere do."""
+    response.headers[POLICY] = f"{HEADERS[POLICY]}; style-src 'self' 'unsafe-inline'"
+    return response
+
+
+def _require_loopback() -> None:
+    host = request.headers.get("Host")
+    if host is not None and not is_loopback(host):
+        raise Forbidden("without a token only requests to localhost are answered")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a Host header names this machine.
+
+    >>> is_loopback("localhost:5000"), is_loopback("[::1]:5000"), is_loopback("localhost.evil.test")
+    (True, True, False)
+    """
+    try:
+        return urlsplit(f"//{host}").hostname in LOOPBACK
+    except ValueError:
+        return False
 
 
 def _with_headers(response: Response) -> Response:

@@ -19,16 +19,28 @@ from lakehouse.settings import Settings, load
 
 LOG = logging.getLogger(__name__)
 THREADS = 8
+MAX_BODY = 64 << 10
 
 
 @contextmanager
-def serving(app: Callable[..., Any], host: str, port: int) -> Iterator[int]:
+def serving(
+    app: Callable[..., Any], host: str, port: int, max_body: int = MAX_BODY
+) -> Iterator[int]:
     """Serve `app` until the end of the block; the value is the port, chosen by the system for 0.
 
-    Raises `OSError` where the address can't be had.
+    A body of more than `max_body` bytes is refused before it is taken in. Raises `OSError` where
+    the address can't be had.
     """
     sockets: dict[int, Any] = {}
-    server = create_server(app, map=sockets, host=host, port=port, threads=THREADS, ident=None)
+    server = create_server(
+        app,
+        map=sockets,
+        host=host,
+        port=port,
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=max_body + 1,  # waitress refuses the size itself too
+    )
     addresses = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
     loop = threading.Thread(target=server.run, name="http", daemon=True)
     loop.start()

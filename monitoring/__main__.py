@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 
-from lakehouse import web
+from lakehouse import access, web
 from lakehouse.clock import SystemClock
 from lakehouse.settings import Settings
 from monitoring.wiring import wire
@@ -19,7 +19,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     parts = wire(settings, SystemClock())
     host, port = settings.monitoring.host, settings.monitoring.port
     poller = threading.Thread(target=parts.poller.forever, args=(stop,), name="poller", daemon=True)
-    with web.serving(parts.app, host, port):
+    with web.serving(parts.app, host, port, access.max_body_bytes(settings.api)):
         poller.start()
         LOG.info("monitoring on http://%s:%s", host, port)
         stop.wait()

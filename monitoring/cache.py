@@ -17,24 +17,32 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class ChunkCache:
-    """Chunk values of one model version and period below `folder`."""
+    """Chunk values of one model version and period below `folder`.
+
+    Whether traits of subscribers were known is part of a value's stamp: without them it has no
+    slices, and is computed again once they are.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[str, _Entry] = {}
 
-    def get(self, chunk: Chunk) -> ChunkValues | None:
-        """Values of the chunk, unless its rows changed since or it was never computed."""
+    def get(self, chunk: Chunk, has_traits: bool) -> ChunkValues | None:
+        """Values of the chunk, unless its rows changed since or it was never computed.
+
+        `has_traits` asks for values with slices; else both kinds will do.
+        """
         name = _name(chunk)
         entry = self._known.get(name) or self._read(name)
-        if entry is None or (entry.version, entry.stamp) != (VALUES_VERSION, chunk.stamp):
+        stamps = {_stamp(chunk, kind) for kind in (True, has_traits)}
+        if entry is None or entry.version != VALUES_VERSION or entry.stamp not in stamps:
             return None
         self._known[name] = entry
         return entry.values
 
-    def put(self, chunk: Chunk, values: ChunkValues) -> None:
+    def put(self, chunk: Chunk, values: ChunkValues, has_traits: bool) -> None:
         """Keep the values for as long as the chunk's stamp stays."""
-        entry = _Entry(VALUES_VERSION, chunk.stamp, values)
+        entry = _Entry(VALUES_VERSION, _stamp(chunk, has_traits), values)
         replace(self._folder / _name(chunk), msgspec.json.encode(entry))
         self._known[_name(chunk)] = entry
 
@@ -51,6 +59,10 @@ def replace(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.draft")
     draft.write_bytes(content)
     draft.replace(path)
+
+
+def _stamp(chunk: Chunk, has_traits: bool) -> str:
+    return f"{chunk.stamp} with traits" if has_traits else chunk.stamp
 
 
 def _name(chunk: Chunk) -> str:

@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from email.message import EmailMessage
+from importlib.machinery import PathFinder
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 from lakehouse.errors import SettingsError
 from lakehouse.settings import ROOT, Settings
 from lakehouse.settings.model import MonitoringSettings
+from lakehouse.settings.secrecy import HIDDEN
 from monitoring.alerts import Channel, Notice
 
 LOG = logging.getLogger(__name__)
@@ -94,20 +96,45 @@ class Retrain:
 
 
 def channels(settings: Settings) -> list[Channel]:
-    """The channels that the settings ask for. Raises `SettingsError` for half a mail setting."""
+    """The channels that the settings ask for.
+
+    Raises `SettingsError` for half a mail setting, an address that is none, and a training where
+    there is no Spark.
+    """
     return list(_channels(settings, settings.monitoring))
 
 
 def _channels(settings: Settings, chosen: MonitoringSettings) -> Iterator[Channel]:
     if chosen.webhook_url is not None:
+        if not _is_address(chosen.webhook_url.get_secret_value()):
+            raise SettingsError(
+                "setting monitoring.webhook_url", "an address that begins with http:// or https://",
+                HIDDEN, "correct it in the environment",
+            )  # fmt: skip
         yield Webhook(chosen.webhook_url)
     if chosen.smtp_url is not None:
         scheme = urlsplit(chosen.smtp_url.get_secret_value()).scheme
         if chosen.alert_to is None or scheme not in ("smtp", "smtps"):
             raise SettingsError(
                 "setting monitoring.smtp_url", "smtp:// or smtps:// and monitoring.alert_to",
-                "a hidden value", "correct it in the environment",
+                HIDDEN, "correct it in the environment",
             )  # fmt: skip
         yield Mail(chosen.smtp_url, chosen.alert_to)
     if chosen.retrain_on:
+        # Not by the import system, from which Spark is hidden while NannyML is loaded.
+        if PathFinder.find_spec("pyspark") is None:
+            raise SettingsError(
+                "setting monitoring.retrain_on", "an installation with Spark, to train in",
+                "one without", "leave it out here and start `cdrlake train` where Spark is",
+            )  # fmt: skip
         yield Retrain(chosen.retrain_on, settings.state / "logs" / "retrain.log")
+
+
+def _is_address(text: str) -> bool:
+    """Whether a request can be made to it; an error of the request would print the address."""
+    try:
+        place = urlsplit(text)
+    except ValueError:
+        return False
+    is_plain = text.isascii() and text.isprintable() and " " not in text
+    return is_plain and place.scheme in ("http", "https") and bool(place.hostname)

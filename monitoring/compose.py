@@ -74,7 +74,7 @@ def compose(
         reference=_reference(fitted),
         chunks=tuple(map(ChunkReport, map(_slim, values), judged)),
         columns=tuple(_columns(fitted, values, judged, learnt)),
-        slices=tuple(_slices(values[-RECENT_CHUNKS:])),
+        slices=tuple(_slices(values)),
         quality=tuple(notes(fitted, values, judged))[:NOTES],
         freshness=header.freshness,
         versions=header.versions,
@@ -164,17 +164,21 @@ def _shape(chunks: Sequence[ChunkValues], name: str) -> tuple[float, ...]:
     )
 
 
-def _slices(recent: Sequence[ChunkValues]) -> Iterator[SliceReport]:
+def _slices(values: Sequence[ChunkValues]) -> Iterator[SliceReport]:
+    """Parts of the recent chunks; what came true of them is told by the latest labelled ones."""
+    recent = values[-RECENT_CHUNKS:]
+    labelled = [chunk for chunk in values if chunk.labelled][-RECENT_CHUNKS:]
     names = sorted({name for chunk in recent for name in chunk.slices})
     for name in names:
         parts = [chunk.slices[name] for chunk in recent if name in chunk.slices]
+        known = [chunk.slices[name] for chunk in labelled if name in chunk.slices]
         rows = sum(part.rows for part in parts)
         yield SliceReport(
             name=name,
             rows=rows,
             score=sum(part.score * part.rows for part in parts) / rows,
-            label_rate=_weighted(parts, lambda part: part.label_rate),
-            roc_auc=_weighted(parts, lambda part: part.roc_auc),
+            label_rate=_weighted(known, lambda part: part.label_rate),
+            roc_auc=_weighted(known, lambda part: part.roc_auc),
         )
 
 

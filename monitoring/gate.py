@@ -38,11 +38,6 @@ class Gate(Generic[T]):
             )  # fmt: skip
         return joined[1].result()
 
-    @property
-    def busy(self) -> bool:
-        """Whether a run is under way."""
-        return self._running is not None
-
     def _own(self, future: Future[T], function: Callable[[], T]) -> T:
         try:
             result = function()

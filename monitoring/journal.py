@@ -19,7 +19,6 @@ class DayEntry(msgspec.Struct, frozen=True):
     """Rows of a model version on a date, and the table version that last changed one of them."""
 
     rows: int
-    labelled: int
     scored_at: datetime
     version: int
 
@@ -37,7 +36,7 @@ def refresh(
 ) -> Journal | None:
     """The journal as of the table's latest version; None where there is no table.
 
-    A table that was made anew, or whose changes are no longer kept, is read whole: its three
+    A table that was made anew, or whose changes are no longer kept, is read whole: its
     small columns, not its rows.
     """
     identity, latest = store.identity(uri, options), store.version(uri, options)
@@ -77,9 +76,7 @@ def _entries(
     rows = store.scan(uri, options, at=latest)
     if dates is not None:
         rows = rows.filter(pl.col("Date").is_in(sorted(dates)))
-    found = rows.group_by(KEYS).agg(
-        rows=pl.len(), labelled=pl.col("label").count(), scored_at=pl.col("scored_at").max()
-    )
+    found = rows.group_by(KEYS).agg(rows=pl.len(), scored_at=pl.col("scored_at").max())
     entries: dict[int, dict[date, DayEntry]] = {}
     for row in found.collect().sort(KEYS).iter_rows(named=True):
         entries.setdefault(row["model_version"], {})[row["Date"]] = _entry(row, latest)
@@ -87,4 +84,4 @@ def _entries(
 
 
 def _entry(row: dict[str, Any], version: int) -> DayEntry:
-    return DayEntry(row["rows"], row["labelled"], row["scored_at"], version)
+    return DayEntry(row["rows"], row["scored_at"], version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from monitoring.analysis.fitted import Fitted
 
 LOG = logging.getLogger(__name__)
-FOLDER = "monitoring"
+FOLDER, CHUNKS = "monitoring", "chunks"
 BATCH_ROWS = 100_000
 KEPT_FITS = 3
+_KEYS = {"User": pl.String, "Date": pl.Date}
+_TRAIT = "segment"  # one of the columns that rows have where traits are known
 
 Enrich = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -46,6 +49,15 @@ class Request:
     end: date | None = None
     model_version: int | None = None
     period: Period | None = None
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A reference, the values of chunks against it, and whether traits were known to both."""
+
+    fitted: Fitted
+    cache: ChunkCache
+    has_traits: bool
 
 
 class Monitor:
@@ -63,18 +75,17 @@ class Monitor:
         self._settings = settings.monitoring
         self._state = settings.state / FOLDER
         self._registry, self._clock, self._enrich = registry, clock, enrich
-        self._fits: dict[tuple[str, str], Fitted] = {}
-        self._caches: dict[Path, ChunkCache] = {}
+        self._fits: dict[Path, _Fit] = {}
         self._journal = _read_journal(self._state)
 
     def run(self, request: Request, run_id: str) -> Report:
         """The report for `request`. Raises a `RequestError` that says what is missing."""
         started = self._clock.now()
         version = models.choose(self._registry, request.model_version)
-        fitted = self._fitted(version, request.period or Period.parse(self._settings.period))
-        seen = self._refresh()
+        fit = self._fit(version, request.period or Period.parse(self._settings.period))
+        fitted, seen = fit.fitted, self._refresh()
         days = _days(seen, fitted, request)
-        values = self._values(fitted, seen, plan(_marked(days, seen), fitted.period))
+        values = self._values(fit, seen, plan(_marked(days, seen), fitted.period))
         finished = self._clock.now()
         latest = max(entry.scored_at for entry in days.values())
         age = (finished - latest).total_seconds()
@@ -83,18 +94,30 @@ class Monitor:
         limits = self._settings
         return compose(header, fitted, values, limits.min_chunk_rows, limits.min_roc_auc)
 
-    def _fitted(self, version: ModelVersion, period: Period) -> Fitted:
+    def _fit(self, version: ModelVersion, period: Period) -> _Fit:
         # Takes seconds and 300 MB to import, which the service should not wait for.
         from monitoring.analysis.fitted import fit
 
-        key = (version.run_id, period.text)
-        if key not in self._fits:
+        folder = self._state / CHUNKS / version.run_id / period.text
+        has_traits = _TRAIT in self._enrich(pl.DataFrame(schema=_KEYS)).columns
+        known = self._fits.pop(folder, None)
+        if known is None or known.has_traits < has_traits:
             LOG.info("learning the reference of model version %d", version.number)
             model, reference = models.open_model(self._registry, version)
-            self._fits[key] = fit(model, self._enrich(reference), period)
-            while len(self._fits) > KEPT_FITS:
-                del self._fits[next(iter(self._fits))]
-        return self._fits[key]
+            fitted = fit(model, self._enrich(reference), period)
+            known = _Fit(fitted, ChunkCache(folder), has_traits)
+        self._fits[folder] = known
+        self._forget()
+        return known
+
+    def _forget(self) -> None:
+        """Drop the fits that were used least lately, and chunks of what nobody looks at."""
+        while len(self._fits) > KEPT_FITS:
+            del self._fits[next(iter(self._fits))]
+        folders = sorted((self._state / CHUNKS).glob("*/*"), key=lambda f: f.stat().st_mtime)
+        unused = [folder for folder in folders if folder not in self._fits]
+        for folder in unused[: max(len(folders) - KEPT_FITS, 0)]:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _refresh(self) -> Journal:
         fresh = journal.refresh(self._uri, self._journal, self._options)
@@ -107,16 +130,15 @@ class Monitor:
             self._journal = fresh
         return fresh
 
-    def _values(self, fitted: Fitted, seen: Journal, chunks: list[Chunk]) -> list[ChunkValues]:
-        folder = self._state / "chunks" / fitted.model.run_id / fitted.period.text
-        cache = self._caches.setdefault(folder, ChunkCache(folder))
-        stale = [chunk for chunk in chunks if cache.get(chunk) is None]
+    def _values(self, fit: _Fit, seen: Journal, chunks: list[Chunk]) -> list[ChunkValues]:
+        fitted, cache, has_traits = fit.fitted, fit.cache, fit.has_traits
+        stale = [chunk for chunk in chunks if cache.get(chunk, has_traits) is None]
         for batch in batches(stale, BATCH_ROWS):
             rows = self._rows(fitted, seen, batch)
             for chunk, values in zip(batch, fitted.evaluate(rows, batch), strict=True):
-                cache.put(chunk, values)
+                cache.put(chunk, values, _TRAIT in rows.columns)
         LOG.info("%d chunks, %d of them computed", len(chunks), len(stale))
-        found = [cache.get(chunk) for chunk in chunks]
+        found = [cache.get(chunk, has_traits=False) for chunk in chunks]
         return [values for values in found if values is not None]
 
     def _rows(self, fitted: Fitted, seen: Journal, batch: list[Chunk]) -> pl.DataFrame:

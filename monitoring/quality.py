@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import fmean
+from statistics import median
 from typing import TYPE_CHECKING
 
 from monitoring.analysis import labels
@@ -23,9 +23,7 @@ def notes(
 ) -> Iterator[str]:
     """Notes on the latest chunk, on labels, and on chunks that are too small to judge."""
     latest = values[-1]
-    usual = fmean(chunk.rows for chunk in fitted.chunks)
-    if abs(latest.rows / usual - 1) > VOLUME_NOTED:
-        yield f"{latest.key}: {latest.rows:,} rows, usual are {usual:,.0f}"
+    yield from _of_volume(fitted, values)
     yield from _of_labels(fitted, values)
     yield from _of_columns(latest)
     yield from _unseen(fitted, latest)
@@ -33,6 +31,16 @@ def notes(
     if small:
         many = f"{len(small)} chunks are" if len(small) > 1 else "1 chunk is"
         yield f"{many} too small to judge, the latest {small[-1]}"
+
+
+def _of_volume(fitted: Fitted, values: Sequence[ChunkValues]) -> Iterator[str]:
+    """The latest chunk against those before; the reference is a sample, so it cannot tell."""
+    *earlier, latest = values
+    if fitted.period.rows or not earlier:
+        return
+    usual = median(chunk.rows for chunk in earlier)
+    if abs(latest.rows / usual - 1) > VOLUME_NOTED:
+        yield f"{latest.key}: {latest.rows:,} rows, usual are {usual:,.0f}"
 
 
 def _of_labels(fitted: Fitted, values: Sequence[ChunkValues]) -> Iterator[str]:

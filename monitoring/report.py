@@ -49,7 +49,10 @@ class ColumnReport(msgspec.Struct, frozen=True):
 
 
 class SliceReport(msgspec.Struct, frozen=True):
-    """A part of the subscribers over the recent chunks; what cannot be told is None."""
+    """A part of the subscribers: rows and score over the recent chunks.
+
+    `label_rate` and `roc_auc` are those of the latest chunks with outcomes; None without any.
+    """
 
     name: str
     rows: int

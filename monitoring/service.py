@@ -21,9 +21,10 @@ Listener = Callable[[Report], None]
 
 
 class Service:
-    """Makes runs; `listeners` get each report on the present, not those on a chosen period.
+    """Makes runs. One on a chosen period or version is nothing but its own files and record.
 
-    A listener that fails costs a log line, not the run.
+    One on the present is the latest beside, and `listeners` get its report. A listener that fails
+    costs a log line, not the run.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Service:
         self.output, self.records = output, records
         self._monitor, self._clock, self._listeners = monitor, clock, listeners
         self._gate: Gate[Report] = Gate()
-        self._latest: Report | None = None
+        self._latest = output.latest()
         self._lock = threading.Lock()
 
     def run(self, request: Request) -> Report:
@@ -49,18 +50,19 @@ class Service:
 
     @property
     def latest(self) -> Report | None:
-        """The report of the last run since the start of the service."""
+        """The last report on the present, if need be one of an earlier process."""
         with self._lock:
             return self._latest
 
     def _run(self, request: Request) -> Report:
         run_id = new_run_id(self._clock.now())
         report = self._monitor.run(request, run_id)
-        self.output.write(report)
+        is_present = request == Request()
+        self.output.write(report, is_present)
         self.records.add(report)
-        with self._lock:
-            self._latest = report
-        if request == Request():
+        if is_present:
+            with self._lock:
+                self._latest = report
             self._tell(report)
         return report
 

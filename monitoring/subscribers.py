@@ -14,7 +14,7 @@ from lakehouse.settings.model import MysqlSettings
 
 LOG = logging.getLogger(__name__)
 
-KEPT = timedelta(minutes=10)
+KEPT, RETRIED = timedelta(minutes=10), timedelta(minutes=1)
 MAX_ROWS = 2_000_000
 _SELECT = (
     f"SELECT DP_MSISDN, segment, region, activated_on FROM {names.MYSQL_SUBSCRIBERS} "  # noqa: S608
@@ -29,32 +29,34 @@ _SCHEMA = {
 
 
 class Subscribers:
-    """Looks subscribers up in MySQL, at most once every ten minutes; without it no slices."""
+    """Looks subscribers up in MySQL every ten minutes, and after a failure in one."""
 
     def __init__(self, settings: MysqlSettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._known = pl.DataFrame(schema=_SCHEMA)
-        self._asked = clock.now() - KEPT
+        self._asks_at = clock.now()
 
     def enrich(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`rows` (User, Date, ...) with segment, region and tenure where they are known."""
-        if self._clock.now() - self._asked >= KEPT:
-            self._asked = self._clock.now()
-            self._known = self._read()
+        if self._clock.now() >= self._asks_at:
+            is_known = self._read()
+            # A server that is away may say so late, and a run asks for each of its parts.
+            self._asks_at = self._clock.now() + (KEPT if is_known else RETRIED)
         if not self._known.height:
             return rows
         joined = rows.join(self._known, on="User", how="left", maintain_order="left")
         days = (pl.col("Date") - pl.col("activated_on")).dt.total_days()
         return joined.with_columns(tenure=tenure_band(days)).drop("activated_on")
 
-    def _read(self) -> pl.DataFrame:
+    def _read(self) -> bool:
         try:
             with mysql.connect(self._settings) as connection, connection.cursor() as cursor:
                 cursor.execute(_SELECT, (MAX_ROWS,))
-                return pl.DataFrame(cursor.fetchall(), schema=_SCHEMA, orient="row")
+                self._known = pl.DataFrame(cursor.fetchall(), schema=_SCHEMA, orient="row")
         except (DatabaseError, mysql.Error) as error:
-            LOG.warning("no slices: %s", error)
-            return self._known
+            LOG.warning("traits of subscribers stay as they were: %s", error)
+            return False
+        return True
 
 
 def tenure_band(days: pl.Expr) -> pl.Expr:

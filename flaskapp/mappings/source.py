@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from flaskapp.mappings.fields import EVENTS
+from flaskapp.mappings.fields import EVENTS, REASON
 from flaskapp.mappings.reading import REJECTS, read
 from flaskapp.mappings.spec import Mapping, load
 from flaskapp.sources import SourceDay
@@ -28,6 +28,7 @@ from lakehouse.settings import Settings
 SUBSCRIBERS = "subscribers.parquet"
 SUMMARY = "summary.json"
 REJECTED = "rejects.csv"
+FEW_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -88,34 +89,62 @@ def open_files(
     return FileSource(name, folder, first, last, summary["rejected"], settings.source.replay_days)
 
 
+@dataclass
+class _Seen:
+    """When each subscriber was first seen; a frame per block is added up before there are many."""
+
+    first: pl.DataFrame
+    waiting: list[pl.DataFrame]
+
+    def add(self, dated: pl.DataFrame) -> None:
+        """Take in the usage of a block, which has `Date`."""
+        self.waiting.append(_first_dates(dated))
+        if sum(frame.height for frame in self.waiting) > max(self.first.height, FEW_ROWS):
+            self.fold()
+
+    def fold(self) -> pl.DataFrame:
+        """Add up what waits; each subscriber with the first date."""
+        self.first, self.waiting = _first_dates(pl.concat([self.first, *self.waiting])), []
+        return self.first
+
+
+def _first_dates(dated: pl.DataFrame) -> pl.DataFrame:
+    return dated.group_by("DP_MSISDN").agg(pl.col("Date").min())
+
+
 def _stage(
     folder: Path, mapping: Mapping, paths: tuple[Path, ...], timezone: str, clock: Clock
 ) -> None:
-    rejects, seen = [pl.DataFrame(schema=REJECTS)], list[pl.DataFrame]()
+    seen = _Seen(pl.DataFrame(schema={"DP_MSISDN": pl.String, "Date": pl.Date}), [])
     local_date = pl.col("DP_DATE").dt.convert_time_zone(timezone).dt.date()
-    for number, (path, spec) in enumerate(mapping.assign(paths)):
-        for block, found in enumerate(read(path, spec, clock.now(), timezone)):
-            rejects.append(found.rejects)
-            dated = found.events.with_columns(local_date.alias("Date"))
-            seen.append(dated.group_by("DP_MSISDN").agg(pl.col("Date").min()))
-            for (day,), events in dated.partition_by("Date", as_dict=True).items():
-                part = folder / f"{day:%Y-%m-%d}" / f"{number:03}-{block:06}.parquet"
-                part.parent.mkdir(exist_ok=True)
-                events.drop("Date").write_parquet(part, compression="lz4")
-    rejected = pl.concat(rejects)
-    rejected.write_csv(folder / REJECTED)
-    subscribers = pl.concat(seen).group_by("DP_MSISDN").agg(activated_on=pl.col("Date").min())
+    rejected, reason = 0, "no line"
+    with (folder / REJECTED).open("wb") as rejects:
+        pl.DataFrame(schema=REJECTS).write_csv(rejects)
+        for number, (path, spec) in enumerate(mapping.assign(paths)):
+            for block, found in enumerate(read(path, spec, clock.now(), timezone)):
+                found.rejects.write_csv(rejects, include_header=False)
+                if found.rejects.height and not rejected:
+                    reason = found.rejects[REASON][0]
+                rejected += found.rejects.height
+                dated = found.events.with_columns(local_date.alias("Date"))
+                seen.add(dated)
+                _write_days(folder, f"{number:03}-{block:06}.parquet", dated)
+    subscribers = seen.fold()
     if subscribers.is_empty():
-        reason = rejected["reason"].head(1).item() if rejected.height else "no line"
         raise SourceError(str(paths[0]), "a line of usage", reason, "choose another mapping")
     nothing = pl.lit(None, pl.String)
-    listed = subscribers.select(
-        "DP_MSISDN", segment=nothing, region=nothing, activated_on="activated_on"
-    )
+    listed = subscribers.select("DP_MSISDN", segment=nothing, region=nothing, activated_on="Date")
     listed.sort("DP_MSISDN").write_parquet(folder / SUBSCRIBERS)
     days = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    summary = {"first": days[0], "last": days[-1], "rejected": rejected.height}
+    summary = {"first": days[0], "last": days[-1], "rejected": rejected}
     (folder / SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+
+
+def _write_days(folder: Path, name: str, dated: pl.DataFrame) -> None:
+    for (day,), events in dated.partition_by("Date", as_dict=True).items():
+        part = folder / f"{day:%Y-%m-%d}" / name
+        part.parent.mkdir(exist_ok=True)
+        events.drop("Date").write_parquet(part, compression="lz4")
 
 
 def _digest(mapping: Mapping, paths: list[Path], timezone: str) -> str:

@@ -12,7 +12,6 @@ from flaskapp.world.segments import REGION_SHARES, REGIONS, SEGMENTS
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-MEAN_TENURE_DAYS = 700.0
 MAX_ACTIVITY = 0.985
 # Country code 999 is assigned to nobody, so no number belongs to a person. The multiplier walks
 # through all nine-digit numbers, so that a number tells nothing of its subscriber's age.

@@ -1,7 +1,8 @@
 """Settings are read once, at the edge, from YAML files and the environment.
 
-Later wins: `conf/settings.yaml`, `conf/profiles/<profile>.yaml`, `conf/settings.local.yaml`, the
-generated secrets of the embedded servers, `CDRLAKE_<SECTION>__<KEY>` variables.
+Later wins: the generated secrets of the embedded servers, `conf/settings.yaml`,
+`conf/profiles/<profile>.yaml`, `conf/settings.local.yaml`, `CDRLAKE_<SECTION>__<KEY>` variables.
+A variable for a text is taken as it stands, any other is read as YAML.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 from lakehouse.errors import SettingsError, closest
-from lakehouse.settings.model import Settings
+from lakehouse.features import lookback_days
+from lakehouse.settings.model import CdrSettings, Settings
 from lakehouse.settings.root import ROOT, from_root
+from lakehouse.settings.secrecy import HIDDEN, is_nothing, is_secret, is_text
 
 ENV_PREFIX = "CDRLAKE_"
 ENV_RESERVED = ("CDRLAKE_CONF", "CDRLAKE_PROFILE")
@@ -59,15 +64,28 @@ def load(
 
 def _validate(values: dict[str, Any]) -> Settings:
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        secret = any(word in key for word in ("password", "token", "secret"))
-        got = "a hidden value" if secret else repr(first["input"])
+        path = tuple(_name(part) for part in first["loc"])
+        got = HIDDEN if is_secret(path) else repr(first["input"])
+        needed = first["msg"].removeprefix("Value error, ")
         raise SettingsError(
-            f"setting {key}", first["msg"], got, "correct it in conf/ or the environment"
+            f"setting {'.'.join(path)}", needed, got, "correct it in conf/ or the environment"
         ) from None
+    _check_windows(settings.cdr)
+    return settings
+
+
+def _check_windows(cdr: CdrSettings) -> None:
+    days = lookback_days(cdr.feature_windows)
+    if cdr.active_window_days > days:
+        raise SettingsError(
+            "settings cdr.active_window_days and cdr.feature_windows",
+            "an active window within the days that features look back on",
+            f"{cdr.active_window_days} days and {days}",
+            "make the first smaller or the last window longer",
+        )
 
 
 def _profile(conf: Path, profile: str) -> tuple[Path, dict[str, Any]]:
@@ -88,7 +106,7 @@ def _read(path: Path, required: bool = False) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path} line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
-        problem = getattr(error, "problem", "unreadable text")
+        problem = _problem(error)
         raise SettingsError(place, "valid YAML", problem, "correct the line") from None
     if not isinstance(values, dict | None):
         raise SettingsError(str(path), "keys with values", type(values).__name__, "correct it")
@@ -104,18 +122,33 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             path = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
         else:
             continue
-        try:
-            value: Any = text if _is_secret(path) else yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise SettingsError(name, "a YAML value", repr(text), "quote it") from None
+        value = _value(name, path, text)
         for key in reversed(path):
             value = {key: value}
         values = _merge(values, value)
     return values
 
 
-def _is_secret(path: tuple[str, ...]) -> bool:
-    return path[-1] in ("password", "admin_password", "token", "webhook_url", "smtp_url")
+def _value(name: str, path: tuple[str, ...], text: str) -> Any:
+    if is_text(path):
+        return None if is_nothing(path, text) else text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        got = f"{HIDDEN} with an error: {_problem(error)}" if is_secret(path) else repr(text)
+        raise SettingsError(name, "a YAML value", got, "quote it") from None
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """What is wrong with a text, without words of it: they may be a secret."""
+    if isinstance(error, ConstructorError | ComposerError):
+        return "a word that begins with ! or * and has no quotes"
+    return str(getattr(error, "problem", "unreadable text"))
+
+
+def _name(key: object) -> str:
+    """A key without what follows a `=`, which was meant to be a value and may be a secret."""
+    return str(key).partition("=")[0]
 
 
 def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
@@ -131,10 +164,11 @@ def _refuse_unknown(path: Path, values: dict[str, Any], model: type[BaseModel]) 
         field = model.model_fields.get(str(key))
         if field is None:
             raise SettingsError(
-                str(path), "known keys", f"'{key}'", closest(str(key), model.model_fields)
+                str(path), "known keys", f"'{_name(key)}'", closest(_name(key), model.model_fields)
             )
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             if not isinstance(value, dict):
-                raise SettingsError(str(path), f"keys under '{key}'", repr(value), "indent them")
+                got = f"a {type(value).__name__}"  # of which the text may be a secret
+                raise SettingsError(str(path), f"keys under '{key}'", got, "indent them")
             _refuse_unknown(Path(f"{path}: {key}"), value, kind)

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from lakehouse.settings.root import from_root
 
@@ -65,6 +65,13 @@ class ApiSettings(Section):
 
     token: SecretStr | None = None
     max_body_kib: int = Field(64, ge=1)
+
+    @field_validator("token")
+    @classmethod
+    def _is_a_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not token.get_secret_value().strip():
+            raise ValueError("a token, which an empty text is not, or no such setting")
+        return token
 
 
 class SimulatorSettings(Section):

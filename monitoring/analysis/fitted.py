@@ -38,7 +38,6 @@ class Fitted:
     start: date
     end: date
     rows: int
-    subscribers: int
     engine: Engine
     ruler: Ruler
     effects: dict[str, float]
@@ -81,7 +80,6 @@ def fit(model: Model, reference: pl.DataFrame, period: Period) -> Fitted:
         start=cast(date, known["Date"].min()),
         end=cast(date, known["Date"].max()),
         rows=known.height,
-        subscribers=known["User"].n_unique(),
         engine=engine,
         ruler=ruler,
         effects=profile.design_effects(frame, ruler),

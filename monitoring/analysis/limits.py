@@ -39,10 +39,14 @@ class Limits(msgspec.Struct, frozen=True):
         return float(max(1.0, self.usual_rows / max(rows, 1)) ** 0.5)
 
     def strength(self, column: str, distances: dict[str, float], rows: int) -> float:
-        """By what factor a column is beyond its limits, by the method that says least."""
+        """By what factor a column is beyond its limits, by the method that says least.
+
+        0 where a method could tell nothing of this chunk or of the reference.
+        """
         limits, room = self.distances[column], self.room(rows)
-        ratios = [distances[name] / (limit * room) for name, limit in limits.items()]
-        return min(ratios, default=0.0) if len(ratios) == len(distances) else 0.0
+        if limits.keys() != distances.keys():
+            return 0.0
+        return min((distances[name] / (limits[name] * room) for name in limits), default=0.0)
 
 
 def learn(chunks: Sequence[ChunkValues], min_roc_auc: float) -> Limits:

@@ -6,8 +6,11 @@ import re
 import shutil
 from pathlib import Path
 
+import msgspec
+
 from monitoring.cache import replace
-from monitoring.report import Report
+from monitoring.output import names
+from monitoring.report import SCHEMA_VERSION, Report
 
 RUNS, LATEST = "runs", "latest"
 RUN_ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$")
@@ -20,10 +23,10 @@ class OutputFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def write(self, report: Report) -> Path:
-        """All files of a run, in its own folder and as the latest; the run's folder.
+    def write(self, report: Report, is_present: bool) -> Path:
+        """All files of a run, in its own folder and, if it is on the present, as the latest.
 
-        A reader finds each file whole, the old one or the new one.
+        Gives the run's folder. A reader finds each file whole, the old one or the new one.
         """
         # matplotlib takes seconds to import, which the service should not wait for.
         from monitoring.output.files import render
@@ -32,10 +35,20 @@ class OutputFolder:
         folder = self.root / RUNS / report.run_id
         for name, content in files.items():
             replace(folder / name, content)
-            replace(self.root / LATEST / name, content)
-            replace(self.root / name, content)
+            if is_present:
+                replace(self.root / LATEST / name, content)
+                replace(self.root / name, content)
         self._forget()
         return folder
+
+    def latest(self) -> Report | None:
+        """The last report on the present; None where there is none that can be read."""
+        try:
+            content = (self.root / LATEST / names.REPORT).read_bytes()
+            report = msgspec.json.decode(content, type=Report)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        return report if report.schema_version == SCHEMA_VERSION else None
 
     def run(self, run_id: str) -> Path | None:
         """The folder of a run; None when there is none of that id."""

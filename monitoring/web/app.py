@@ -19,6 +19,8 @@ from monitoring.web import pages, routes
 
 LOG = logging.getLogger(__name__)
 RUN_PATH = "/run-monitoring"
+# What a browser says of a request by this very service's page, and by its user's own hand.
+OWN_SITES = ("same-origin", "none")
 
 
 def create_app(settings: Settings, service: Service, watch: Watch, clock: Clock) -> Flask:
@@ -38,7 +40,7 @@ def _authorise(settings: Settings) -> None:
     """A run costs something although it is a GET: no other site and, with a token, nobody else."""
     if request.path != RUN_PATH:
         return
-    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+    if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
         raise Forbidden("requests of other sites are refused")
     access.require_token(settings.api)
 

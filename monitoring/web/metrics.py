@@ -1,4 +1,4 @@
-"""Figures for Prometheus, taken from the last run."""
+"""Figures for Prometheus, taken from the last run on the present."""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from lakehouse.settings import Settings
+from lakehouse.version import VERSION
 from monitoring.output import folder, names
 from monitoring.web.query import MAX_VERSION
 
@@ -45,7 +45,7 @@ def document(settings: Settings) -> dict[str, Any]:
     }
     found: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": "cdrlake monitoring", "version": version("cdrlake")},
+        "info": {"title": "cdrlake monitoring", "version": VERSION},
         "paths": paths,
     }
     if settings.api.token is not None:

@@ -8,6 +8,7 @@ import msgspec
 from flask import Blueprint, Response, current_app, jsonify, send_from_directory
 
 from lakehouse import ledger, progress
+from lakehouse.background import Background
 from lakehouse.clock import Clock
 from lakehouse.ledger import Ledger
 from lakehouse.settings import Settings
@@ -15,7 +16,6 @@ from monitoring.errors import NotFoundError
 from monitoring.output import folder, names
 from monitoring.service import Service
 from monitoring.watch import Watch
-from monitoring.web.background import Background
 
 LEDGER_AGE_S = 2.0
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request, send_from_directory, url_for
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from lakehouse import access
 from lakehouse.settings import Settings
 from monitoring.errors import NotFoundError
 from monitoring.output import names
@@ -64,7 +65,8 @@ def _file(service: Service, run_id: str, name: str) -> Response:
     if folder is None or name not in names.FILES:
         got = f"{run_id[:40]}/{name[:40]}"
         raise NotFoundError("runs", "a run and file that are kept", got, "see /runs")
-    return send_from_directory(folder, name)
+    response = send_from_directory(folder, name)
+    return access.allow_own_style(response) if name == names.PAGE else response
 
 
 def links(run_id: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from flaskapp import feed, loader, state, streams
 from flaskapp.bulk import open_uploader
+from flaskapp.history import History
 from flaskapp.worlds import open_world
 from lakehouse import mysql, names
 from lakehouse.clock import FixedClock
@@ -140,6 +142,40 @@ def test_a_load_that_dies_anywhere_is_finished_and_not_repeated(
     assert known(small).equals(by_definition(rows, date(2026, 11, 14)))
 
 
+@pytest.mark.parametrize("dies", ["before the place", "after the place"])
+def test_a_load_killed_at_its_end_loses_no_outcome(
+    small: Settings, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    """Outcomes are slow, and the process ends right after the last block of usage."""
+    write, tell, is_over = History._write, History._tell, threading.Event()
+
+    def dying_write(self: History, block: Any) -> Any:
+        is_last = block.reached.date > self.source.history_end
+        if is_last and dies == "before the place":
+            raise InterruptedLoadError
+        reached = write(self, block)
+        if is_last:
+            is_over.set()
+            raise InterruptedLoadError
+        return reached
+
+    def slow_tell(self: History, *arguments: Any) -> None:
+        if is_over.wait(1):
+            raise InterruptedLoadError
+        tell(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "_write", dying_write)
+        patch.setattr(History, "_tell", slow_tell)
+        with pytest.raises(InterruptedLoadError):
+            loader.load_history(small, clock=CLOCK)
+    loader.load_history(small, clock=CLOCK)
+    rows = stored(small)
+    assert rows["sequence"].to_list() == list(range(rows.height))
+    assert known(small).equals(by_definition(rows, date(2026, 11, 14)))
+    assert query(small, f"SELECT state FROM {names.MYSQL_STREAMS}") == [("finished",)]
+
+
 def test_a_full_table_is_left_alone(small: Settings) -> None:
     loader.load_history(small, clock=CLOCK)
     before = stored(small)
@@ -189,7 +225,7 @@ def test_a_file_is_loaded_by_its_mapping_once(fresh: Settings, tmp_path: Path) -
     path = tmp_path / "RawData.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     preview = loader.preview_file(fresh, (path,), "rawdata", CLOCK)
-    assert (preview.rows, preview.rejects["line"].to_list()) == (2, [4])
+    assert (preview.rows, preview.rejects.first["line"].to_list()) == (2, [4])
     assert stored(fresh).is_empty()
     loaded = loader.load_file(fresh, (path,), "rawdata", clock=CLOCK)
     assert (loaded.rows, loaded.rejected) == (2, 1)

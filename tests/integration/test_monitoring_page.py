@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from lakehouse import web
 from lakehouse.settings import Settings
 from monitoring.monitor import Request
+from monitoring.output.folder import OutputFolder
 from monitoring.subscribers import Subscribers
 from monitoring.wiring import wire
 from tests.integration import monitoring_data as made
@@ -186,4 +187,12 @@ def test_the_report_opens_as_a_file_and_asks_nobody(browser: Browser, served: Se
     drawn = "[...document.images].map((image) => image.naturalWidth)"
     assert min(seen.page.evaluate(drawn)) > 500
     assert not any(host.startswith("http") for host in seen.hosts)
+    assert seen.errors == []
+
+
+def test_the_report_of_a_run_keeps_its_style_over_http(browser: Browser, served: Served) -> None:
+    run_id = OutputFolder(served.settings.output).runs()[0]
+    seen = opened(browser, f"{served.address}/runs/{run_id}/report.html")
+    expect(seen.page.locator("h1")).to_contain_text("Model version 1")
+    expect(seen.page.locator("main")).to_have_css("max-width", "1060px")
     assert seen.errors == []

@@ -205,6 +205,36 @@ def test_a_run_leaves_files_a_row_and_an_answer(parts: Parts, settings: Settings
     assert parts.app.test_client().get(body["links"]["drift_report.csv"]).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "asked", ["start_date=2026-05-19&end_date=2026-05-20", "model_version=1", "period=W"]
+)
+def test_a_run_on_a_chosen_period_or_version_is_not_the_latest(
+    parts: Parts, settings: Settings, asked: str
+) -> None:
+    client = parts.app.test_client()
+    present = client.get("/run-monitoring").get_json()
+    figures = client.get("/metrics").get_data(as_text=True)
+    chosen = client.get(f"/run-monitoring?{asked}").get_json()
+    assert client.get(chosen["links"]["report.html"]).status_code == 200
+    for folder in ("", "latest"):
+        for name in FILES:
+            kept = (settings.output / "runs" / present["run_id"] / name).read_bytes()
+            assert (settings.output / folder / name).read_bytes() == kept
+    assert client.get("/metrics").get_data(as_text=True) == figures
+    assert client.get("/health").get_json()["last_run"] == present["run_id"]
+    rows = store.scan(names.table_uri(settings.lake_uri, names.MONITORING_RUNS)).collect()
+    assert set(rows["run_id"]) == {present["run_id"], chosen["run_id"]}
+
+
+def test_figures_outlive_the_process(parts: Parts, settings: Settings) -> None:
+    client = parts.app.test_client()
+    run_id = client.get("/run-monitoring").get_json()["run_id"]
+    figures = client.get("/metrics").get_data(as_text=True)
+    again = wire(settings, made.clock(), FakeRegistry()).app.test_client()
+    assert again.get("/metrics").get_data(as_text=True) == figures
+    assert again.get("/health").get_json()["last_run"] == run_id
+
+
 def test_labels_of_one_class_are_a_warning_and_the_rest_is_computed(settings: Settings) -> None:
     alone = made.rows(ANALYSIS_START, 3, seed=2).with_columns(pl.lit(0, pl.Int32).alias("label"))
     made.append(settings, alone)

@@ -132,9 +132,15 @@ def test_a_token_is_asked_for_where_a_run_is_started(tmp_path: Path) -> None:
     assert client.get("/health").get_json()["token_required"] is True
 
 
-def test_another_site_cannot_start_a_run(client: FlaskClient) -> None:
-    answer = client.get("/run-monitoring", headers={"Sec-Fetch-Site": "cross-site"})
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "anything"])
+def test_another_site_cannot_start_a_run(client: FlaskClient, site: str) -> None:
+    answer = client.get("/run-monitoring", headers={"Sec-Fetch-Site": site})
     assert answer.status_code == 403
+
+
+def test_a_name_that_was_made_to_lead_here_is_not_answered(client: FlaskClient) -> None:
+    for path in ("/", "/report.json", "/run-monitoring"):
+        assert client.get(path, headers={"Host": "evil.test:5001"}).status_code == 403
 
 
 def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:

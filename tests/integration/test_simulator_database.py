@@ -160,7 +160,8 @@ def test_the_daily_sums_are_exact_and_repeating_the_call_doubles_nothing(
         (yesterday, "49171000002", 999_999, 0.001),
         (today, "49171000001", 2, 0.1),
         (today - timedelta(days=9), "49171000001", 7, 7.0),
-        (tomorrow, "49171000001", 9, 9.0),
+        (tomorrow, "49171000001", 9, 9.0),  # today, for those who live east of Greenwich
+        (tomorrow + timedelta(days=1), "49171000001", 8, 8.0),
     )
     journal.append(uploader, "s", block, NOW, "UTC")
     journal.append(uploader, "s", usage((today, "49171000001", 3, 0.2)), NOW, "UTC")
@@ -168,6 +169,7 @@ def test_the_daily_sums_are_exact_and_repeating_the_call_doubles_nothing(
     expected = [
         (yesterday.date(), 1_999_999, Decimal("119999940.000"), 2, Decimal("1000000000000.000")),
         (today.date(), 5, Decimal("300.000"), 2, Decimal("0.300")),
+        (tomorrow.date(), 9, Decimal("540.000"), 1, Decimal("9.000")),
     ]
     for _ in range(2):
         with mysql.connect(fresh.mysql) as connection, connection.cursor() as cursor:
@@ -180,8 +182,8 @@ def test_the_daily_sums_are_exact_and_repeating_the_call_doubles_nothing(
     direct = query(
         fresh,
         "SELECT Date, SUM(DP_MOC_COUNT), SUM(DP_MOC_DURATION), SUM(DP_DATA_COUNT), "
-        f"SUM(DP_DATA_VOLUME) FROM {names.MYSQL_RAW} WHERE Date >= %s AND Date <= CURDATE() "
-        "GROUP BY Date ORDER BY Date",
+        f"SUM(DP_DATA_VOLUME) FROM {names.MYSQL_RAW} WHERE Date >= %s "
+        "AND Date <= CURDATE() + INTERVAL 1 DAY GROUP BY Date ORDER BY Date",
         yesterday.date(),
     )
     assert direct == expected

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from flaskapp import loader
+from flaskapp.live import SPREAD_S
 from lakehouse import names
+from lakehouse.contracts import LABEL, MEASURE_NAMES
 from lakehouse.settings import Settings
 from tests.integration.simulator import QUICK, Service, query
 
@@ -129,6 +133,27 @@ def test_days_are_closed_by_live_streams_once_the_source_has_ended(
     assert query(service.settings, ended) == [(1,)]
     monkeypatch.setattr("flaskapp.sending.open_source", lambda *_: 1 / 0)
     assert service.finished(num_batches=1)["state"] == "finished"
+
+
+def test_days_are_closed_by_live_streams_after_a_file_alone(
+    fresh: Settings, tmp_path: Path
+) -> None:
+    """The configured source is another one, of which nothing was ever loaded."""
+    now = datetime.now(UTC)  # noqa: TID251
+    columns = ["DP_DATE", "DP_MSISDN", *MEASURE_NAMES, LABEL]
+    lines = [
+        f"{now - timedelta(days=days):%Y-%m-%d 10:00:00},49171000001,1,60,0,0,0,0,0,0,"
+        for days in (4, 3)
+    ]
+    path = tmp_path / "RawData.csv"
+    path.write_text("\n".join([",".join(columns), *lines]), encoding="utf-8")
+    loader.load_file(fresh, (path,), "rawdata")
+    closed = f"SELECT value FROM {names.MYSQL_STATE} WHERE name = 'closed_through'"
+    assert query(fresh, closed) == [(f'"{now - timedelta(days=3):%Y-%m-%d}"',)]
+    stream = Service(fresh).finished(batch_size=5, num_batches=1)
+    assert (stream["state"], stream["sent_rows"]) == ("finished", 5)
+    last = now - timedelta(days=1, seconds=SPREAD_S)
+    assert query(fresh, closed) == [(f'"{last:%Y-%m-%d}"',)]
 
 
 def test_a_closed_service_leaves_its_stream_to_the_next_one(service: Service) -> None:

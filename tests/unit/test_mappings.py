@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
+import weakref
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,10 @@ import polars as pl
 import pytest
 import yaml
 
-from flaskapp import mappings
+from flaskapp import loader, mappings
+from flaskapp.mappings import reading
+from flaskapp.mappings import source as staging
+from flaskapp.mappings.lines import read_blocks
 from flaskapp.mappings.reading import read
 from flaskapp.mappings.spec import Mapping
 from lakehouse.clock import FixedClock
@@ -268,6 +275,75 @@ def test_a_file_without_a_usable_line_is_refused(tmp_path: Path) -> None:
     calls.write_text("timestamp,from,to,duration\nsoon,1,2,10\n", encoding="utf-8")
     with pytest.raises(SourceError, match="a line of usage"):
         staged(tmp_path, calls)
+
+
+def blocks_of_two(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Files come two lines at a time; how many blocks are held whenever another is asked for."""
+    held: list[int] = []
+    made: list[weakref.ref[pl.DataFrame]] = []
+    monkeypatch.setattr(reading, "read_blocks", partial(read_blocks, size=2))
+
+    def watched(*arguments: Any) -> Iterator[reading.Read]:
+        for found in read(*arguments):
+            made.extend([weakref.ref(found.events), weakref.ref(found.rejects)])
+            yield found
+            del found
+            gc.collect()
+            held.append(sum(one() is not None for one in made))
+
+    for module in (staging, loader):
+        monkeypatch.setattr(module, "read", watched)
+    return held
+
+
+def lines_of_calls(path: Path, days: int) -> None:
+    """Two calls a day, by somebody new and by one who always calls, and a line that is none."""
+    lines = ["timestamp,from,to,duration"]
+    for day in range(days):
+        lines += [f"{day * 86_400},{day + 10},1,10", f"{day * 86_400},1,2,10", "soon,1,2,10"]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("few_rows", [1, 100_000])
+def test_a_file_is_staged_block_by_block_and_nothing_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_rows: int
+) -> None:
+    monkeypatch.setattr(staging, "FEW_ROWS", few_rows)
+    held = blocks_of_two(monkeypatch)
+    lines_of_calls(tmp_path / "calls.csv", 20)
+    found = staged(tmp_path, tmp_path / "calls.csv")
+    assert len(held) == 30
+    assert max(held) <= 2, "the block at hand only"
+    rejected = pl.read_csv(found.rejects)
+    assert rejected["line"].to_list() == [3 * day + 4 for day in range(20)]
+    assert found.rejected == 20
+    known = pl.read_parquet(found.folder / staging.SUBSCRIBERS)
+    first = {row["DP_MSISDN"]: row["activated_on"] for row in known.iter_rows(named=True)}
+    assert len(first) == 22
+    assert sorted((day - found.first).days for day in first.values()) == [0, 0, *range(20)]
+
+
+def test_a_preview_counts_everything_and_holds_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "PREVIEW_REJECTS", 3)
+    held = blocks_of_two(monkeypatch)
+    text = [HEADER]
+    for day in range(1, 21):
+        text += [f"{day},2026-01-{day:02} 10:00:00,49171000001,1,60,2,30,3,4,5,1,", "x"]
+    (tmp_path / "RawData.csv").write_text("\n".join(text), encoding="utf-8")
+    found = loader.preview_file(Settings(), (tmp_path / "RawData.csv",), "rawdata", FixedClock(NOW))
+    assert max(held) <= 2
+    assert (found.rows, found.first.height) == (20, loader.PREVIEW_ROWS)
+    assert found.first["DP_DATE"].dt.day().to_list() == list(range(1, 11))
+    assert (found.rejects.height, found.rejects.head(20)["line"].to_list()) == (20, [3, 5, 7])
+
+
+def test_a_preview_of_an_empty_file_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "RawData.csv").write_text(HEADER + "\n", encoding="utf-8")
+    found = loader.preview_file(Settings(), (tmp_path / "RawData.csv",), "rawdata", FixedClock(NOW))
+    assert (found.rows, found.first.height, found.rejects.height) == (0, 0, 0)
+    assert "DP_DATE" in found.first.columns
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,27 @@ def test_channels_follow_the_settings() -> None:
     with pytest.raises(SettingsError, match="alert_to") as error:
         channels(settings(smtp_url="smtp://u:secret@mail:25"))
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["hooks.test/s3cret", "s3cret", "ftp://hooks.test/s3cret", "http://", "http://[s3cret",
+     "https://hooks.test/a s3cret", "https://hooks.test/s3cret\n", "https://hooks.test/s3crét"],
+)  # fmt: skip
+def test_a_webhook_without_an_address_is_refused_and_not_printed(address: str) -> None:
+    with pytest.raises(SettingsError, match=r"webhook_url.*http://") as error:
+        channels(settings(webhook_url=address))
+    assert "s3cr" not in str(error.value)
+
+
+def test_a_training_is_refused_where_there_is_no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitoring.channels.PathFinder.find_spec", lambda _name: None)
+    with pytest.raises(SettingsError, match=r"retrain_on.*Spark"):
+        channels(settings(retrain_on=["data_drift"]))
+
+
+def test_a_training_is_not_refused_while_spark_is_hidden() -> None:
+    from monitoring.analysis.nanny import _light
+
+    with _light():
+        assert channels(settings(retrain_on=["data_drift"]))

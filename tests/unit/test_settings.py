@@ -87,3 +87,72 @@ def test_settings_are_frozen(conf: Path) -> None:
 def test_the_shipped_settings_and_profiles_load() -> None:
     assert load({}).kafka.port == 19092
     assert load({}, profile="copenhagen").cdr.label_horizon_days == 3
+
+
+SECRET = "Pa$$w0rd"
+SECRET_OPTION = "CDRLAKE_LAKE__STORAGE_OPTIONS__AWS_SECRET_ACCESS_KEY"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"CDRLAKE_LAKE__STORAGE_OPTIONS": f"{{AWS_SECRET_ACCESS_KEY: '{SECRET}}}"},
+        {"CDRLAKE_LAKE__STORAGE_OPTIONS": f"AWS_SECRET_ACCESS_KEY={SECRET}"},
+        {"CDRLAKE_LAKE__STORAGE_OPTIONS": f"!{SECRET}"},
+        {"CDRLAKE_LAKE__STORAGE_OPTIONS": f"{{AWS_SECRET_ACCESS_KEY={SECRET}}}"},
+        {"CDRLAKE_MYSQL": f"{{password={SECRET}}}"},
+        {"CDRLAKE_KAFKA__OPTIONS": f"[{SECRET}]"},
+        {"CDRLAKE_KAFKA__OPTIONS": f"{{sasl.password: [{SECRET}]}}"},
+        {"CDRLAKE_MYSQL": f"password={SECRET}"},
+        {"CDRLAKE_MYSQL": f"{{password: '{SECRET}}}"},
+        {"CDRLAKE_MONITORING": f"{{webhook_url: [{SECRET}]}}"},
+        {"CDRLAKE_MONITORING": f"{{smtp_url: {{a: {SECRET}}}}}"},
+    ],
+)
+def test_an_error_never_prints_what_may_be_a_secret(conf: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(environ, conf)
+    assert SECRET not in str(caught.value)
+    assert (
+        next(iter(environ)).split("__")[-1].removeprefix("CDRLAKE_").lower()
+        in str(caught.value).lower()
+    )
+
+
+@pytest.mark.parametrize("text", [f"*{SECRET}", f"!{SECRET} x"])
+def test_a_file_with_an_error_keeps_its_words_to_itself(conf: Path, text: str) -> None:
+    write(conf, "settings.local.yaml", f"mysql:\n  password: {text}\n")
+    with pytest.raises(SettingsError, match="line 2") as caught:
+        load({}, conf)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["%Pa$$", "abc #def", "12345", "'quoted'", "{a: b", "~"])
+def test_a_secret_of_the_environment_is_taken_as_it_stands(conf: Path, text: str) -> None:
+    settings = load({SECRET_OPTION: text, "CDRLAKE_MYSQL__PASSWORD": text}, conf)
+    assert settings.lake_options == {"aws_secret_access_key": text}
+    assert settings.mysql.password is not None
+    assert settings.mysql.password.get_secret_value() == text
+
+
+def test_a_text_of_the_environment_is_no_number_and_nothing_is_nothing(conf: Path) -> None:
+    settings = load({"CDRLAKE_MYSQL__USER": "12345", "CDRLAKE_LAKE__URI": ""}, conf)
+    assert (settings.mysql.user, settings.lake.uri) == ("12345", None)
+    with pytest.raises(SettingsError, match=r"setting state_dir: .*valid string"):
+        load({"CDRLAKE_STATE_DIR": ""}, conf)
+
+
+@pytest.mark.parametrize("token", ["", "  "])
+def test_an_empty_token_is_no_token(conf: Path, token: str) -> None:
+    with pytest.raises(SettingsError, match=r"setting api\.token: needed a token, which an empty"):
+        load({"CDRLAKE_API_TOKEN": token}, conf)
+    write(conf, "settings.local.yaml", f"api: {{token: '{token}'}}\n")
+    with pytest.raises(SettingsError, match=r"setting api\.token"):
+        load({}, conf)
+
+
+def test_an_active_window_longer_than_features_look_back_is_refused(conf: Path) -> None:
+    windows = {"CDRLAKE_CDR__FEATURE_WINDOWS": "[2, 4, 7]"}
+    assert load(windows | {"CDRLAKE_CDR__ACTIVE_WINDOW_DAYS": "8"}, conf).cdr.active_window_days
+    with pytest.raises(SettingsError, match=r"cdr\.active_window_days and cdr\.feature_windows"):
+        load(windows | {"CDRLAKE_CDR__ACTIVE_WINDOW_DAYS": "9"}, conf)
