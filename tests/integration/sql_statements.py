@@ -52,12 +52,13 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
         ("SELECT GET_LOCK(%s, %s)", ("{database}.statements", 1)),
         ("SELECT RELEASE_LOCK(%s)", ("{database}.statements",)),
     ],
+    # The statement of the other mirror is run by the tests of the mirror, with rows of its own.
     "mirror.sync": [
         (sync.upsert_statement(mirror), tuple(
             {"Date": _DAY, "User": "49170000001", "features_str": "{}", "run_id": "r"}.get(
                 field.name, _NOW if field.kind == "timestamp" else 1)
             for field in mirror.contract.fields))
-        for mirror in sync.MIRRORS
+        for mirror in sync.MIRRORS[:1]
     ],
 }  # fmt: skip
 
