@@ -152,7 +152,9 @@ def poison(scene: Scene) -> None:
 
 def _foreign(scene: Scene, name: str, days: int) -> list[messages.Event]:
     day = scene.plant.last_day()
-    sent = messages.events(scene.random, f"{name}-{day}", day, days, FOREIGN)
+    # A day may be hurt twice, and an id belongs to one event.
+    source = f"{name}-{day}-{scene.random.getrandbits(32):08x}"
+    sent = messages.events(scene.random, source, day, days, FOREIGN)
     scene.truth.produced(messages.rows(sent))
     return sent
 
