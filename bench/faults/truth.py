@@ -71,9 +71,13 @@ class Truth:
 
 
 def compare(expected: pl.DataFrame, found: pl.DataFrame) -> Verdict:
-    """What `found` lacks, has twice, or has otherwise; both hold one row per User and Date."""
+    """What `found` lacks, has twice, or has otherwise.
+
+    `found` holds one row per User and Date, `expected` one per source of them.
+    """
     theirs = {name: f"{name}_found" for name in AMOUNTS}
-    both = expected.join(found.rename(theirs), on=KEY, how="full", coalesce=True).fill_null(0)
+    once = expected.group_by(KEY).agg(pl.col(AMOUNTS).sum())
+    both = once.join(found.rename(theirs), on=KEY, how="full", coalesce=True).fill_null(0)
     extra = both[theirs[EVENTS]] - both[EVENTS]
     same = both.filter(pl.col(EVENTS) == pl.col(theirs[EVENTS]))
     wrong = sum(int((same[a] != same[b]).sum()) for a, b in theirs.items())
