@@ -21,13 +21,18 @@ STRANGERS = 40
 
 def send(settings: KafkaSettings, values: list[bytes], at: datetime | None = None) -> None:
     """Write `values` in this order, with the broker's clock or with one of their own."""
+    refused: list[str] = []
     producer = Producer(kafka.client_options(settings) | {"acks": "all"})
     stamp = {} if at is None else {"timestamp": int(at.timestamp() * 1000)}
+
+    def told(error: object, _message: object) -> None:
+        refused.extend([str(error)] if error else [])
+
     for value in values:
-        producer.produce(names.TOPIC_EVENTS, value, **stamp)
+        producer.produce(names.TOPIC_EVENTS, value, on_delivery=told, **stamp)
         producer.poll(0)
-    if producer.flush(60):
-        raise AssertionError("the broker did not take all messages")
+    if producer.flush(60) or refused:
+        raise AssertionError(f"the broker did not take all messages: {refused[:1]}")
 
 
 def latest(settings: KafkaSettings, count: int) -> list[bytes]:

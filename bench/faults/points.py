@@ -136,11 +136,11 @@ def newer_source(scene: Scene) -> None:
 
 
 def wrong_clock(scene: Scene) -> None:
-    """A producer whose clock is a day ahead, then two days behind."""
+    """A producer whose clock is as far ahead as a broker takes it, then two days behind."""
     now = scene.plant.clock.now()
-    for hours in (24, -48):
-        sent = _foreign(scene, f"clock{hours + 48}", days=1)
-        moment = now + timedelta(hours=hours)
+    for name, off in (("ahead", timedelta(minutes=50)), ("behind", timedelta(days=-2))):
+        sent = _foreign(scene, name, days=1)
+        moment = now + off
         messages.send(scene.plant.settings.kafka, messages.encoded(sent), moment)
 
 
