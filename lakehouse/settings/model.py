@@ -124,7 +124,7 @@ class SparkSettings(Section):
     shuffle_partitions: int = Field(2, ge=1)
     trigger: Literal["processingTime", "availableNow"] = "processingTime"
     trigger_seconds: float = Field(1.0, ge=0)
-    max_offsets_per_trigger: int = Field(1_000_000, ge=1)
+    max_offsets_per_trigger: int = Field(2_000_000, ge=1)
     max_files_per_trigger: int = Field(64, ge=1)
     options: dict[str, str] = {}
 
