@@ -147,25 +147,17 @@ def test_a_backlog_is_made_up_for_in_steps_of_so_many_versions(
     assert mirrored(database) == {"111111111": 0.0, "222222222": 0.1, "333333333": 0.2}
 
 
-def test_a_table_made_anew_is_read_whole(lake: str, database: Settings, tmp_path: Path) -> None:
-    append(lake, predictions(("111111111", 0.1)))
-    append(lake, predictions(("222222222", 0.2)))
+@pytest.mark.parametrize("versions", [1, 2])
+def test_a_table_made_anew_is_read_from_its_beginning_whatever_its_version(
+    lake: str, database: Settings, tmp_path: Path, versions: int
+) -> None:
+    for number in range(versions):
+        append(lake, predictions((f"11111111{number}", 0.1)))
     run_step(database, lake)
     other = str(tmp_path / "anew")
     append(other, predictions(("333333333", 0.3)))
     run_step(database, other)
     assert mirrored(database)["333333333"] == 0.3
-
-
-def test_a_table_made_anew_is_read_from_its_beginning_though_it_has_as_many_versions(
-    lake: str, database: Settings, tmp_path: Path
-) -> None:
-    append(lake, predictions(("111111111", 0.1)))
-    run_step(database, lake)
-    other = str(tmp_path / "anew")
-    append(other, predictions(("222222222", 0.2)))
-    run_step(database, other)
-    assert mirrored(database)["222222222"] == 0.2
 
 
 def test_changes_that_were_cleaned_away_are_made_up_for_by_the_whole_table_a_day_at_a_time(
