@@ -73,6 +73,15 @@ def test_mended_messages_go_back_to_their_topic_once(
     assert quarantine.counts(refused)["replayed"].sum() == 2
 
 
+def test_more_than_one_block_is_sent_and_noted(
+    refused: Settings, broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "BLOCK_ROWS", 1)
+    renamed = Mending({}, {"event_id": "block:1"})
+    assert quarantine.replay(refused, renamed, CLOCK) == Replayed(2, 1)
+    assert quarantine.replay(refused, renamed, CLOCK) == Replayed(0, 1)
+
+
 def test_a_broker_that_is_away_leaves_everything_waiting(refused: Settings) -> None:
     away = refused.model_copy(update={"kafka": refused.kafka.model_copy(update={"port": 1})})
     with pytest.raises(ServiceError, match="2 unanswered"):
