@@ -10,9 +10,6 @@ from lakehouse.errors import DatabaseError
 from lakehouse.settings import Settings
 from lakehouse.settings.model import MysqlSettings
 
-# Rows leave these tables only; everywhere else the application adds and corrects.
-DELETABLE = (names.MYSQL_OUTBOX, names.MYSQL_PROCESSED)
-
 
 def initialise(settings: Settings) -> list[str]:
     """Create what is missing; names of the migrations applied, none when all was there.
@@ -49,5 +46,6 @@ def _grant(cursor: Any, database: MysqlSettings, password: str) -> None:
     cursor.execute(
         f"GRANT SELECT, INSERT, UPDATE, EXECUTE ON `{database.database}`.* TO %s@'%%'", account
     )
-    for table in DELETABLE:
-        cursor.execute(f"GRANT DELETE ON `{database.database}`.{table} TO %s@'%%'", account)
+    # Rows leave this table only; everywhere else the application adds and corrects.
+    outbox = f"`{database.database}`.{names.MYSQL_OUTBOX}"
+    cursor.execute(f"GRANT DELETE ON {outbox} TO %s@'%%'", account)

@@ -126,6 +126,7 @@ def test_a_server_that_reads_no_files_gets_the_same_rows(uploader: Uploader) -> 
     [
         f"DROP TABLE {names.MYSQL_RAW}",
         f"DELETE FROM {names.MYSQL_RAW}",
+        f"DELETE FROM {names.MYSQL_PROCESSED}",
         f"TRUNCATE TABLE {names.MYSQL_OUTBOX}",
         "CREATE TABLE mine (id INT)",
         "SELECT * FROM mysql.user",
