@@ -18,9 +18,11 @@ from random import Random
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from bench import mirrored, servers, site
+from bench import mirrored
 from bench.champion import crown
 from bench.driver import driver, in_service, waiting_for
+from bench.events import events, messages, send
+from bench.stand import Stand
 from lakehouse import names, store
 from lakehouse.clock import SystemClock, today
 from lakehouse.names import table_uri
@@ -53,9 +55,9 @@ class Load:
     def of(cls, count: int, last: date) -> Load:
         """About `count` messages that end with `last`."""
         days = max(1, round(count / USERS / (1 + 1 / REPEATED)))
-        frame = site.events(USERS, last - timedelta(days=days - 1), days, name="kill")
+        frame = events(USERS, last - timedelta(days=days - 1), days, name="kill")
         twice = pl.concat([frame, frame.gather_every(REPEATED)]).sort("id")
-        return cls(twice["DP_MSISDN"].to_list(), site.messages(twice), days)
+        return cls(twice["DP_MSISDN"].to_list(), messages(twice), days)
 
 
 def main() -> int:
@@ -67,8 +69,8 @@ def main() -> int:
     options = parser.parse_args()
     last = today(SystemClock(), "UTC") - timedelta(days=1)
     load = Load.of(options.events, last)
-    with servers.running(with_broker=True) as settings, servers.schema(settings) as disturbed:
-        calm = disturbed.model_copy(update={"state_dir": f"{disturbed.state_dir}-calm"})
+    with Stand() as stand, stand.site(database=True) as disturbed:
+        calm = disturbed.model_copy(update={"state_dir": f"{disturbed.state_dir}/calm"})
         calm.state.mkdir()
         for settings in (disturbed, calm):
             crown(open_registry(settings), settings, last - timedelta(days=SCORED_DAYS - 1))
@@ -88,10 +90,10 @@ def disturb(settings: Settings, load: Load, kills: int, random: Random) -> None:
         some = slice(number * part, (number + 1) * part)
         due = _moment(settings, random, number * part, part)
         with driver(settings, log):
-            site.send(settings, load.keys[some], load.values[some])
+            send(settings, load.keys[some], load.values[some])
             waiting_for(due, f"the moment of kill {number + 1}")
         print(f"kill {number + 1}", flush=True)
-    site.send(settings, load.keys[kills * part :], load.values[kills * part :])
+    send(settings, load.keys[kills * part :], load.values[kills * part :])
     with driver(settings, log):
         waiting_for(partial(_is_done, settings, load), "the end of the disturbed run")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Literal
 
@@ -78,8 +78,12 @@ def compare(
     theirs: Callable[[], float],
     rounds: int,
 ) -> Measurement:
-    """Run ours and theirs in turns, one unmeasured turn of each first; both return the figure."""
-    ours(), theirs()
+    """Run ours and theirs in turns; both return the figure.
+
+    Where there are several rounds, one unmeasured turn of each comes first.
+    """
+    if rounds > 1:
+        ours(), theirs()
     pairs = [(ours(), theirs()) for _ in range(rounds)]
     return _measurement(figure, against, pairs)
 
@@ -87,10 +91,15 @@ def compare(
 def hold(
     figure: Figure, bar: float, ours: Callable[[], float], rounds: int, warm: bool = True
 ) -> Measurement:
-    """Run ours alone, beside the bar that it is held to."""
-    if warm:
+    """Run ours alone, beside the bar that it is held to; `warm` as `compare` does."""
+    if warm and rounds > 1:
         ours()
-    return _measurement(figure, "the bar", [(ours(), bar) for _ in range(rounds)])
+    return held(figure, bar, [ours() for _ in range(rounds)])
+
+
+def held(figure: Figure, bar: float, rounds: Sequence[float]) -> Measurement:
+    """What rounds that are over have given, beside the bar."""
+    return _measurement(figure, "the bar", [(ours, bar) for ours in rounds])
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -1,7 +1,8 @@
 """What a stage of the pipeline costs at a size, alone in a process of its own.
 
 `python -m bench.stages transform` runs one stage over what the settings in the environment lead to
-and prints its cost as JSON; the start of Python, of the JVM and of the session is not counted.
+and prints its cost as JSON; the start of Python, of the JVM and of the session is not counted. Of
+several stages, one after the other, it prints a line each.
 """
 
 from __future__ import annotations
@@ -34,17 +35,21 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 def main() -> None:
-    """Run the stage that the argument names."""
+    """Run the stages that the arguments name."""
     settings = load()
     spark = open_session("bench", settings)
     spark.range(1).count()  # pays for what a session does once
-    start = work(sys.argv[1], spark, settings)
+    for stage in sys.argv[1:]:
+        cost = _cost(work(stage, spark, settings))
+        print(json.dumps(msgspec.to_builtins(cost)))
+    spark.stop()
+
+
+def _cost(start: Start) -> Cost:
     with Sampler() as sampler:
         took = seconds(lambda: to_end(start))
     cpu, written = sampler.used
-    spark.stop()
-    cost = Cost(took, cpu, sampler.peak_mib, written)
-    print(json.dumps(msgspec.to_builtins(cost)))
+    return Cost(took, cpu, sampler.peak_mib, written)
 
 
 def work(stage: str, spark: SparkSession, settings: Settings) -> Start:

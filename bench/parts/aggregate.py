@@ -7,13 +7,13 @@ from functools import partial
 
 from pyspark.sql import SparkSession
 
+from bench.events import fill
 from bench.measure import ROUNDS, Figure, Measurement, Size, compare
 from bench.opponents import apart, flink, pathway
 from bench.parts.path import way
-from bench.site import fill, scratch, site
+from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock, today
 from lakehouse.settings import Settings
-from pyspark_jobs.session import open_session
 
 WORK = {"small": (1_000, 20), "full": (5_000, 150)}
 NOTE = (
@@ -22,13 +22,13 @@ NOTE = (
 )
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """Events per second until the sums of them all are written."""
     users, days = WORK[size]
-    with site() as settings:
+    with stand.site() as settings:
         last = today(SystemClock(), "UTC") - timedelta(days=1)
         count = fill(settings, users, days, last)
-        spark = open_session("bench", settings)
+        spark = stand.session()
         text = f"{users:,} subscribers, {days} days, an event a day, 2 partitions"
         ours = partial(_ours, spark, settings, count)
         with flink.ready(settings.kafka, count) as ask:
@@ -40,7 +40,6 @@ def run(size: Size) -> list[Measurement]:
             figure = Figure("daily_sums_vs_pathway", "events/s", True, text, note)
             theirs = partial(_theirs, ask, count)
             beside = compare(figure, "Pathway, windowby tumbling", ours, theirs, ROUNDS[size])
-        spark.stop()
     return [beside_flink, beside]
 
 

@@ -11,16 +11,15 @@ from pathlib import Path
 import polars as pl
 from pyspark.sql import SparkSession
 
-from bench import servers
 from bench.champion import crown
+from bench.events import events, messages, send
 from bench.measure import ROUNDS, Figure, Measurement, Size, compare, seconds
 from bench.opponents import everything_again
-from bench.site import events, messages, scratch, send
 from bench.stages import STAGES, to_end, work
+from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock, today
 from lakehouse.registry import open_registry
 from lakehouse.settings import Settings
-from pyspark_jobs.session import open_session
 
 WORK = {"small": (200, 20), "full": (5_000, 180)}
 DAY = timedelta(days=1)
@@ -31,12 +30,12 @@ NOTE = (
 )
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """Seconds of a day after a long history."""
     users, days = WORK[size]
     first = today(SystemClock(), "UTC") - (days + ROUNDS[size] + 2) * DAY
-    with servers.running(with_broker=True) as server, servers.schema(server) as settings:
-        spark = open_session("bench", settings)
+    with stand.site(database=True) as settings:
+        spark = stand.session()
         crown(open_registry(settings), settings, first + days * DAY)
 
         history = events(users, first, days)
@@ -51,7 +50,6 @@ def run(size: Size) -> list[Measurement]:
             theirs = _theirs(spark, settings, folder, history, day)
             against = "JDBC read of all, MLlib over all"
             measured = compare(figure, against, ours, theirs, ROUNDS[size])
-        spark.stop()
     return [measured]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -10,32 +9,30 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from bench.measure import Figure, Measurement, Size, compare, seconds
+from bench.events import fill
+from bench.measure import ROUNDS, Figure, Measurement, Size, compare, seconds
 from bench.opponents import apart, flink, pathway, polars_delta_rs, spark_plain
-from bench.site import fill, scratch, site, with_lake
+from bench.stages import to_end, work
+from bench.stand import Stand, scratch, with_lake
 from lakehouse.clock import SystemClock, today
 from lakehouse.settings import Settings
-from pyspark_jobs.cdr import ingest
-from pyspark_jobs.service import Supervisor
-from pyspark_jobs.session import open_session
 
 WORK = {"small": (1_000, 20), "full": (5_000, 300)}
-TURNS = {"small": 1, "full": 5}
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """Events per second of an ingest from the beginning of a full topic to its end."""
     users, days = WORK[size]
-    with site() as settings:
+    with stand.site() as settings:
         last = today(SystemClock(), "UTC") - timedelta(days=1)
         count = fill(settings, users, days, last)
-        spark = open_session("bench", settings)
+        spark = stand.session()
         text = f"{count:,} messages of 290 bytes, 2 partitions"
         note = "ours validates, quarantines and is exactly-once; the other does none of it"
         ours = partial(_rate, count, partial(_ours, spark, settings))
         plain = partial(_rate, count, partial(spark_plain.ingest, spark, settings.kafka))
         script = partial(_rate, count, partial(polars_delta_rs.ingest, settings.kafka))
-        rounds = TURNS[size]
+        rounds = ROUNDS[size]
         figures = [
             compare(
                 Figure("ingest_vs_spark_plain", "events/s", True, text, note),
@@ -62,7 +59,6 @@ def run(size: Size) -> list[Measurement]:
                     "Pathway to JSON lines", ours, theirs, rounds,
                 )
             )  # fmt: skip
-        spark.stop()
         return figures
 
 
@@ -71,14 +67,10 @@ def _rate_of(count: int, ask: apart.Ask) -> float:
         return count / ask("rows", folder)
 
 
-def _rate(count: int, work: Callable[[Path], None]) -> float:
+def _rate(count: int, way: Callable[[Path], None]) -> float:
     with scratch() as folder:
-        return count / seconds(partial(work, folder))
+        return count / seconds(partial(way, folder))
 
 
 def _ours(spark: SparkSession, settings: Settings, folder: Path) -> None:
-    here, clock = with_lake(settings, folder), SystemClock()
-    supervisor = Supervisor(clock, threading.Event())
-    feed = ingest.events_feed(here.cdr, here.timezone)
-    supervisor.add(lambda: ingest.start(spark, here, feed, clock, None))
-    supervisor.run_to_end()
+    to_end(work("ingest", spark, with_lake(settings, folder)))

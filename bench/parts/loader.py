@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from bench import servers
-from bench.measure import ROUNDS, Figure, Measurement, Size, hold, seconds
+from bench.measure import ROUNDS, Figure, Measurement, Size, held, hold, seconds
+from bench.stand import Stand, scratch
 from flaskapp import loader, reads
 from flaskapp.world import World
 from lakehouse import mysql, names
@@ -26,24 +26,25 @@ LARGE: dict[Size, tuple[int, int]] = {"small": (500, 60), "full": (121_000, 60)}
 SUMMARY_DAYS = 60
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """Usage rows a second by both ways of loading, and seconds of the procedure."""
     rounds = ROUNDS[size]
-    with servers.running() as settings:
-        return [
-            _history(settings, size, min(rounds, 3)),
-            _file(settings, size, min(rounds, 3)),
-            *_large(settings, size, rounds),
-        ]
+    return [
+        _history(stand, size, rounds),
+        _file(stand, size, rounds),
+        *_large(stand, size, rounds),
+    ]
 
 
-def _history(settings: Settings, size: Size, rounds: int) -> Measurement:
+def _database(stand: Stand, **world: int) -> AbstractContextManager[Settings]:
+    return stand.site(broker=False, database=True, **world)
+
+
+def _history(stand: Stand, size: Size, rounds: int) -> Measurement:
     subscribers, days = HISTORY[size]
 
     def rate() -> float:
-        with servers.schema(
-            settings, subscribers=subscribers, history_days=days, replay_days=0
-        ) as own:
+        with _database(stand, subscribers=subscribers, history_days=days, replay_days=0) as own:
             return _rate(lambda: loader.load_history(own))
 
     note = "usage rows; as many outcomes again, the labels and the generator are in the time"
@@ -52,30 +53,28 @@ def _history(settings: Settings, size: Size, rounds: int) -> Measurement:
     return hold(figure, BAR_ROWS, rate, rounds)
 
 
-def _file(settings: Settings, size: Size, rounds: int) -> Measurement:
+def _file(stand: Stand, size: Size, rounds: int) -> Measurement:
     subscribers, days = FILE[size]
-    with tempfile.TemporaryDirectory(prefix="cdrlake-bench-") as folder:
-        path = Path(folder) / "RawData.csv"
+    with scratch() as folder:
+        path = folder / "RawData.csv"
         rows = _write(path, subscribers, days)
 
         def rate() -> float:
-            with servers.schema(settings) as own, tempfile.TemporaryDirectory() as state:
-                fresh = own.model_copy(update={"state_dir": state})
-                return _rate(lambda: loader.load_file(fresh, (path,), "rawdata"))
+            with _database(stand) as own:
+                return _rate(lambda: loader.load_file(own, (path,), "rawdata"))
 
         note = "`db load RawData.csv`: reading, checking, rows, labels and outcomes"
         figure = Figure("loader_rows_per_second", "rows/s", True, f"{rows:,} lines of CSV", note)
         return hold(figure, BAR_ROWS, rate, rounds)
 
 
-def _large(settings: Settings, size: Size, rounds: int) -> list[Measurement]:
+def _large(stand: Stand, size: Size, rounds: int) -> list[Measurement]:
     subscribers, days = LARGE[size]
-    with servers.schema(settings, subscribers=subscribers, history_days=days, replay_days=0) as own:
-        rates: list[float] = []
-        rates.append(_rate(lambda: loader.load_history(own)))
+    with _database(stand, subscribers=subscribers, history_days=days, replay_days=0) as own:
+        rate = _rate(lambda: loader.load_history(own))
         rows = _count(own)
         shape = f"{rows:,} rows over {days} days"
-        note = f"one load, with a buffer pool of {settings.mysql.buffer_pool_mb} MB"
+        note = f"one load, with a buffer pool of {own.mysql.buffer_pool_mb} MB"
         load = Figure("loader_rows_per_second", "rows/s", True, shape, note)
         call = Figure("procedure_five_million_rows_s", "s", False, shape)
         start = today(SystemClock(), own.timezone) - timedelta(days=SUMMARY_DAYS)
@@ -85,7 +84,7 @@ def _large(settings: Settings, size: Size, rounds: int) -> list[Measurement]:
                 return seconds(lambda: (reads.summary(cursor, start), connection.commit()))
 
         return [
-            hold(load, BAR_ROWS, lambda: rates[0], 1, warm=False),
+            held(load, BAR_ROWS, [rate]),
             hold(call, BAR_SUMMARY_S, summary, rounds),
         ]
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from bench.measure import Measurement, Size
 from bench.model_page import page
 from bench.model_quality import measure
-from bench.spark import session
+from bench.stand import Stand
 from lakehouse.settings import ROOT, Settings
 from lakehouse.settings.model import ModelSettings, WorldSettings
 
@@ -23,11 +20,10 @@ INSTALLATIONS = {
 }
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """Judge the worlds; that is no race, so no measurement comes of it."""
     made = INSTALLATIONS[size]
-    with tempfile.TemporaryDirectory() as folder, session(Path(folder), "2g") as spark:
-        worlds = [measure(spark, seed, made) for seed in SEEDS[size]]
+    worlds = [measure(stand.session("2g"), seed, made) for seed in SEEDS[size]]
     text = page(worlds)
     print(text)
     if size == "full":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,32 +9,29 @@ from pathlib import Path
 import msgspec
 from pyspark.sql import SparkSession
 
-from bench.measure import Figure, Measurement, Size, hold, seconds
-from bench.site import fill, scratch, site, with_lake
+from bench.events import fill
+from bench.measure import ROUNDS, Figure, Measurement, Size, hold, seconds
+from bench.stages import to_end, work
+from bench.stand import Stand, scratch, with_lake
 from lakehouse.clock import SystemClock, today
 from lakehouse.settings import Settings
-from pyspark_jobs.cdr import ingest, transform
-from pyspark_jobs.service import Start, Supervisor
-from pyspark_jobs.session import open_session
 
 WORK = {"small": (500, 40), "full": (5_000, 200)}
-ROUNDS = {"small": 1, "full": 3}
 BAR = 25_000.0
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """Events per second until gold holds them all."""
     users, days = WORK[size]
-    with site() as settings:
+    with stand.site() as settings:
         last = today(SystemClock(), "UTC") - timedelta(days=1)
         count = fill(settings, users, days, last)
-        spark = open_session("bench", settings)
+        spark = stand.session()
         shares: list[tuple[float, float]] = []
-        work = partial(_rate, spark, settings, count, shares)
+        rate = partial(_rate, spark, settings, count, shares)
         text = f"{users:,} subscribers, {days} days"
         figure = Figure("path_events_per_second", "events/s", True, text)
-        measured = hold(figure, BAR, work, ROUNDS[size])
-        spark.stop()
+        measured = hold(figure, BAR, rate, ROUNDS[size])
     ingesting, transforming = shares[-1]
     note = f"the last round: ingest {ingesting:.1f} s, transform {transforming:.1f} s"
     return [msgspec.structs.replace(measured, note=note)]
@@ -52,25 +48,8 @@ def _rate(
 
 def way(spark: SparkSession, settings: Settings, folder: Path) -> tuple[float, float]:
     """Seconds of ingest and of transform, from the beginning of the topic to the end of gold."""
-    return _ingest(spark, settings, folder), _transform(spark, settings, folder)
-
-
-def _ingest(spark: SparkSession, settings: Settings, folder: Path) -> float:
-    here, clock = with_lake(settings, folder), SystemClock()
-    feed = ingest.events_feed(here.cdr, here.timezone)
-    return _to_end(lambda: ingest.start(spark, here, feed, clock, None))
-
-
-def _transform(spark: SparkSession, settings: Settings, folder: Path) -> float:
-    here, clock = with_lake(settings, folder), SystemClock()
-    return _to_end(lambda: transform.start(spark, here, clock, None))
-
-
-def _to_end(start: Start) -> float:
-    supervisor = Supervisor(SystemClock(), threading.Event())
-
-    def work() -> None:
-        supervisor.add(start)
-        supervisor.run_to_end()
-
-    return seconds(work)
+    here = with_lake(settings, folder)
+    ingesting, transforming = (
+        seconds(partial(to_end, work(stage, spark, here))) for stage in ("ingest", "transform")
+    )
+    return ingesting, transforming

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bench.measure import Measurement, Size
 from bench.monitor_quality import PUBLISHED, judge_all
 from bench.quality_page import page
+from bench.stand import Stand
 from flaskapp.world.drift import PLANS
 from lakehouse.settings import ROOT
 
@@ -15,13 +14,10 @@ SUBSCRIBERS = {"small": (200,), "full": (2_000,)}
 SEEDS = {"small": PUBLISHED[:1], "full": PUBLISHED}
 
 
-def run(size: Size, kept: Path | None = None) -> list[Measurement]:
-    """Judge the worlds; their findings are no race, so no measurement comes of it.
-
-    Chunk values stay in the folder `kept`, and are taken from there where they are.
-    """
+def run(size: Size, _: Stand) -> list[Measurement]:
+    """Judge the worlds; their findings are no race, so no measurement comes of it."""
     plans = tuple(PLANS) if size == "full" else ("unit_change",)
-    text = page([judge_all(SEEDS[size], count, plans, kept) for count in SUBSCRIBERS[size]])
+    text = page([judge_all(SEEDS[size], count, plans) for count in SUBSCRIBERS[size]])
     print(text)
     if size == "full":
         PAGE.write_text(text, encoding="utf-8")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
-from bench import servers
 from bench.measure import ROUNDS, Figure, Measurement, Size, hold, seconds
+from bench.stand import Stand
 from flaskapp import loader
 from flaskapp.relay import Relay
 from lakehouse import mysql, names
@@ -14,19 +15,16 @@ from lakehouse.settings import Settings
 
 BAR = 50_000.0
 # Fewer days than the horizon, so that every row is an event of twelve fields.
-WORLD: dict[Size, dict[str, int]] = {
+WORLD: dict[Size, dict[str, Any]] = {
     "small": {"subscribers": 500, "history_days": 28, "replay_days": 0},
     "full": {"subscribers": 20_000, "history_days": 28, "replay_days": 0},
 }
 POLL_S = 0.01
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """Rows a second from the first waiting entry to the broker's last acknowledgement."""
-    with (
-        servers.running(with_broker=True) as settings,
-        servers.schema(settings, **WORLD[size]) as own,
-    ):
+    with stand.site(database=True, **WORLD[size]) as own:
         rows = loader.load_history(own).rows
         entries = _query(own, f"SELECT * FROM {names.MYSQL_OUTBOX}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -21,7 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 from bench import forest_data
 from bench.forest_data import Table
 from bench.measure import ROUNDS, Figure, Measurement, Size, compare, hold, seconds
-from bench.spark import session
+from bench.stand import Stand, scratch
 from lakehouse.models import onnx_file
 from lakehouse.models.calibration import VOTE_MIN, Calibration
 from lakehouse.models.forest import Floats
@@ -35,7 +34,6 @@ SHAPES = {"small": Shape(10, 6, "sqrt", 1), "full": Shape(100, 12, "sqrt", 1)}
 TAUGHT = {"small": 2_000, "full": 30_000}
 ROWS = {"small": 10_000, "full": 1_000_000}
 ONE_BY_ONE = 10_000
-MLLIB_ROUNDS = {"small": 1, "full": 5}
 ONE_ROW_US = 15.0
 PARITY, PARITY_ROWS = 1e-6, 100_000
 NOTE = (
@@ -47,12 +45,12 @@ NOTE = (
 PLAIN = Calibration(1.0, 0.0)
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """All figures. Raises `AssertionError` where two ways give another probability."""
     taught = forest_data.draw(TAUGHT[size], FEATURES, seed=1)
     asked = forest_data.draw(ROWS[size], FEATURES, seed=2)
-    with tempfile.TemporaryDirectory() as folder, session(Path(folder), "3g") as spark:
-        measured = _in_spark(spark, Path(folder), taught, asked, size)
+    with scratch() as folder:
+        measured = _in_spark(stand.session("3g"), folder, taught, asked, size)
     return [*measured, *_in_process(taught, asked.rows, size)]
 
 
@@ -73,7 +71,7 @@ def _in_spark(
         "MLlib transform",
         partial(seconds, lambda: _to_nothing(parallel.with_probability(rows, file))),
         partial(seconds, lambda: _to_nothing(pipeline.transform(rows))),
-        MLLIB_ROUNDS[size],
+        ROUNDS[size],
     )
     return [against]
 

@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.request
 from contextlib import suppress
-from pathlib import Path
 
 from bench import installation
-from bench.measure import Figure, Measurement, Size, hold
+from bench.measure import ROUNDS, Figure, Measurement, Size, hold
+from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock
 from lakehouse.errors import ServiceError
 
@@ -23,20 +22,19 @@ FIGURE = Figure(
     "from the command to the first count above 0 on the simulator's page, state empty, downloads "
     "cached",
 )  # fmt: skip
-ROUNDS = {"small": 1, "full": 3}
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, _: Stand) -> list[Measurement]:
     """Start an installation anew for each round."""
     return [hold(FIGURE, BAR_S, first_number, ROUNDS[size], warm=False)]
 
 
 def first_number() -> float:
     """Seconds until the page shows that rows are in MySQL."""
-    with tempfile.TemporaryDirectory(prefix="cdrlake-startup-") as folder:
-        values = installation.environment(Path(folder))
+    with scratch() as folder:
+        values = installation.environment(folder)
         command = [sys.executable, "-m", "cdrlake.cli", "up"]
-        with (Path(folder) / "log").open("wb") as log:
+        with (folder / "log").open("wb") as log:
             running = subprocess.Popen(
                 command, env=os.environ | values, stdout=log, stderr=subprocess.STDOUT
             )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -13,21 +11,19 @@ from sklearn.ensemble import RandomForestClassifier
 
 from bench import forest_data
 from bench.forest_data import Table
-from bench.measure import Figure, Measurement, Size, compare, seconds
-from bench.spark import session
+from bench.measure import ROUNDS, Figure, Measurement, Size, compare, seconds
+from bench.stand import Stand
 from pyspark_jobs.cdr import forests
 from pyspark_jobs.cdr.forests import Shape
 
 FEATURES, CORES = 24, 2
 SHAPES = {"small": Shape(5, 4, "sqrt", 30), "full": Shape(100, 10, "sqrt", 30)}
 ROWS = {"small": 2_000, "full": 200_000}
-ROUNDS = {"small": 1, "full": 2}
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """The one figure."""
-    with tempfile.TemporaryDirectory() as folder, session(Path(folder), "3g") as spark:
-        return [_race(spark, size)]
+    return [_race(stand.session("3g"), size)]
 
 
 def _race(spark: SparkSession, size: Size) -> Measurement:

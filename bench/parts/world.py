@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import world_quality
 from bench.measure import ROUNDS, Figure, Measurement, Size, hold, seconds
+from bench.stand import Stand
 from flaskapp.world import World
 from lakehouse.settings.model import WorldSettings
 
@@ -19,7 +20,7 @@ DAYS = 20
 START = date(2026, 1, 5)
 
 
-def run(size: Size) -> list[Measurement]:
+def run(size: Size, _: Stand) -> list[Measurement]:
     """Subscriber-days a second on one core; at full size the page of quality too."""
     if size == "full":
         world_quality.write()
