@@ -9,6 +9,7 @@ import json
 import logging
 import resource
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +29,7 @@ from lakehouse.contracts import PREDICTIONS
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Costs
 from lakehouse.registry import ModelVersion
-from lakehouse.settings import Settings
+from lakehouse.settings import ROOT, Settings
 from monitoring.monitor import FOLDER, Monitor, Request
 from monitoring.output.folder import OutputFolder
 from monitoring.records import Records
@@ -158,13 +159,11 @@ class Installation:
         return Service(monitor, OutputFolder(settings.output), Records(settings), clock)
 
 
-def main() -> None:
-    """In this fresh process: learn the reference with one small day, then look at all that is new.
+def look(made: Installation) -> dict[str, float]:
+    """Learn the reference with one small day, then look at all that is new.
 
-    Prints as JSON what both took in seconds, the peak memory of the process, and what the second
-    one used.
+    What both took in seconds, the peak memory of the process, and what the second one used.
     """
-    made = Installation(Path(sys.argv[1]))
     shutil.rmtree(made.settings.state / FOLDER, ignore_errors=True)
     service, first = made.service(), Request(end=ANALYSIS_FROM)
     learning = seconds(lambda: service.run(first))
@@ -174,7 +173,20 @@ def main() -> None:
     rows = service.latest.rows if service.latest else 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = {"learning": learning, "looking": looking, "rows": rows, "peak_mib": peak}
-    print(json.dumps(found | {"cpu_seconds": cpu, "written_mib": written}))
+    return found | {"cpu_seconds": cpu, "written_mib": written}
+
+
+def look_alone(made: Installation) -> dict[str, float]:
+    """`look` in a fresh process."""
+    command = [sys.executable, "-m", "bench.monitor_world", str(made.folder)]
+    answer = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """`look` in this fresh process at the installation in the folder that the argument names."""
+    print(json.dumps(look(Installation(Path(sys.argv[1])))))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """What a stage of the pipeline costs at a size, alone in a process of its own.
 
 `python -m bench.stages transform` runs one stage over what the settings in the environment lead to
-and prints its cost as JSON; the start of Python, of the JVM and of the session is not counted. Of
-several stages, one after the other, it prints a line each.
+and prints its cost as JSON; the start of Python, of the JVM and of the session is not counted.
 """
 
 from __future__ import annotations
@@ -35,17 +34,18 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 def main() -> None:
-    """Run the stages that the arguments name."""
+    """Run the stage that the argument names."""
     settings = load()
     spark = open_session("bench", settings)
     spark.range(1).count()  # pays for what a session does once
-    for stage in sys.argv[1:]:
-        cost = _cost(work(stage, spark, settings))
-        print(json.dumps(msgspec.to_builtins(cost)))
+    cost = cost_of(sys.argv[1], spark, settings)
     spark.stop()
+    print(json.dumps(msgspec.to_builtins(cost)))
 
 
-def _cost(start: Start) -> Cost:
+def cost_of(stage: str, spark: SparkSession, settings: Settings) -> Cost:
+    """Run a stage until nothing waits for it; what that cost."""
+    start = work(stage, spark, settings)
     with Sampler() as sampler:
         took = seconds(lambda: to_end(start))
     cpu, written = sampler.used

@@ -30,32 +30,33 @@ USERS = 2_000
 HISTORY_DAYS = 40
 BATCHES_A_DAY = 4
 FIRST_DAY = date(2026, 1, 1)
-YOUNG, OLD, AROUND = 20, {"small": 25, "full": 200}, 5
+# A young and an old batch, and how many on either side count with them.
+BATCHES = {"small": (2, 4, 1), "full": (20, 200, 5)}
 BAR = 1.2
 
 
 def run(size: Size, _: Stand) -> list[Measurement]:
     """Seconds of a batch around the two hundredth over seconds around the twentieth."""
-    old = OLD[size]
-    rounds = [_round(old) for _ in range(ROUNDS[size])]
-    young, late = (1000 * median(one) for one in zip(*rounds, strict=True))
+    young, old, around = BATCHES[size]
+    rounds = [_round(young, old, around) for _ in range(ROUNDS[size])]
+    early, late = (1000 * median(one) for one in zip(*rounds, strict=True))
     figure = Figure(
         "cost_growth_batch_200", "x", False,
         f"batches of {USERS:,} events of as many subscribers, {BATCHES_A_DAY} a day",
-        f"a round, in a lake of its own, compares medians of {2 * AROUND} batches; medians of the "
-        f"rounds: {young:.0f} ms around batch {YOUNG}, {late:.0f} ms around batch {old}",
+        f"a round, in a lake of its own, compares medians of {2 * around} batches; medians of the "
+        f"rounds: {early:.0f} ms around batch {young}, {late:.0f} ms around batch {old}",
     )  # fmt: skip
-    return [held(figure, BAR, [late / young for young, late in rounds])]
+    return [held(figure, BAR, [late / early for early, late in rounds])]
 
 
-def _round(old: int) -> tuple[float, float]:
-    """Seconds of a batch around number `YOUNG` and around number `old`."""
+def _round(young: int, old: int, around: int) -> tuple[float, float]:
+    """Seconds of a batch around number `young` and around number `old`."""
     with scratch() as folder:
         lake = _Lake(folder)
         lake.take(lake.make(HISTORY_DAYS))
-        took = [lake.seconds_of_next() for _ in range(old + AROUND)]
-    young, late = (median(took[at - AROUND : at + AROUND]) for at in (YOUNG, old))
-    return young, late
+        took = [lake.seconds_of_next() for _ in range(old + around)]
+    early, late = (median(took[at - around : at + around]) for at in (young, old))
+    return early, late
 
 
 class _Lake:

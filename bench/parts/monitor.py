@@ -5,9 +5,6 @@ Both measure a run as the service makes it: read, judge, draw, write, record.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +13,17 @@ import msgspec
 import polars as pl
 
 from bench.measure import ROUNDS, Figure, Measurement, Size, compare, hold, seconds
-from bench.monitor_world import ANALYSIS_FROM, COSTS, FEATURES, Installation, scored
+from bench.monitor_world import (
+    ANALYSIS_FROM,
+    COSTS,
+    FEATURES,
+    Installation,
+    look,
+    look_alone,
+    scored,
+)
 from bench.opponents import nannyml_again
 from bench.stand import Stand, scratch
-from lakehouse.settings import ROOT
 from monitoring.monitor import Request
 
 DAY = timedelta(days=1)
@@ -51,9 +55,7 @@ def _million(size: Size, folder: Path) -> Measurement:
     runs: list[dict[str, float]] = []
 
     def ours() -> float:
-        command = [sys.executable, "-m", "bench.monitor_world", str(folder)]
-        answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-        runs.append(json.loads(answer.stdout))
+        runs.append(look(made) if size == "small" else look_alone(made))
         return runs[-1]["looking"]
 
     found = hold(_of_a_million(size), BAR_S, ours, ROUNDS[size], warm=False)

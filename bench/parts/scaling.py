@@ -1,28 +1,27 @@
 """How the cost of each stage grows with subscribers and with days, and what a million events cost.
 
 Every stage runs alone, in a fresh process, over what the stage before it has left; at the small
-size one process runs them all.
+size it runs here.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 
-from bench import scaling_page
+from bench import monitor_world, scaling_page
 from bench.champion import crown
 from bench.events import fill
 from bench.measure import Measurement, Size
 from bench.monitor_world import ANALYSIS_FROM, Installation
 from bench.scaling_page import Grown
-from bench.stages import STAGES, Cost
+from bench.stages import STAGES, Cost, cost_of
 from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock, today
 from lakehouse.registry import open_registry
@@ -30,9 +29,16 @@ from lakehouse.settings import ROOT, Settings
 
 SUBSCRIBERS, DAYS = {"small": 100, "full": 1_250}, {"small": 40, "full": 60}
 TIMES = {"small": (1,), "full": (1, 4, 16)}
-PROCESSES = {"small": (STAGES,), "full": tuple((stage,) for stage in STAGES)}
 DAY = timedelta(days=1)
 MOST_REFERENCE_ROWS = 17_800
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a stage of the pipeline costs, and what a look of monitoring; alone or here."""
+
+    stage: Callable[[str, Settings], Cost]
+    look: Callable[[Installation], Mapping[str, float]]
 
 
 def run(size: Size, stand: Stand) -> list[Measurement]:
@@ -40,17 +46,21 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
     subscribers, days = SUBSCRIBERS[size], DAYS[size]
     wanted = {(subscribers * times, days) for times in TIMES[size]}
     wanted |= {(subscribers, days * times) for times in TIMES[size]}
-    found = [grown for one in sorted(wanted) for grown in _at(*one, PROCESSES[size], stand)]
+    way = Way(_stage_alone, monitor_world.look_alone) if size == "full" else _here(stand)
+    found = [grown for one in sorted(wanted) for grown in _at(*one, stand, way)]
     if size == "full":
         scaling_page.keep(found)
     return []
 
 
-def _at(
-    subscribers: int, days: int, processes: Sequence[Sequence[str]], stand: Stand
-) -> list[Grown]:
+def _here(stand: Stand) -> Way:
+    spark = stand.session()
+    return Way(lambda stage, settings: cost_of(stage, spark, settings), monitor_world.look)
+
+
+def _at(subscribers: int, days: int, stand: Stand, way: Way) -> list[Grown]:
     found = []
-    costs = _pipeline(subscribers, days, processes, stand) | _monitor(subscribers, days)
+    costs = _pipeline(subscribers, days, stand, way) | _monitor(subscribers, days, way)
     for stage, cost in costs.items():
         found.append(Grown(stage, subscribers, days, cost))
         print(f"{stage}, {subscribers:,} subscribers, {days} days: {cost.seconds:.1f} s, "
@@ -58,42 +68,33 @@ def _at(
     return found
 
 
-def _pipeline(
-    subscribers: int, days: int, processes: Sequence[Sequence[str]], stand: Stand
-) -> dict[str, Cost]:
+def _pipeline(subscribers: int, days: int, stand: Stand, way: Way) -> dict[str, Cost]:
     with stand.site() as settings:
         last = today(SystemClock(), "UTC") - DAY
         fill(settings, subscribers, days, last)
         crown(open_registry(settings), settings, last - (days - 1) * DAY)
-        costs = [cost for stages in processes for cost in _run(stages, settings)]
-        return dict(zip(STAGES, costs, strict=True))
+        return {stage: way.stage(stage, settings) for stage in STAGES}
 
 
-def _run(stages: Sequence[str], settings: Settings) -> list[Cost]:
-    values = {
-        "CDRLAKE_STATE_DIR": settings.state_dir,
-        "CDRLAKE_KAFKA__PORT": str(settings.kafka.port),
-        "CDRLAKE_MYSQL__EMBEDDED": "false",
-    }
-    answer = _ask(["bench.stages", *stages], os.environ | values)
-    return msgspec.convert(answer, list[Cost])
-
-
-def _monitor(subscribers: int, days: int) -> dict[str, Cost]:
+def _monitor(subscribers: int, days: int, way: Way) -> dict[str, Cost]:
     """The same number of predictions looked at for the first time, the reference known."""
     with scratch() as folder:
         made = Installation(folder)
         made.make(min(subscribers, MOST_REFERENCE_ROWS))
         for number in range(days + 1):
             made.append(ANALYSIS_FROM + number * DAY, 1, subscribers)
-        (one,) = _ask(["bench.monitor_world", str(folder)], os.environ)
+        one = way.look(made)
         cost = Cost(one["looking"], one["cpu_seconds"], one["peak_mib"], one["written_mib"])
         return {"monitor": cost}
 
 
-def _ask(module: list[str], environment: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The lines of JSON that a module prints."""
-    command = [sys.executable, "-m", *module]
-    answer = subprocess.run(command, cwd=ROOT, env=dict(environment), check=True,
+def _stage_alone(stage: str, settings: Settings) -> Cost:
+    values = {
+        "CDRLAKE_STATE_DIR": settings.state_dir,
+        "CDRLAKE_KAFKA__PORT": str(settings.kafka.port),
+        "CDRLAKE_MYSQL__EMBEDDED": "false",
+    }
+    command = [sys.executable, "-m", "bench.stages", stage]
+    answer = subprocess.run(command, cwd=ROOT, env=os.environ | values, check=True,
                             stdout=subprocess.PIPE, text=True)  # fmt: skip
-    return [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
+    return msgspec.json.decode(answer.stdout.splitlines()[-1], type=Cost)
