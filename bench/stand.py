@@ -132,16 +132,20 @@ def _of_its_own(server: MysqlSettings) -> MysqlSettings:
 @contextmanager
 def _topics(settings: KafkaSettings) -> Iterator[None]:
     kafka.create_topics(settings, names.TOPICS)
-    yield
-    admin = AdminClient(kafka.client_options(settings))
-    done = admin.delete_topics(list(names.TOPICS), operation_timeout=PATIENCE_S)
-    for future in done.values():
-        future.result(PATIENCE_S)
+    try:
+        yield
+    finally:
+        admin = AdminClient(kafka.client_options(settings))
+        done = admin.delete_topics(list(names.TOPICS), operation_timeout=PATIENCE_S)
+        for future in done.values():
+            future.result(PATIENCE_S)
 
 
 @contextmanager
 def _schema(settings: Settings) -> Iterator[None]:
     database.initialise(settings)
-    yield
-    with mysql.connect(settings.mysql, admin=True) as connection, connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE `{settings.mysql.database}`")
+    try:
+        yield
+    finally:
+        with mysql.connect(settings.mysql, admin=True) as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE `{settings.mysql.database}`")
