@@ -21,7 +21,7 @@ from bench.driver import driver, in_service, waiting_for
 from bench.events import events, fill, messages
 from bench.measure import ROUNDS, Figure, Measurement, Name, Size, held
 from bench.stand import Stand
-from lakehouse import kafka, names, progress, store
+from lakehouse import kafka, names, store
 from lakehouse.clock import SystemClock, today
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
@@ -55,7 +55,7 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
             waiting_for(lambda: in_service(settings), "the service")
             sent = _produce(settings, users, WARM_S[size] + ROUNDS[size] * ROUND_S[size], count)
             waiting_for(lambda: _counted(settings) == count + len(sent.users), "silver")
-            waiting_for(lambda: not _lagging(settings), "the predictions")
+            waiting_for(lambda: _scored_until(settings) >= sent.moments[-1], "the predictions")
         ages = {table: _ages(settings, table, sent, WARM_S[size]) for table in _TABLES}
     text = f"{RATE:,} events/s, {users:,} subscribers, {HISTORY_DAYS} days"
     return [_measurement(table, ages[table], RATE * ROUND_S[size], text) for table in _TABLES]
@@ -146,8 +146,8 @@ def _counted(settings: Settings) -> int:
     return int(store.scan(uri).select(pl.col("events").sum()).collect().item())
 
 
-def _lagging(settings: Settings) -> bool:
-    """Whether any query has something to read; each says so when it is idle."""
-    return any(
-        found.lag_seconds or found.lag_versions for found in progress.read_queries(settings.state)
-    )
+def _scored_until(settings: Settings) -> int:
+    """The latest event that a prediction knows of, in microseconds since 1970."""
+    rows = store.scan(table_uri(settings.lake_uri, names.PREDICTIONS))
+    latest = pl.col("last_emitted_at").max().dt.epoch("us")
+    return int(rows.select(latest).collect().item() or 0)
