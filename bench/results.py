@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -85,15 +86,29 @@ def _plot(found: list[Measurement]) -> None:
     import seaborn as sns
 
     sns.set_theme(style="whitegrid")
-    labels = [f"{one.name}\nagainst {one.against}" for one in found]
-    figure, axes = plt.subplots(figsize=(9, 0.55 * len(found) + 1.2))
-    colours = ["#0072b2" if one.ratio >= 1 else "#d55e00" for one in found]
-    axes.barh(labels, [one.ratio for one in found], color=colours)
-    axes.axvline(1, color="black", linewidth=1)
+    figure, axes = plt.subplots(figsize=(9, 0.42 * len(found) + 1.2))
     axes.set_xscale("log")
+    places = range(len(found))
+    colours = ["#0072b2" if one.ratio >= 1 else "#d55e00" for one in found]
+    # A bar begins at 1, so that its length says how much better or worse.
+    axes.barh(places, [one.ratio - 1 for one in found], left=1, color=colours)
+    for place, one in zip(places, found, strict=True):
+        better = one.ratio >= 1
+        axes.annotate(_number(one.ratio), (one.ratio, place), (4 if better else -4, 0),
+                      textcoords="offset points", va="center", ha="left" if better else "right",
+                      fontsize=8)  # fmt: skip
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_yticks(places, [_label(one) for one in found], fontsize=8)
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.set_xlim(min(one.ratio for one in found) / 3, max(one.ratio for one in found) * 3)
+    axes.set_ylim(len(found) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
     axes.set_xlabel("ratio (right of 1: ours is better)")
-    axes.tick_params(axis="y", labelsize=8)
-    axes.invert_yaxis()
     figure.tight_layout()
     figure.savefig(PLOT, dpi=120)
     plt.close(figure)
+
+
+def _label(one: Measurement) -> str:
+    other = one.size if one.against == "the bar" else f"against {one.against}"
+    return f"{one.name}\n{textwrap.shorten(other, 60, placeholder=' ...')}"

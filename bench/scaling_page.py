@@ -17,6 +17,7 @@ from lakehouse.settings import ROOT
 KEPT = ROOT / "bench" / "results" / "stages" / "scaling.json"
 PLOT = ROOT / "docs" / "images" / "scaling.png"
 MILLION = 1_000_000
+TICKS = {"seconds": (5, 10, 20, 40, 80), "peak_mib": (500, 1_000, 2_000, 4_000, 8_000)}
 
 
 class Grown(msgspec.Struct, frozen=True):
@@ -133,7 +134,11 @@ def _plot(frame: pl.DataFrame) -> None:
         sns.lineplot(both, x="events", y=cost, hue="stage", style="grows", markers=True,
                      palette="colorblind", ax=axes, legend=cost != "seconds")  # fmt: skip
         axes.set(xscale="log", yscale="log", xlabel="events", ylabel=title)
-    panels[1].set_ylim(bottom=100)
+        axes.set_xticks(sorted(set(both["events"])), minor=False)
+        axes.set_yticks(TICKS[cost])
+        axes.minorticks_off()
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
     sns.move_legend(panels[1], "center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
     figure.tight_layout()
     figure.savefig(PLOT, dpi=120)
