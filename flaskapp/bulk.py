@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +15,7 @@ import polars as pl
 
 from lakehouse import mysql
 from lakehouse.errors import DatabaseError
-from lakehouse.settings.model import MysqlSettings
+from lakehouse.settings import Settings
 
 
 class Uploader:
@@ -67,9 +70,48 @@ def _as_text(frame: pl.DataFrame) -> list[pl.Expr]:
 
 
 @contextmanager
-def open_uploader(settings: MysqlSettings) -> Iterator[Uploader]:
-    """An uploader on a connection of its own, both closed at the end."""
-    with TemporaryDirectory(prefix="cdrlake-") as name:
-        folder = Path(name)
-        with mysql.connect(settings, upload_from=folder) as connection:
-            yield Uploader(connection, folder)
+def open_uploader(settings: Settings) -> Iterator[Uploader]:
+    """An uploader on a connection of its own, both closed at the end.
+
+    Its file lies below the state folder. A killed process leaves its own there, which the next
+    uploader removes.
+    """
+    with (
+        _own_folder(settings.state / "uploads") as folder,
+        mysql.connect(settings.mysql, upload_from=folder) as connection,
+    ):
+        yield Uploader(connection, folder)
+
+
+@contextmanager
+def _own_folder(place: Path) -> Iterator[Path]:
+    """A new folder in `place`, locked; those that nobody locks any more are removed."""
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        with _locked(place, fcntl.LOCK_EX):  # so that a new folder is locked before it is looked at
+            _remove_left(place)
+            own = TemporaryDirectory(dir=place, ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(own))
+            stack.enter_context(_locked(folder, fcntl.LOCK_EX))
+        yield folder
+
+
+def _remove_left(place: Path) -> None:
+    for folder in place.iterdir():
+        # Blocked: its owner lives. Not found: its owner has just removed it.
+        with (
+            suppress(BlockingIOError, FileNotFoundError),
+            _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB),
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold a lock that ends with the block, or with the process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)

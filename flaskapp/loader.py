@@ -114,8 +114,8 @@ def _load(
     with (
         mysql.connect(settings.mysql) as reading,
         mysql.lock(reading, name) as held,
-        open_uploader(settings.mysql) as usage,
-        open_uploader(settings.mysql) as outcomes,
+        open_uploader(settings) as usage,
+        open_uploader(settings) as outcomes,
         reading.cursor() as cursor,
     ):
         if not held:

@@ -155,7 +155,7 @@ class Runner:
 
     @contextmanager
     def _desk(self) -> Iterator[Desk]:
-        with open_uploader(self._settings.mysql) as uploader:
+        with open_uploader(self._settings) as uploader:
             name = f"{self._settings.mysql.database}.{LOCK}"
             with mysql.lock(uploader.connection, name) as held:
                 if not held:

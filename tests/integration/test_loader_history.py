@@ -265,7 +265,7 @@ def test_a_replay_tells_the_same_outcomes_by_queries(small: Settings) -> None:
     world = small.world.model_copy(update={"history_days": 20, "replay_days": 30})
     own = small.model_copy(update={"world": world})
     loader.load_history(own, clock=CLOCK)
-    with open_uploader(own.mysql) as uploader, uploader.connection.cursor() as cursor:
+    with open_uploader(own) as uploader, uploader.connection.cursor() as cursor:
         source = open_world(cursor, own, CLOCK)
         streams.begin(cursor, "replay", "replay", {}, CLOCK.now())
         uploader.connection.commit()

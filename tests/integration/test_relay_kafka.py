@@ -42,7 +42,7 @@ class DyingPublisher(Publisher):
 
 def send(settings: Settings, stream_id: str, *blocks: int) -> None:
     """Commit blocks of so many rows as a stream, each row with its number as the volume."""
-    with open_uploader(settings.mysql) as uploader, uploader.connection.cursor() as cursor:
+    with open_uploader(settings) as uploader, uploader.connection.cursor() as cursor:
         streams.begin(cursor, stream_id, "live", {}, NOW)
         first = 0
         for size in blocks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -33,7 +34,7 @@ TYPES = {
 
 @pytest.fixture
 def uploader(fresh: Settings) -> Iterator[Uploader]:
-    with open_uploader(fresh.mysql) as opened:
+    with open_uploader(fresh) as opened:
         with opened.connection.cursor() as cursor:
             streams.begin(cursor, "s", "history", {}, NOW)
         yield opened
@@ -145,10 +146,26 @@ def test_the_server_may_read_no_file_outside_the_upload_folder(
     fresh: Settings, tmp_path: Any
 ) -> None:
     (tmp_path / "secret").write_text("x", encoding="utf-8")
-    with open_uploader(fresh.mysql) as opened, opened.connection.cursor() as cursor:
+    with open_uploader(fresh) as opened, opened.connection.cursor() as cursor:
         statement = f"LOAD DATA LOCAL INFILE %s INTO TABLE {names.MYSQL_STATE}"
         with pytest.raises(mysql.Error):
             cursor.execute(statement, (str(tmp_path / "secret"),))
+
+
+def test_what_a_killed_process_left_goes_and_what_is_in_use_stays(
+    fresh: Settings, tmp_path: Path
+) -> None:
+    own = fresh.model_copy(update={"state_dir": str(tmp_path)})
+    left = tmp_path / "uploads" / "left"
+    left.mkdir(parents=True)
+    (left / "block.tsv").write_text("49171000001", encoding="utf-8")
+    with open_uploader(own) as first:
+        assert not left.exists()
+        with first.connection.cursor() as cursor:
+            streams.begin(cursor, "s", "history", {}, NOW)
+        with open_uploader(own):
+            journal.append(first, "s", usage((NOW, "49171000001", 2, 0.125)), NOW, "UTC")
+    assert not list(left.parent.iterdir())
 
 
 def test_the_daily_sums_are_exact_and_repeating_the_call_doubles_nothing(
