@@ -21,8 +21,9 @@ TOP = """# Benchmarks
 Made by `make bench`; one part anew by `make bench PART=score`. Ours and the other way run in turns
 on the same data in one process tree; the figures are medians, the ratio is above 1 where ours is
 better, and the spread is the distance between the quartiles of the ratios. Every line says on what
-machine and with how many rounds it was made. `make bench SIZE=small` shows in two minutes that all
-parts run; its figures mean nothing.
+machine and with how many rounds it was made. `make bench SIZE=small` shows within two minutes
+that the parts run (`aggregate`, `day`, `scaling`, `model` and `quality` only where they are named); its
+figures mean nothing.
 """
 
 
