@@ -22,8 +22,8 @@ Made by `make bench`; one part anew by `make bench PART=score`. Ours and the oth
 on the same data in one process tree; the figures are medians, the ratio is above 1 where ours is
 better, and the spread is the distance between the quartiles of the ratios. Every line says on what
 machine and with how many rounds it was made. `make bench SIZE=small` shows within two minutes
-that the parts run (`aggregate`, `day`, `scaling`, `model` and `quality` only where they are named); its
-figures mean nothing.
+that the parts run (`aggregate`, `day`, `scaling`, `model` and `quality` only where they are named);
+its figures mean nothing.
 """
 
 
