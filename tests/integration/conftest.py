@@ -25,6 +25,8 @@ from flaskapp import loader
 from lakehouse import kafka, mysql, names
 from lakehouse.clock import SystemClock
 from lakehouse.settings import ROOT, Settings, load
+from monitoring.analysis import fitted
+from tests.integration import monitoring_data
 from tests.integration.simulator import Service
 
 
@@ -32,6 +34,12 @@ def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) 
     """Wait until `condition` holds."""
     waiter = Waiter(SystemClock(), timeout_s, lambda: None)
     waiter.until(lambda: True if condition() else None, what, 0.1)
+
+
+@pytest.fixture
+def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Monitoring fits the made-up reference once for all tests."""
+    monkeypatch.setattr(fitted, "fit", monitoring_data.fit_once)
 
 
 @pytest.fixture(scope="module")

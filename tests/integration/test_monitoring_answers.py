@@ -12,7 +12,6 @@ import pytest
 
 from lakehouse import names, store
 from lakehouse.settings import Settings
-from monitoring.analysis import fitted as fitted_module
 from monitoring.monitor import Monitor, Request
 from monitoring.output.names import FILES
 from monitoring.report import SINGLE_CLASS, Report
@@ -21,10 +20,7 @@ from monitoring.wiring import Parts, wire
 from tests.integration import monitoring_data as made
 from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
 
-
-@pytest.fixture(autouse=True)
-def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitted_module, "fit", made.fit_once)
+pytestmark = pytest.mark.usefixtures("fits_once")
 
 
 @pytest.fixture

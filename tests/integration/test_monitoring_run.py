@@ -26,9 +26,7 @@ DAY = timedelta(days=1)
 RUN_ID = "20260701T120000Z-000000"
 
 
-@pytest.fixture(autouse=True)
-def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitted_module, "fit", made.fit_once)
+pytestmark = pytest.mark.usefixtures("fits_once")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from monitoring.analysis import fitted as fitted_module
 from monitoring.wiring import wire
 from tests.integration import monitoring_data as made
 from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
@@ -35,9 +34,7 @@ PATHS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitted_module, "fit", made.fit_once)
+pytestmark = pytest.mark.usefixtures("fits_once")
 
 
 @pytest.fixture(scope="module")
