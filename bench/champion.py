@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from lakehouse.features import feature_names
+from lakehouse.domains.cdr.features import feature_names
 from lakehouse.models import bundle, onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, Forest, from_nodes
@@ -31,7 +31,7 @@ def crown(registry: Registry, settings: Settings, score_from: date) -> None:
         (folder / bundle.MODEL).write_bytes(onnx_file.encode(model))
         (folder / bundle.CARD).write_text("# A forest of random questions\n", encoding="utf-8")
         pl.DataFrame({"User": ["0"], "Date": [score_from]}).write_parquet(folder / bundle.REFERENCE)
-        sealed = bundle.seal(folder, _manifest(model, settings, score_from))
+        sealed = bundle.finalize(folder, _manifest(model, settings, score_from))
         registry.promote(registry.register(folder, sealed).number, "for a measurement")
 
 

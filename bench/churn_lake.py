@@ -8,10 +8,10 @@ import polars as pl
 from deltalake import write_deltalake
 
 from bench.churn_world import HORIZON, START, WINDOWS, features_of, usage_of, with_labels
-from flaskapp.world.world import World
+from flaskapp.cdr.world.world import World
 from lakehouse import names
 from lakehouse.contracts import BRONZE_OUTCOMES, LABEL
-from lakehouse.features import feature_names
+from lakehouse.domains.cdr.features import feature_names
 from lakehouse.names import table_uri
 from lakehouse.settings.model import WorldSettings
 

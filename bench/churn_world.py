@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 from sklearn.ensemble import RandomForestClassifier
 
-from flaskapp.world.drift import Drift
-from flaskapp.world.world import World
+from flaskapp.cdr.world.drift import Drift
+from flaskapp.cdr.world.world import World
 from lakehouse.contracts import MEASURES
-from lakehouse.features import feature_names, lookback_days
+from lakehouse.domains.cdr.features import feature_names, lookback_days
 from lakehouse.models.manifest import Costs
 from lakehouse.settings.model import WorldSettings
 from monitoring.analysis.model import Model

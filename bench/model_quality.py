@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from pyspark.sql import SparkSession
 
 from bench.churn_lake import world_of, write_history
-from cdrlake import oracle
+from cdrlake.cdr import oracle
 from lakehouse.clock import SystemClock
 from lakehouse.models.manifest import Figures, Interval
 from lakehouse.registry import Registry

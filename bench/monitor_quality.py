@@ -20,12 +20,12 @@ import polars as pl
 
 from bench.churn_world import ANALYSIS_DAYS, ANALYSIS_FROM, DRIFT_FROM, HORIZON, ScoredWorld, day
 from bench.quality_page import TUNED, Outcome, Quality, page
-from flaskapp.world.drift import PLANS
+from flaskapp.cdr.world.drift import PLANS
 from monitoring.analysis import findings, limits, verdicts
 from monitoring.analysis.findings import Finding
 from monitoring.analysis.fitted import Fitted, fit
 from monitoring.analysis.values import ChunkValues
-from monitoring.analysis.verdicts import Yardstick
+from monitoring.analysis.verdicts import ReferenceBaseline
 from monitoring.chunks import Day, Period, batches, plan
 
 PUBLISHED = tuple(range(101, 111))
@@ -107,11 +107,11 @@ Look = tuple[date, tuple[Finding, ...]]
 def _looks(measured: Measured, name: str, first: int) -> Iterator[Look]:
     """What a run on each day would have found, until the last labels have matured."""
     learnt = limits.learn(measured.reference, MIN_ROC_AUC)
-    yardstick = Yardstick(measured.reference, learnt, measured.effects, MIN_ROWS)
+    baseline = ReferenceBaseline(measured.reference, learnt, measured.effects, MIN_ROWS)
     values = measured.values[name]
     # A verdict depends on no later chunk, so each is made twice and not anew for each day.
-    known = verdicts.judge(values, yardstick)
-    unknown = verdicts.judge([_unlabelled(chunk) for chunk in values], yardstick)
+    known = verdicts.judge(values, baseline)
+    unknown = verdicts.judge([_unlabelled(chunk) for chunk in values], baseline)
     for number in range(first, ANALYSIS_FROM + ANALYSIS_DAYS + HORIZON + 1):
         today = day(number)
         matured = today - timedelta(days=HORIZON + 1)

@@ -19,9 +19,11 @@ from bench.usage import Sampler
 from lakehouse.clock import SystemClock
 from lakehouse.registry import open_registry
 from lakehouse.settings import Settings, load
-from pyspark_jobs.cdr import ingest, score, transform
-from pyspark_jobs.service import Start, Supervisor
-from pyspark_jobs.session import open_session
+from pyspark_jobs.cdr import transform
+from pyspark_jobs.engine.session import open_session
+from pyspark_jobs.engine.supervisor import Start, Supervisor
+from pyspark_jobs.ingest import ingest
+from pyspark_jobs.scoring import score
 
 
 class Cost(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ from lakehouse.settings.model import (
     SparkSettings,
     WorldSettings,
 )
-from pyspark_jobs.session import open_session
+from pyspark_jobs.engine.session import open_session
 
 PATIENCE_S, STOP_S = 120.0, 60.0
 

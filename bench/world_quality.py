@@ -14,8 +14,8 @@ import polars as pl
 from sklearn.metrics import roc_auc_score
 
 from bench.measure import machine
-from flaskapp.world import World
-from flaskapp.world.season import PAYDAYS
+from flaskapp.cdr.world import World
+from flaskapp.cdr.world.season import PAYDAYS
 from lakehouse.settings import ROOT
 from lakehouse.settings.model import WorldSettings
 

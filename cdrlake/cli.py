@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 
 from cdrlake import cli_trace, jobs, runs, wipe
-from cdrlake.cli_data import db
+from cdrlake.cdr.cli_data import db
 from cdrlake.cli_model import model
 from cdrlake.cli_quarantine import refused
 from cdrlake.console import CONSOLE, ERRORS

@@ -9,11 +9,11 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Table
 
-from cdrlake import jobs, oracle
+from cdrlake import jobs
+from cdrlake.cdr import oracle
 from cdrlake.console import CONSOLE
-from lakehouse.registry import Registry, open_registry
+from lakehouse.registry import Registry, gates, open_registry
 from lakehouse.settings import load
-from pyspark_jobs.cdr import gates
 
 model = typer.Typer(no_args_is_help=True, help="The registry of models.")
 

@@ -14,7 +14,7 @@ from lakehouse import names, quarantine
 from lakehouse.clock import SystemClock
 from lakehouse.contracts import REASONS
 from lakehouse.errors import ContractError, closest
-from lakehouse.quarantine import Mending
+from lakehouse.quarantine import Correction
 from lakehouse.settings import load
 
 refused = typer.Typer(no_args_is_help=True, help="Messages that were refused.")
@@ -46,9 +46,9 @@ def replay(
 ) -> None:
     """Mend waiting messages and send them into the stream again."""
     values = {name: yaml.safe_load(text) for name, text in _pairs(value).items()}
-    mending = Mending(_pairs(rename), values)
-    done = quarantine.replay(load(), mending, SystemClock(), _known(reason), topic)
-    CONSOLE.print(f"sent again: {done.sent:,}; could not be mended: {done.unreadable:,}")
+    correction = Correction(_pairs(rename), values)
+    done = quarantine.replay(load(), correction, SystemClock(), _known(reason), topic)
+    CONSOLE.print(f"sent again: {done.sent:,}; could not be corrected: {done.unreadable:,}")
 
 
 def _known(reason: str | None) -> str | None:

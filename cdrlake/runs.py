@@ -7,10 +7,11 @@ from pathlib import Path
 
 import psutil
 
-from cdrlake import demo as main_job
 from cdrlake import doctor as machine
 from cdrlake import status as state_of
-from cdrlake import summary, wipe
+from cdrlake import wipe
+from cdrlake.cdr import demo as main_job
+from cdrlake.cdr import summary
 from cdrlake.console import CONSOLE, Steps
 from cdrlake.http import Api
 from cdrlake.memory import PeakMemory

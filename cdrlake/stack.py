@@ -18,7 +18,7 @@ from cdrlake.services.mysql import MySqlServer
 from cdrlake.services.ports import require_free_port
 from cdrlake.services.spark import MASTER, WORKER, SparkCluster
 from cdrlake.waiting import Waiter
-from flaskapp import loader
+from flaskapp.cdr import loader
 from lakehouse import kafka, ledger, names, progress
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.errors import ServiceError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
-from flaskapp import database, loader
+from flaskapp import database
+from flaskapp.cdr import loader
 from lakehouse import kafka, logs, names, settings
 from lakehouse.errors import CdrlakeError
 

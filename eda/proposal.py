@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eda.association import Association
-from lakehouse.features import Windows, feature_list
+from lakehouse.domains.cdr.features import Windows, feature_list
 
 SKEWED = 2.0
 

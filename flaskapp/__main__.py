@@ -9,9 +9,10 @@ import threading
 from flaskapp.app import Parts, create_app
 from flaskapp.relay import Relay
 from flaskapp.runner import Runner
-from lakehouse import access, mysql, web
+from lakehouse import mysql
 from lakehouse.clock import SystemClock
 from lakehouse.errors import CdrlakeError
+from lakehouse.http import access, server
 from lakehouse.settings import Settings
 
 LOG = logging.getLogger("flaskapp")
@@ -26,7 +27,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     app = create_app(Parts(settings, clock, runner, relay))
     relaying = threading.Thread(target=relay.run, name="relay")
     host, port = settings.simulator.host, settings.simulator.port
-    with web.serving(app, host, port, access.max_body_bytes(settings.api)):
+    with server.serving(app, host, port, access.max_body_bytes(settings.api)):
         relaying.start()
         LOG.info("simulator on http://%s:%s", host, port)
         _resume(runner, clock, stop)
@@ -47,7 +48,7 @@ def _resume(runner: Runner, clock: SystemClock, stop: threading.Event) -> None:
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the service cannot start."""
-    return web.run(serve)
+    return server.run(serve)
 
 
 if __name__ == "__main__":

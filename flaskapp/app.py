@@ -10,13 +10,14 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import Forbidden, HTTPException
 
 from flaskapp import pages, routes, views
+from flaskapp.cdr.sending import NothingToSendError
 from flaskapp.relay import Relay
 from flaskapp.runner import BusyError, Runner
-from flaskapp.sending import NothingToSendError
 from flaskapp.validation import InvalidRequestError
-from lakehouse import access, mysql
+from lakehouse import mysql
 from lakehouse.clock import Clock
 from lakehouse.errors import CdrlakeError
+from lakehouse.http import access
 from lakehouse.settings import Settings
 
 LOG = logging.getLogger(__name__)

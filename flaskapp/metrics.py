@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from flaskapp import reads
+from flaskapp.cdr import reads
 from lakehouse import mysql, names
 from lakehouse.errors import CdrlakeError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flaskapp.cdr.world import PLANS
 from flaskapp.validation import MAX_DAYS_PER_BATCH, MAX_SEED, MODES, StreamRequest
-from flaskapp.world import PLANS
 from lakehouse.settings import Settings
 from lakehouse.version import VERSION
 

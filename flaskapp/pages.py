@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify, render_template
 
-from flaskapp.world import PLANS
+from flaskapp.cdr.world import PLANS
 from lakehouse import ledger
 from lakehouse.background import Background
 from lakehouse.ledger import STEPS, Ledger, Step

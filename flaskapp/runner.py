@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from flaskapp import streams
 from flaskapp.bulk import open_uploader
-from flaskapp.sending import Desk, begin, send
+from flaskapp.cdr.sending import StreamContext, begin, send
 from flaskapp.validation import StreamRequest
 from lakehouse import mysql
 from lakehouse.clock import Clock
@@ -29,7 +29,7 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 LOOK_S = 1.0
 
-Begin = Callable[[Desk], str]
+Begin = Callable[[StreamContext], str]
 
 
 class BusyError(StreamError):
@@ -53,7 +53,7 @@ class Runner:
         Raises `BusyError` while another stream runs, here or in another process, and
         `NothingToSendError` when there is nothing to send.
         """
-        return self._launch(lambda desk: begin(desk, request))
+        return self._launch(lambda context: begin(context, request))
 
     def resume(self) -> str | None:
         """Go on with the stream that an earlier process left running; its id, if there is one."""
@@ -62,7 +62,7 @@ class Runner:
         if not left:
             return None
         LOG.info("resuming stream %s", left[0].stream_id)
-        return self._launch(lambda _desk: left[0].stream_id)
+        return self._launch(lambda _context: left[0].stream_id)
 
     @property
     def is_running(self) -> bool:
@@ -99,12 +99,12 @@ class Runner:
         stream_id, backoff = None, FIRST_BACKOFF_S
         while not self._closing.is_set():
             try:
-                with self._desk() as desk:
+                with self._context() as context:
                     if stream_id is None:
-                        stream_id = self.stream_id = begin_stream(desk)
+                        stream_id = self.stream_id = begin_stream(context)
                         started.set_result(stream_id)
                     self.trouble, backoff = None, FIRST_BACKOFF_S
-                    self._send(desk, stream_id)
+                    self._send(context, stream_id)
                     return
             except Exception as error:
                 if stream_id is None:
@@ -118,28 +118,28 @@ class Runner:
             self._clock.wait(self._closing, backoff)
             backoff = min(backoff * 2, MAX_BACKOFF_S)
 
-    def _send(self, desk: Desk, stream_id: str) -> None:
-        stream = streams.get(desk.cursor, stream_id)
+    def _send(self, context: StreamContext, stream_id: str) -> None:
+        stream = streams.get(context.cursor, stream_id)
         if stream is None:
             raise StreamError(f"stream {stream_id}", "its row", "none", "see table Streams")
         if stream.state != "running":
             return  # ended by another process, while this one had no database or did not run
         done = not self._ending.is_set() and send(
-            desk, stream, lambda seconds: self._pause(desk, stream_id, seconds)
+            context, stream, lambda seconds: self._pause(context, stream_id, seconds)
         )
         if done or not self._closing.is_set():
             streams.end(
-                desk.cursor, stream_id, "finished" if done else "stopped", self._clock.now()
+                context.cursor, stream_id, "finished" if done else "stopped", self._clock.now()
             )
-            desk.commit()
+            context.commit()
 
-    def _pause(self, desk: Desk, stream_id: str, seconds: float) -> bool:
+    def _pause(self, context: StreamContext, stream_id: str, seconds: float) -> bool:
         """Wait; true as soon as the stream is to end, by this process or by its row."""
         deadline = self._clock.monotonic() + seconds
         while True:
-            with desk.cursor as cursor:
+            with context.cursor as cursor:
                 stream = streams.get(cursor, stream_id)
-            desk.commit()
+            context.commit()
             left = deadline - self._clock.monotonic()
             if stream is None or stream.state != "running" or self._ending.is_set():
                 return True
@@ -154,10 +154,10 @@ class Runner:
             connection.commit()
 
     @contextmanager
-    def _desk(self) -> Iterator[Desk]:
+    def _context(self) -> Iterator[StreamContext]:
         with open_uploader(self._settings) as uploader:
             name = f"{self._settings.mysql.database}.{LOCK}"
             with mysql.lock(uploader.connection, name) as held:
                 if not held:
                     raise BusyError("stream", "no other stream", "another process", "stop it first")
-                yield Desk(uploader, self._settings, self._clock)
+                yield StreamContext(uploader, self._settings, self._clock)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from flaskapp.world import PLANS
+from flaskapp.cdr.world import PLANS
 from lakehouse.errors import closest
 from lakehouse.settings.model import SimulatorSettings
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from flaskapp import openapi, reads
+from flaskapp import openapi
+from flaskapp.cdr import reads
 from flaskapp.metrics import registry
 from flaskapp.validation import InvalidRequestError, parse_limit
 from lakehouse import mysql

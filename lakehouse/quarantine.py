@@ -34,7 +34,7 @@ _TABLES = {
 
 
 @dataclass(frozen=True)
-class Mending:
+class Correction:
     """How a refused message becomes a good one.
 
     `rename` gives a field the value of another, `values` sets a field; rename comes first.
@@ -44,21 +44,21 @@ class Mending:
     values: Mapping[str, Any]
 
     def apply(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The mended record.
+        """The corrected record.
 
-        >>> Mending({"DP_MOC_COUNT": "calls"}, {"id": 1}).apply({"calls": 3})
+        >>> Correction({"DP_MOC_COUNT": "calls"}, {"id": 1}).apply({"calls": 3})
         {'DP_MOC_COUNT': 3, 'id': 1}
         """
-        mended = dict(record)
+        corrected = dict(record)
         for name, source in self.rename.items():
-            if source in mended:
-                mended[name] = mended.pop(source)
-        return mended | dict(self.values)
+            if source in corrected:
+                corrected[name] = corrected.pop(source)
+        return corrected | dict(self.values)
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """How many messages were sent again, and how many the mending could not be applied to."""
+    """How many messages were sent again, and how many the correction could not be applied to."""
 
     sent: int
     unreadable: int
@@ -85,7 +85,7 @@ def show(
 
 def replay(
     settings: Settings,
-    mending: Mending,
+    correction: Correction,
     clock: Clock,
     reason: str | None = None,
     topic: str = names.TOPIC_EVENTS,
@@ -98,10 +98,10 @@ def replay(
     """
     rows, sent = _waiting(settings, topic, reason).collect(), 0
     for block in rows.iter_slices(BLOCK_ROWS):
-        mended = [_mended(raw, mending) for raw in block["raw"]]
-        good = pl.Series([value is not None for value in mended], dtype=pl.Boolean)
+        corrected = [_corrected(raw, correction) for raw in block["raw"]]
+        good = pl.Series([value is not None for value in corrected], dtype=pl.Boolean)
         chosen = block.filter(good)
-        _send(settings, chosen, [value for value in mended if value is not None], flush_s)
+        _send(settings, chosen, [value for value in corrected if value is not None], flush_s)
         _note(settings, chosen, clock)
         sent += len(chosen)
     return Replayed(sent, len(rows) - sent)
@@ -139,14 +139,14 @@ def _waiting(settings: Settings, topic: str, reason: str | None) -> pl.LazyFrame
     return rows.filter(pl.col("reasons").str.split(",").list.contains(reason)) if reason else rows
 
 
-def _mended(raw: bytes | None, mending: Mending) -> bytes | None:
+def _corrected(raw: bytes | None, correction: Correction) -> bytes | None:
     try:
         record = json.loads(raw or b"")
     except ValueError:
         return None
     if not isinstance(record, dict):
         return None
-    return json.dumps(mending.apply(record), separators=(",", ":")).encode()
+    return json.dumps(correction.apply(record), separators=(",", ":")).encode()
 
 
 def _send(settings: Settings, rows: pl.DataFrame, values: list[bytes], flush_s: float) -> None:

@@ -13,8 +13,8 @@ import polars as pl
 
 from lakehouse import names, store
 from lakehouse.contracts import BRONZE_EVENTS, LABEL, SILVER_DAILY
+from lakehouse.domains.cdr.features import lookback_days
 from lakehouse.errors import ModelError
-from lakehouse.features import lookback_days
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.settings import Settings

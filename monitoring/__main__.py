@@ -6,8 +6,8 @@ import logging
 import sys
 import threading
 
-from lakehouse import access, web
 from lakehouse.clock import SystemClock
+from lakehouse.http import access, server
 from lakehouse.settings import Settings
 from monitoring.wiring import wire
 
@@ -19,7 +19,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     parts = wire(settings, SystemClock())
     host, port = settings.monitoring.host, settings.monitoring.port
     poller = threading.Thread(target=parts.poller.forever, args=(stop,), name="poller", daemon=True)
-    with web.serving(parts.app, host, port, access.max_body_bytes(settings.api)):
+    with server.serving(parts.app, host, port, access.max_body_bytes(settings.api)):
         poller.start()
         LOG.info("monitoring on http://%s:%s", host, port)
         stop.wait()
@@ -27,7 +27,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the service cannot start."""
-    return web.run(serve)
+    return server.run(serve)
 
 
 if __name__ == "__main__":

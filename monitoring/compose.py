@@ -12,7 +12,7 @@ import msgspec
 from monitoring.analysis import findings, labels, limits, verdicts
 from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import ChunkValues, Figure, Slice
-from monitoring.analysis.verdicts import ChunkVerdict, Yardstick
+from monitoring.analysis.verdicts import ChunkVerdict, ReferenceBaseline
 from monitoring.quality import notes
 from monitoring.report import (
     SINGLE_CLASS,
@@ -52,8 +52,8 @@ def compose(
 ) -> Report:
     """The report on `values`, which are in order and not empty."""
     learnt = limits.learn(fitted.chunks, min_roc_auc)
-    yardstick = Yardstick(fitted.chunks, learnt, fitted.effects, min_rows)
-    judged = verdicts.judge(values, yardstick)
+    baseline = ReferenceBaseline(fitted.chunks, learnt, fitted.effects, min_rows)
+    judged = verdicts.judge(values, baseline)
     found = findings.find(judged)
     return Report(
         run_id=header.run_id,

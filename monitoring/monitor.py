@@ -17,13 +17,13 @@ import polars as pl
 from lakehouse import names
 from lakehouse.clock import Clock
 from lakehouse.settings import Settings
-from monitoring import journal, models, predictions
+from monitoring import day_index, models, scored_rows
 from monitoring.analysis.values import ChunkValues
 from monitoring.cache import ChunkCache, replace
 from monitoring.chunks import Chunk, Day, Period, batches, plan
 from monitoring.compose import Header, compose
+from monitoring.day_index import DayEntry, Journal
 from monitoring.errors import ConflictError, NotFoundError, NotReadyError
-from monitoring.journal import DayEntry, Journal
 from monitoring.models import Registry
 from monitoring.report import Freshness, Report
 
@@ -120,7 +120,7 @@ class Monitor:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _refresh(self) -> Journal:
-        fresh = journal.refresh(self._uri, self._journal, self._options)
+        fresh = day_index.refresh(self._uri, self._journal, self._options)
         if fresh is None:
             raise NotReadyError(
                 self._uri, "a table of predictions", "none", "wait for the first scores"
@@ -144,7 +144,7 @@ class Monitor:
     def _rows(self, fitted: Fitted, seen: Journal, batch: list[Chunk]) -> pl.DataFrame:
         spans = [(chunk.start, chunk.end) for chunk in batch]
         model = fitted.model
-        read = partial(predictions.read, options=self._options)
+        read = partial(scored_rows.read, options=self._options)
         found = read(self._uri, seen.version, model.version, spans, model.features)
         parts = [
             found.filter(pl.col("Date").is_between(chunk.start, chunk.end)).slice(

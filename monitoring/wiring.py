@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from flask import Flask
 
-from lakehouse import access, names, store
+from lakehouse import names, store
 from lakehouse.clock import Clock
+from lakehouse.http import access
 from lakehouse.registry import open_registry
 from lakehouse.settings import Settings
 from monitoring.alerts import Alerts
@@ -18,9 +19,9 @@ from monitoring.monitor import FOLDER, Monitor, Request
 from monitoring.output.folder import OutputFolder
 from monitoring.poller import Cursor, Poller
 from monitoring.records import Records
+from monitoring.score_watcher import ScoreWatcher
 from monitoring.service import Service
 from monitoring.subscribers import Subscribers
-from monitoring.watch import Watch
 from monitoring.web.app import create_app
 
 
@@ -34,12 +35,12 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Present:
+class MonitoringTask:
     """The poller's task: the predictions table and the champion as they are now."""
 
     uri: str
     registry: Registry
-    watch: Watch
+    watch: ScoreWatcher
     service: Service
     options: store.Options
 
@@ -67,7 +68,7 @@ def wire(settings: Settings, clock: Clock, registry: Registry | None = None) -> 
     output, records = OutputFolder(settings.output), Records(settings)
     service = Service(monitor, output, records, clock, [alerts])
     options, uri = settings.lake_options, names.table_uri(settings.lake_uri, names.PREDICTIONS)
-    watch = Watch(settings.lake_uri, clock, options)
-    task = Present(uri, registry, watch, service, options)
+    watch = ScoreWatcher(settings.lake_uri, clock, options)
+    task = MonitoringTask(uri, registry, watch, service, options)
     poller = Poller(task, clock, limits.interval_seconds, state / "cursor.json")
     return Parts(create_app(settings, service, watch, clock), service, poller)

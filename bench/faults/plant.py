@@ -22,7 +22,7 @@ from cdrlake.http import Api
 from cdrlake.services.process import Child, tree
 from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
-from flaskapp.worlds import open_world
+from flaskapp.cdr.worlds import open_world
 from lakehouse import audit, mysql, progress, registry
 from lakehouse.clock import SystemClock
 from lakehouse.errors import CdrlakeError

@@ -11,7 +11,7 @@ from datetime import date
 
 import polars as pl
 
-from flaskapp.world import World
+from flaskapp.cdr.world import World
 from lakehouse import names, store
 from lakehouse.contracts import MEASURES
 from lakehouse.settings import Settings

@@ -16,15 +16,15 @@ from bench.measure import ROUNDS, Figure, Measurement, Size, held, seconds
 from bench.stand import Stand, scratch
 from lakehouse import contracts
 from lakehouse.clock import FixedClock
-from lakehouse.features import gold_contract
+from lakehouse.domains.cdr.features import gold_contract
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
-from pyspark_jobs import tables
-from pyspark_jobs.cdr.ingest import events_feed
-from pyspark_jobs.cdr.landing import Landed, Landing, files_of
 from pyspark_jobs.cdr.transform import Transform
-from pyspark_jobs.rows import RowTable
+from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
+from pyspark_jobs.ingest.batch_writer import BatchWriter, WrittenFile, files_of
+from pyspark_jobs.ingest.ingest import events_feed
 
 USERS = 2_000
 HISTORY_DAYS = 40
@@ -69,7 +69,7 @@ class _Lake:
         tables.create_missing(
             settings, self._feed.bronze, self._feed.quarantine, contracts.SILVER_DAILY, gold
         )
-        self._bronze = RowTable(settings.lake_uri, self._feed.bronze, {})
+        self._bronze = DeltaTableWriter(settings.lake_uri, self._feed.bronze, {})
         self._uri = settings.lake_uri
         clock = FixedClock(datetime(2026, 12, 31, tzinfo=UTC))
         self._transform, self._now = Transform(settings, clock), clock.now()
@@ -101,15 +101,15 @@ class _Lake:
         """Bring one batch into all tables."""
         feed = self._feed
         batch, now = self._batch, self._now
-        landing = Landing(
+        writer = BatchWriter(
             feed.topic, feed.rules, feed.bronze, feed.quarantine, self._uri, {}, batch, now
         )
         batches = wire.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
-        rows = [row for one in landing.land(iter(batches)) for row in one.to_pylist()]
-        landed = [Landed(**row) for row in rows]
-        self._bronze.append_files(files_of(landed, good=True), feed.identity.name, batch, now)
-        files = [f"{table_uri(self._uri, feed.bronze.name)}/{one.path}" for one in landed]
-        self._transform.take_up(_event_columns(pl.read_parquet(files)))
+        rows = [row for one in writer.write(iter(batches)) for row in one.to_pylist()]
+        written = [WrittenFile(**row) for row in rows]
+        self._bronze.append_files(files_of(written, good=True), feed.identity.name, batch, now)
+        files = [f"{table_uri(self._uri, feed.bronze.name)}/{one.path}" for one in written]
+        self._transform.apply_events(_event_columns(pl.read_parquet(files)))
 
 
 def _event_columns(bronze: pl.DataFrame) -> pl.DataFrame:

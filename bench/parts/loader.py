@@ -11,8 +11,8 @@ import polars as pl
 
 from bench.measure import ROUNDS, Figure, Measurement, Size, held, hold, seconds
 from bench.stand import Stand, scratch
-from flaskapp import loader, reads
-from flaskapp.world import World
+from flaskapp.cdr import loader, reads
+from flaskapp.cdr.world import World
 from lakehouse import mysql, names
 from lakehouse.clock import SystemClock, today
 from lakehouse.settings import Settings

@@ -6,7 +6,7 @@ from bench.measure import Measurement, Size
 from bench.monitor_quality import PUBLISHED, judge_all
 from bench.quality_page import page
 from bench.stand import Stand
-from flaskapp.world.drift import PLANS
+from flaskapp.cdr.world.drift import PLANS
 from lakehouse.settings import ROOT
 
 PAGE = ROOT / "docs" / "monitoring-quality.md"

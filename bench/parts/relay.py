@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.measure import ROUNDS, Figure, Measurement, Size, hold, seconds
 from bench.stand import Stand
-from flaskapp import loader
+from flaskapp.cdr import loader
 from flaskapp.relay import Relay
 from lakehouse import mysql, names
 from lakehouse.clock import SystemClock

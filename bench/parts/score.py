@@ -26,8 +26,9 @@ from lakehouse.models.calibration import VOTE_MIN, Calibration
 from lakehouse.models.forest import Floats
 from lakehouse.models.onnx_file import ForestModel
 from lakehouse.models.scoring import Scorer
-from pyspark_jobs.cdr import forests, parallel
-from pyspark_jobs.cdr.forests import Shape
+from pyspark_jobs.scoring import parallel
+from pyspark_jobs.training import forests
+from pyspark_jobs.training.forests import Shape
 
 FEATURES, CORES = 24, 2
 SHAPES = {"small": Shape(10, 6, "sqrt", 1), "full": Shape(100, 12, "sqrt", 1)}

@@ -13,8 +13,8 @@ from bench import forest_data
 from bench.forest_data import Table
 from bench.measure import ROUNDS, Figure, Measurement, Size, compare, seconds
 from bench.stand import Stand
-from pyspark_jobs.cdr import forests
-from pyspark_jobs.cdr.forests import Shape
+from pyspark_jobs.training import forests
+from pyspark_jobs.training.forests import Shape
 
 FEATURES, CORES = 24, 2
 SHAPES = {"small": Shape(5, 4, "sqrt", 30), "full": Shape(100, 10, "sqrt", 30)}

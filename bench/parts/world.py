@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import world_quality
 from bench.measure import ROUNDS, Figure, Measurement, Size, hold, seconds
 from bench.stand import Stand
-from flaskapp.world import World
+from flaskapp.cdr.world import World
 from lakehouse.settings.model import WorldSettings
 
 BAR = 1_000_000.0

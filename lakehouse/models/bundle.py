@@ -12,7 +12,7 @@ import msgspec
 import polars as pl
 
 from lakehouse.errors import ModelError
-from lakehouse.models import manifest as papers
+from lakehouse.models import manifest as manifests
 from lakehouse.models import onnx_file
 from lakehouse.models.manifest import Manifest
 from lakehouse.models.onnx_file import ForestModel
@@ -65,9 +65,9 @@ def hash_files(folder: Path) -> dict[str, str]:
     return {path.name: sha256(path.read_bytes()) for path in files}
 
 
-def seal(folder: Path, manifest: Manifest) -> str:
+def finalize(folder: Path, manifest: Manifest) -> str:
     """Write the manifest with the hashes of the files beside it; the SHA-256 of the manifest."""
-    data = papers.encode(msgspec.structs.replace(manifest, files=hash_files(folder)))
+    data = manifests.encode(msgspec.structs.replace(manifest, files=hash_files(folder)))
     (folder / MANIFEST).write_bytes(data)
     return sha256(data)
 

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ValidationError
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
+from lakehouse.domains.cdr.features import lookback_days
 from lakehouse.errors import SettingsError, closest
-from lakehouse.features import lookback_days
 from lakehouse.settings.model import CdrSettings, Settings
 from lakehouse.settings.root import ROOT, from_root
 from lakehouse.settings.secrecy import HIDDEN, is_nothing, is_secret, is_text

@@ -16,7 +16,7 @@ from lakehouse.errors import MonitoringError
 from monitoring.analysis import profile
 from monitoring.analysis.engine import CHUNK, Engine, NannyEngine, Statistics
 from monitoring.analysis.model import Model
-from monitoring.analysis.profile import Floats, Ruler
+from monitoring.analysis.profile import Floats, ReferenceProfile
 from monitoring.analysis.values import LABEL, SCORE, ChunkValues, Distribution, Slice
 from monitoring.chunks import Chunk, Day, Period, plan
 from monitoring.errors import SingleClassError
@@ -39,7 +39,7 @@ class Fitted:
     end: date
     rows: int
     engine: Engine
-    ruler: Ruler
+    ruler: ReferenceProfile
     effects: dict[str, float]
     chunks: tuple[ChunkValues, ...]
 
@@ -72,7 +72,7 @@ def fit(model: Model, reference: pl.DataFrame, period: Period) -> Fitted:
     chunks = plan([Day(day, rows, "") for day, rows in counted], period)
     frame = _frame(known, chunks)
     engine = NannyEngine(model.features, model.costs)
-    ruler = Ruler.of(frame, model.features)
+    ruler = ReferenceProfile.of(frame, model.features)
     values = _values(engine.fit, ruler, known, chunks)
     return Fitted(
         model=model,
@@ -104,7 +104,7 @@ def _frame(rows: pl.DataFrame, chunks: Sequence[Chunk]) -> pd.DataFrame:
 
 def _values(
     statistics_of: Callable[[pd.DataFrame], list[Statistics]],
-    ruler: Ruler,
+    ruler: ReferenceProfile,
     rows: pl.DataFrame,
     chunks: Sequence[Chunk],
 ) -> list[ChunkValues]:
@@ -118,7 +118,7 @@ def _values(
 
 
 def _chunk_values(
-    chunk: Chunk, statistics: Statistics, rows: pd.DataFrame, ruler: Ruler
+    chunk: Chunk, statistics: Statistics, rows: pd.DataFrame, ruler: ReferenceProfile
 ) -> ChunkValues:
     labelled = rows[rows[LABEL].notna()]
     score, label = (labelled[name].to_numpy(np.float64) for name in (SCORE, LABEL))

@@ -24,7 +24,7 @@ GRID = 1_001
 
 
 @dataclass(frozen=True)
-class Ruler:
+class ReferenceProfile:
     """What the reference looks like, for numeric columns: bounds, bins and quantiles of each.
 
     `expected` turns a score into the probability that the reference says it stands for.
@@ -38,7 +38,7 @@ class Ruler:
     expected: IsotonicRegression
 
     @classmethod
-    def of(cls, reference: pd.DataFrame, features: tuple[str, ...]) -> Ruler:
+    def of(cls, reference: pd.DataFrame, features: tuple[str, ...]) -> ReferenceProfile:
         """Measure the reference; columns that are not numbers are left out."""
         numeric = tuple(n for n in features if pd.api.types.is_numeric_dtype(reference[n]))
         values = reference[list(numeric)].to_numpy(np.float64)
@@ -74,7 +74,9 @@ def shares(values: pd.Series[Any], edges: Floats) -> tuple[float, ...]:
     return tuple((counts / max(len(inner), 1)).tolist())
 
 
-def quality(rows: pd.DataFrame, ruler: Ruler) -> tuple[dict[str, float], dict[str, float]]:
+def quality(
+    rows: pd.DataFrame, ruler: ReferenceProfile
+) -> tuple[dict[str, float], dict[str, float]]:
     """Shares of missing values, and of values outside of what the reference had."""
     missing = {str(name): float(share) for name, share in rows.isna().mean().items() if share > 0}
     values = rows[list(ruler.columns)].to_numpy(np.float64)
@@ -94,7 +96,7 @@ def calibration(score: Floats, label: Floats) -> tuple[float, float]:
     return float(np.square(score - label).mean()), float(sum(gaps) / len(score))
 
 
-def relations(rows: pd.DataFrame, ruler: Ruler) -> dict[str, Relation]:
+def relations(rows: pd.DataFrame, ruler: ReferenceProfile) -> dict[str, Relation]:
     """For each feature, how what came true leans to its high values, against what was expected."""
     values = ruler.ranks(rows[list(ruler.columns)].to_numpy(np.float64))
     label = rows[LABEL].to_numpy(np.float64)
@@ -107,7 +109,7 @@ def relations(rows: pd.DataFrame, ruler: Ruler) -> dict[str, Relation]:
     }
 
 
-def design_effects(rows: pd.DataFrame, ruler: Ruler) -> dict[str, float]:
+def design_effects(rows: pd.DataFrame, ruler: ReferenceProfile) -> dict[str, float]:
     """By what factor sums over days vary more than independent rows would, for each feature.
 
     A subscriber's days resemble each other, so many days of the same people say less than as many

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from monitoring.analysis import lasting, relation
+from monitoring.analysis import cusum, label_feature_association
 from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import ChunkValues
 
@@ -61,7 +61,7 @@ class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class ReferenceBaseline:
     """What chunks are judged against."""
 
     reference: Sequence[ChunkValues]
@@ -70,18 +70,18 @@ class Yardstick:
     min_rows: int
 
 
-def judge(values: Sequence[ChunkValues], yardstick: Yardstick) -> list[ChunkVerdict]:
+def judge(values: Sequence[ChunkValues], baseline: ReferenceBaseline) -> list[ChunkVerdict]:
     """The verdict on each chunk, in order."""
     verdicts, labelled = [], list[ChunkValues]()
     sums: dict[str, float] = {}
     for chunk in values:
-        strengths = _strengths(chunk, yardstick.limits)
-        if chunk.rows >= yardstick.min_rows:
-            sums = lasting.step(sums, strengths)
-        verdict = _verdict(chunk, yardstick, strengths, lasting.shifted(sums))
+        strengths = _strengths(chunk, baseline.limits)
+        if chunk.rows >= baseline.min_rows:
+            sums = cusum.step(sums, strengths)
+        verdict = _verdict(chunk, baseline, strengths, cusum.shifted(sums))
         if verdict.labelled:
-            labelled = [*labelled, chunk][-len(yardstick.reference) :]
-            verdict = _with_relation(verdict, labelled, yardstick)
+            labelled = [*labelled, chunk][-len(baseline.reference) :]
+            verdict = _with_relation(verdict, labelled, baseline)
         verdicts.append(verdict)
     return verdicts
 
@@ -94,17 +94,20 @@ def _strengths(chunk: ChunkValues, limits: Limits) -> dict[str, float]:
 
 
 def _verdict(
-    chunk: ChunkValues, yardstick: Yardstick, strengths: dict[str, float], shifted: frozenset[str]
+    chunk: ChunkValues,
+    baseline: ReferenceBaseline,
+    strengths: dict[str, float],
+    shifted: frozenset[str],
 ) -> ChunkVerdict:
-    limits = yardstick.limits
+    limits = baseline.limits
     room = limits.room(chunk.rows)
     enough = min(chunk.positives, chunk.labelled - chunk.positives) >= MIN_POSITIVES
     return ChunkVerdict(
         key=chunk.key,
         start=chunk.start,
         end=chunk.end,
-        reliable=chunk.rows >= yardstick.min_rows,
-        labelled=enough and chunk.labelled >= yardstick.min_rows,
+        reliable=chunk.rows >= baseline.min_rows,
+        labelled=enough and chunk.labelled >= baseline.min_rows,
         drifted={column: strength for column, strength in strengths.items() if strength > 1},
         lasting={column: strengths[column] for column in sorted(shifted & strengths.keys())},
         nearest=max(strengths.values(), default=0.0),
@@ -128,12 +131,12 @@ def _below(
 
 
 def _with_relation(
-    verdict: ChunkVerdict, recent: Sequence[ChunkValues], yardstick: Yardstick
+    verdict: ChunkVerdict, recent: Sequence[ChunkValues], baseline: ReferenceBaseline
 ) -> ChunkVerdict:
     gap = _overestimate(recent)
-    if len(recent) < len(yardstick.reference):
+    if len(recent) < len(baseline.reference):
         return msgspec.structs.replace(verdict, overestimated=gap)
-    shift = relation.strongest(yardstick.reference, recent, yardstick.effects)
+    shift = label_feature_association.strongest(baseline.reference, recent, baseline.effects)
     if shift is None:
         return msgspec.structs.replace(verdict, overestimated=gap)
     return msgspec.structs.replace(

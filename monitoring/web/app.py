@@ -7,14 +7,14 @@ import logging
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import Forbidden, HTTPException
 
-from lakehouse import access
 from lakehouse.clock import Clock
 from lakehouse.errors import CdrlakeError
+from lakehouse.http import access
 from lakehouse.settings import Settings
 from monitoring.errors import RequestError, SingleClassError
 from monitoring.report import SINGLE_CLASS
+from monitoring.score_watcher import ScoreWatcher
 from monitoring.service import Service
-from monitoring.watch import Watch
 from monitoring.web import pages, routes
 
 LOG = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ RUN_PATH = "/run-monitoring"
 OWN_SITES = ("same-origin", "none")
 
 
-def create_app(settings: Settings, service: Service, watch: Watch, clock: Clock) -> Flask:
+def create_app(settings: Settings, service: Service, watch: ScoreWatcher, clock: Clock) -> Flask:
     """The WSGI application."""
     app = Flask(__name__, static_folder="static")
     app.json.sort_keys = False  # type: ignore[attr-defined]

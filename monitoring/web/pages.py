@@ -14,13 +14,13 @@ from lakehouse.ledger import Ledger
 from lakehouse.settings import Settings
 from monitoring.errors import NotFoundError
 from monitoring.output import folder, names
+from monitoring.score_watcher import ScoreWatcher
 from monitoring.service import Service
-from monitoring.watch import Watch
 
 LEDGER_AGE_S = 2.0
 
 
-def blueprint(settings: Settings, service: Service, watch: Watch, clock: Clock) -> Blueprint:
+def blueprint(settings: Settings, service: Service, watch: ScoreWatcher, clock: Clock) -> Blueprint:
     """The page and its data."""
     pages = Blueprint("pages", __name__)
     counts = Background(lambda: ledger.snapshot(settings), Ledger(()), clock, LEDGER_AGE_S)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request, send_from_directory, url_for
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from lakehouse import access
+from lakehouse.http import access
 from lakehouse.settings import Settings
 from monitoring.errors import NotFoundError
 from monitoring.output import names

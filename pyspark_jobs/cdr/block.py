@@ -15,12 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from lakehouse.contracts import MEASURES
-from lakehouse.features import (
-    COUNTS,
-    Feature,
-    Windows,
-    lookback_days,
-)
+from lakehouse.domains.cdr.features import COUNTS, Feature, Windows, lookback_days
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +37,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Block:
+class DenseDays:
     """Dense days of some subscribers; the first `lead` days are only looked back at."""
 
     amounts: npt.NDArray[np.int64]  # (measure, day, subscriber), thousandths or counts
@@ -57,7 +52,7 @@ class Block:
     row = {spec.name: index for index, spec in enumerate(MEASURES)}
 
     @classmethod
-    def of(cls, days: pl.DataFrame, span: Span) -> Block:
+    def of(cls, days: pl.DataFrame, span: Span) -> DenseDays:
         """Spread `days` out; what lies outside of the needed dates is left away."""
         lead = lookback_days(span.windows) - 1
         first: date = days["since"].min()  # type: ignore[assignment]

@@ -22,7 +22,7 @@ def event_columns(bronze: DataFrame) -> DataFrame:
     )
 
 
-def take_up(stored: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def apply_events(stored: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Rows of silver that change when `events` come to the rows `stored`.
 
     Each day keeps the hashes of its events, so an event that comes again, in this batch or years

@@ -7,14 +7,14 @@ import numpy.typing as npt
 import polars as pl
 
 from lakehouse.contracts import PROCESSED_COLUMNS
-from lakehouse.features import feature_list
-from pyspark_jobs.cdr.block import Block, Span
+from lakehouse.domains.cdr.features import feature_list
+from pyspark_jobs.cdr.block import DenseDays, Span
 from pyspark_jobs.cdr.kernels import KERNELS
 
 
 def dense_rows(days: pl.DataFrame, span: Span) -> pl.DataFrame:
     """Rows of gold, amounts still in thousandths, from all days of some subscribers."""
-    block = Block.of(days, span)
+    block = DenseDays.of(days, span)
     time, user = np.nonzero(block.wanted)
     columns: dict[str, pl.Series | npt.NDArray[np.generic]] = {
         "Date": block.dates[time],

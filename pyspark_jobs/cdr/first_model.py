@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from lakehouse.registry import Registry
-from pyspark_jobs.cdr import gates
+from lakehouse.registry import Registry, gates
 
 # A version that the gates refused is not followed by the same one; by then there are new days.
 AFTER_REFUSAL = timedelta(hours=1)
@@ -18,7 +17,7 @@ def waits_for(registry: Registry, now: datetime) -> str | None:
     newest = max(registry.versions(), key=lambda version: version.number, default=None)
     if newest is None:
         return None
-    verdict = newest.verdicts[-1] if newest.verdicts else "not judged yet"
+    verdict = newest.verdicts[-1] if newest.verdicts else "not evaluation_rows yet"
     said = f"version {newest.number}, {verdict}"
     if verdict.endswith(gates.AWAITS_APPROVAL) and newest.approved_by is None:
         return said

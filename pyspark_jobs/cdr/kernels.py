@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lakehouse.features import DAYS_OF_WEEK, Family, Feature, weeks_of_norm
-from pyspark_jobs.cdr.block import SCALE, Block, Floats
+from lakehouse.domains.cdr.features import DAYS_OF_WEEK, Family, Feature, weeks_of_norm
+from pyspark_jobs.cdr.block import SCALE, DenseDays, Floats
 
 
-def _sum(block: Block, feature: Feature) -> Floats:
+def _sum(block: DenseDays, feature: Feature) -> Floats:
     return block.total(feature)
 
 
-def _mean(block: Block, feature: Feature) -> Floats:
+def _mean(block: DenseDays, feature: Feature) -> Floats:
     return block.total(feature) / feature.window
 
 
-def _deviation(block: Block, feature: Feature) -> Floats:
+def _deviation(block: DenseDays, feature: Feature) -> Floats:
     name = feature.measures[0]
     daily = block.values[block.row[name]]
     mean = block.trailing(daily, feature.window) / feature.window
@@ -27,30 +27,30 @@ def _deviation(block: Block, feature: Feature) -> Floats:
     return deviation / SCALE[name]
 
 
-def _trend(block: Block, feature: Feature) -> Floats:
+def _trend(block: DenseDays, feature: Feature) -> Floats:
     half = feature.window // 2
     late = block.total(feature, days=half)
     early = block.total(feature, days=half, back=half)
     return _share(late - early, late + early, empty=0.0)
 
 
-def _log(block: Block, feature: Feature) -> Floats:
+def _log(block: DenseDays, feature: Feature) -> Floats:
     logs: Floats = np.log1p(block.total(feature))
     return logs
 
 
-def _active_share(block: Block, feature: Feature) -> Floats:
+def _active_share(block: DenseDays, feature: Feature) -> Floats:
     return block.trailing(block.active.astype(np.float64), feature.window) / feature.window
 
 
-def _silent_days(block: Block, feature: Feature) -> Floats:
+def _silent_days(block: DenseDays, feature: Feature) -> Floats:
     silent = np.full(block.at(block.activity, 0).shape, float(feature.window))
     for back in reversed(range(feature.window)):
         silent[block.at(block.activity, back) > 0] = back
     return silent
 
 
-def _silence_surprise(block: Block, feature: Feature) -> Floats:
+def _silence_surprise(block: DenseDays, feature: Feature) -> Floats:
     """How unlikely the present silence is for someone as active as this one was before it."""
     # One active and one silent day more than there were keep the rate off 0 and 1.
     silent = _silent_days(block, feature)
@@ -60,7 +60,7 @@ def _silence_surprise(block: Block, feature: Feature) -> Floats:
     return surprise
 
 
-def _longest_gap(block: Block, feature: Feature) -> Floats:
+def _longest_gap(block: DenseDays, feature: Feature) -> Floats:
     run = np.zeros(block.at(block.activity, 0).shape)
     longest = run.copy()
     for back in reversed(range(feature.window)):
@@ -69,13 +69,13 @@ def _longest_gap(block: Block, feature: Feature) -> Floats:
     return longest
 
 
-def _activity_fade(block: Block, feature: Feature) -> Floats:
+def _activity_fade(block: DenseDays, feature: Feature) -> Floats:
     active, long = block.active.astype(np.float64), block.span.windows[2]
     usual = block.trailing(active, long) / long
     return block.trailing(active, feature.window) / feature.window - usual
 
 
-def _intensity_fade(block: Block, feature: Feature) -> Floats:
+def _intensity_fade(block: DenseDays, feature: Feature) -> Floats:
     active, long = block.active.astype(np.float64), block.span.windows[2]
     days, usual_days = block.trailing(active, feature.window), block.trailing(active, long)
     recent = block.trailing(block.intensity, feature.window) / np.maximum(days, 1)
@@ -83,14 +83,14 @@ def _intensity_fade(block: Block, feature: Feature) -> Floats:
     return np.where(days > 0, recent - usual, 0.0)
 
 
-def _weekday_share(block: Block, _: Feature) -> Floats:
+def _weekday_share(block: DenseDays, _: Feature) -> Floats:
     weeks = weeks_of_norm(block.span.windows)
     earlier = [block.at(block.activity, DAYS_OF_WEEK * week) for week in range(1, weeks + 1)]
     today, norm = block.at(block.activity, 0), block.sum_of(earlier) / weeks
     return _share(today, today + norm, empty=0.5)
 
 
-def _balance(block: Block, feature: Feature) -> Floats:
+def _balance(block: DenseDays, feature: Feature) -> Floats:
     incoming, outgoing = block.total(feature, of=0), block.total(feature, of=1)
     return _share(incoming, incoming + outgoing, empty=0.5)
 
@@ -100,7 +100,7 @@ def _share(part: Floats, whole: Floats, empty: float) -> Floats:
     return share
 
 
-KERNELS: dict[Family, Callable[[Block, Feature], Floats]] = {
+KERNELS: dict[Family, Callable[[DenseDays, Feature], Floats]] = {
     "sum": _sum,
     "mean": _mean,
     "deviation": _deviation,

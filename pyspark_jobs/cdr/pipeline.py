@@ -14,9 +14,11 @@ from lakehouse.errors import ModelError
 from lakehouse.progress import PipelineProgress
 from lakehouse.registry import open_registry
 from lakehouse.settings import Settings
-from pyspark_jobs.cdr import first_model, ingest, outcomes, score, transform
+from pyspark_jobs.cdr import first_model, transform
 from pyspark_jobs.cdr.train import train
-from pyspark_jobs.service import Start, Supervisor
+from pyspark_jobs.engine.supervisor import Start, Supervisor
+from pyspark_jobs.ingest import ingest
+from pyspark_jobs.scoring import outcomes, score
 
 LOG = logging.getLogger(__name__)
 TRAIN_AGAIN_S = 60.0

@@ -13,15 +13,15 @@ import polars as pl
 from lakehouse import names, store
 from lakehouse.clock import Clock
 from lakehouse.contracts import LABEL, PROCESSED_COLUMNS, PROCESSED_DATA
+from lakehouse.domains.cdr.features import gold_contract
 from lakehouse.errors import ContractError
-from lakehouse.features import gold_contract
 from lakehouse.names import table_uri
 from lakehouse.periods import Period
 from lakehouse.settings import Settings
-from pyspark_jobs import tables
 from pyspark_jobs.cdr.daily import KEY
-from pyspark_jobs.cdr.predictions import latest
-from pyspark_jobs.rows import RowTable
+from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
+from pyspark_jobs.scoring.predictions import latest
 
 _OUTCOMES: dict[str, pl.DataType] = {
     "DP_MSISDN": pl.String(),
@@ -44,7 +44,7 @@ def write(settings: Settings, period: Period, clock: Clock) -> Path:
 
     Raises `ContractError` when gold has no row in the period.
     """
-    gold = RowTable(
+    gold = DeltaTableWriter(
         settings.lake_uri, gold_contract(settings.cdr.feature_windows), settings.lake_options
     )
     wanted = pl.col("Date").is_between(period.first, period.last)
@@ -58,7 +58,7 @@ def write(settings: Settings, period: Period, clock: Clock) -> Path:
             "choose dates that have been streamed",
         )
     tables.create_missing(settings, PROCESSED_DATA)
-    table = RowTable(settings.lake_uri, PROCESSED_DATA, settings.lake_options)
+    table = DeltaTableWriter(settings.lake_uri, PROCESSED_DATA, settings.lake_options)
     stored = table.read().filter(wanted).collect()
     changed = rows.join(stored, on=rows.columns, how="anti", nulls_equal=True)
     table.upsert(changed, stored.select(KEY))

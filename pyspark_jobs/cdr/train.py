@@ -1,4 +1,4 @@
-"""Training, from the tables of the lake to a judged version in the registry."""
+"""Training, from the tables of the lake to a evaluation_rows version in the registry."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from pyspark.sql import functions as f
 from lakehouse import names, store
 from lakehouse.clock import Clock
 from lakehouse.contracts import CONTRACT_VERSION
+from lakehouse.domains.cdr.features import feature_names, lookback_days
 from lakehouse.errors import ModelError
-from lakehouse.features import feature_names, lookback_days
 from lakehouse.models.bundle import feature_hash
 from lakehouse.models.manifest import Costs, Figures, Manifest
 from lakehouse.models.onnx_file import ForestModel
 from lakehouse.models.scoring import Scorer, Scores
 from lakehouse.names import table_uri
-from lakehouse.registry import ModelVersion, Registry
+from lakehouse.registry import ModelVersion, Registry, gates
+from lakehouse.registry.gates import Verdict
 from lakehouse.settings import ROOT, Settings
-from pyspark_jobs import sources
-from pyspark_jobs.cdr import forests, gates, labels, publish, sample
-from pyspark_jobs.cdr.evaluate import Contest, evaluate, one_rule
-from pyspark_jobs.cdr.gates import Verdict
-from pyspark_jobs.cdr.sample import Census, Matrix
-from pyspark_jobs.cdr.search import Choice, Sample, fit, search
-from pyspark_jobs.cdr.split import Days, Fold, Split, SplitRule, split
+from pyspark_jobs.engine import readers
+from pyspark_jobs.training import bundle_writer, forests, labels, sample
+from pyspark_jobs.training.evaluate import Evaluation, evaluate, one_rule
+from pyspark_jobs.training.sample import ClassCounts, LabelledRows
+from pyspark_jobs.training.search import Choice, Sample, fit, search
+from pyspark_jobs.training.split import Days, Fold, Split, SplitRule, split
 
-Say = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 _TABLES = (names.GOLD_FEATURES, names.BRONZE_OUTCOMES)
 _DAY = timedelta(days=1)
 
@@ -48,7 +48,7 @@ class TrainingResult:
 
 
 def train(
-    spark: SparkSession, settings: Settings, registry: Registry, clock: Clock, say: Say
+    spark: SparkSession, settings: Settings, registry: Registry, clock: Clock, say: ProgressCallback
 ) -> TrainingResult:
     """Train, judge and register a forest on all outcomes known so far; `say` hears each step.
 
@@ -64,9 +64,9 @@ def train(
         say(f"ROC-AUC {figures.roc_auc}; registering")
         manifest = _manifest(data, choice, figures, settings, versions)
         with tempfile.TemporaryDirectory() as folder:
-            test = data.judged.of(data.split.test)
-            sealed = publish.write_bundle(Path(folder), model, manifest, test, scores)
-            version = registry.register(Path(folder), sealed)
+            test = data.evaluation_rows.of(data.split.test)
+            finalized = bundle_writer.write_bundle(Path(folder), model, manifest, test, scores)
+            version = registry.register(Path(folder), finalized)
     finally:
         data.rows.unpersist()
     verdict = gates.promote_by_gates(version.number, registry, settings.model)
@@ -89,39 +89,39 @@ def _gather(spark: SparkSession, settings: Settings, versions: dict[str, int]) -
     wanted = settings.model
     features = feature_names(settings.cdr.feature_windows)
     gold, outcomes = (
-        sources.read_table(spark, table_uri(settings.lake_uri, name), versions[name])
+        readers.read_table(spark, table_uri(settings.lake_uri, name), versions[name])
         for name in _TABLES
     )
     known = labels.with_group(labels.latest_outcomes(outcomes), wanted.folds)
-    census = sample.census(known)
-    parts = _split(census, settings)
-    sample.require_enough(census, parts, wanted)
-    judged_days = sample.judged_days(parts)
-    share = census.share_for(wanted.max_rows, judged_days)
+    class_counts = sample.class_counts(known)
+    parts = _split(class_counts, settings)
+    sample.require_enough(class_counts, parts, wanted)
+    evaluation_days = sample.evaluation_days(parts)
+    share = class_counts.share_for(wanted.max_rows, evaluation_days)
     known = labels.filter_share_of_subscribers(known, share)
-    teaches = sample.is_teaching(parts.train, wanted.sample_every_days)
-    judges = f.col("Date").isin(judged_days)
-    needed = known.where(teaches | judges)
+    is_train = sample.is_train_row(parts.train, wanted.sample_every_days)
+    is_evaluation = f.col("Date").isin(evaluation_days)
+    needed = known.where(is_train | is_evaluation)
     rows = gold.join(needed, ["User", "Date"]).select("User", "Date", "group", "label", *features)
     # Hash partitions in a fixed order: the same tables always give the same forest.
     rows = rows.repartition(spark.sparkContext.defaultParallelism, "User")
     rows = rows.sortWithinPartitions("User", "Date").persist()
-    taught = rows.where(teaches)
-    judged = pl.DataFrame(rows.where(judges).toArrow()).sort("Date", "User")
+    train_rows = rows.where(is_train)
+    evaluation_rows = pl.DataFrame(rows.where(is_evaluation).toArrow()).sort("Date", "User")
     return Sample(
         rows=rows,
-        taught=taught,
-        judged=Matrix(judged, features),
-        taught_census=sample.census(taught),
+        train_rows=train_rows,
+        evaluation_rows=LabelledRows(evaluation_rows, features),
+        train_counts=sample.class_counts(train_rows),
         split=parts,
         scratch_uri=f"{settings.lake_uri}/_scratch",
     )
 
 
-def _split(census: Census, settings: Settings) -> Split:
-    if census.counts.is_empty():
+def _split(class_counts: ClassCounts, settings: Settings) -> Split:
+    if class_counts.counts.is_empty():
         raise ModelError("training", "outcomes of scored dates", "none", "wait until labels mature")
-    first, last = census.counts.select(first=pl.min("Date"), last=pl.max("Date")).row(0)
+    first, last = class_counts.counts.select(first=pl.min("Date"), last=pl.max("Date")).row(0)
     rule = SplitRule(
         test=settings.model.test_days,
         embargo=settings.cdr.label_horizon_days,
@@ -135,29 +135,29 @@ def _final(data: Sample, choice: Choice, settings: Settings) -> tuple[ForestMode
     """The forest of the choice on all train days, and how it does on the test days."""
     everything = Fold(data.split.train, data.split.test)
     forest = fit(data, choice.shape, everything, settings.model.seed)
-    test = data.judged.of(data.split.test)
+    test = data.evaluation_rows.of(data.split.test)
     model = ForestModel(test.features, forest, choice.calibration, choice.threshold)
     scorer = Scorer(model)
     scores = scorer.score(test.rows)
-    stayers, churners = data.taught_census.of(data.split.train)
-    weighted = forests.with_class_weight(data.taught, stayers, churners)
+    stayers, churners = data.train_counts.of(data.split.train)
+    weighted = forests.with_class_weight(data.train_rows, stayers, churners)
     coefficients, intercept = forests.fit_logistic(weighted, test.features)
     others = {
         "one_rule": one_rule(test, settings.cdr.feature_windows),
         "logistic_regression": test.rows @ coefficients + intercept,
     }
-    contest = Contest(test, others, settings.model.seed)
-    return model, scores, evaluate(scorer, scores, contest, _costs(settings))
+    evaluation = Evaluation(test, others, settings.model.seed)
+    return model, scores, evaluate(scorer, scores, evaluation, _costs(settings))
 
 
 def _manifest(
     data: Sample, choice: Choice, figures: Figures, settings: Settings, versions: dict[str, int]
 ) -> Manifest:
-    stayers, churners = data.taught_census.of(data.split.train)
+    stayers, churners = data.train_counts.of(data.split.train)
     parts, cdr = data.split, settings.cdr
     return Manifest(
-        features=data.judged.features,
-        feature_hash=feature_hash(data.judged.features),
+        features=data.evaluation_rows.features,
+        feature_hash=feature_hash(data.evaluation_rows.features),
         feature_windows=cdr.feature_windows,
         label_horizon_days=cdr.label_horizon_days,
         active_window_days=cdr.active_window_days,

@@ -16,13 +16,14 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse import contracts, names
 from lakehouse.clock import Clock, today
-from lakehouse.features import gold_contract, lookback_days
+from lakehouse.domains.cdr.features import gold_contract, lookback_days
 from lakehouse.settings import Settings
-from pyspark_jobs import sources, streams, tables
 from pyspark_jobs.cdr import daily
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import FROM_SILVER, gold_rows
-from pyspark_jobs.rows import RowTable
+from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
+from pyspark_jobs.engine import queries, readers
 
 DAY = timedelta(days=1)
 ROWS_AT_ONCE = 50_000
@@ -36,9 +37,9 @@ def start(
     silver = contracts.SILVER_DAILY
     tables.create_missing(settings, contracts.BRONZE_EVENTS, silver, gold)
     bronze = names.table_uri(settings.lake_uri, names.BRONZE_EVENTS)
-    events = sources.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
+    events = readers.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
     write = Transform(settings, clock).write_batch
-    return streams.start(names.TRANSFORM, events, write, settings.lake_uri, every_seconds)
+    return queries.start(names.TRANSFORM, events, write, settings.lake_uri, every_seconds)
 
 
 def closed_through(latest: date, now: date) -> date:
@@ -63,24 +64,26 @@ class Transform:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._cdr, self._clock, self._timezone = settings.cdr, clock, settings.timezone
         gold = gold_contract(settings.cdr.feature_windows)
-        self._silver = RowTable(settings.lake_uri, contracts.SILVER_DAILY, settings.lake_options)
-        self._gold = RowTable(settings.lake_uri, gold, settings.lake_options)
+        self._silver = DeltaTableWriter(
+            settings.lake_uri, contracts.SILVER_DAILY, settings.lake_options
+        )
+        self._gold = DeltaTableWriter(settings.lake_uri, gold, settings.lake_options)
         self._lookback = timedelta(days=lookback_days(settings.cdr.feature_windows) - 1)
         self._filled: date | None = None
 
     def write_batch(self, bronze: DataFrame, _batch_id: int) -> None:
         """Take up the events of one micro-batch."""
         arrived = daily.event_columns(bronze).toArrow()
-        self.take_up(cast(pl.DataFrame, pl.from_arrow(arrived)))
+        self.apply_events(cast(pl.DataFrame, pl.from_arrow(arrived)))
 
-    def take_up(self, events: pl.DataFrame) -> None:
+    def apply_events(self, events: pl.DataFrame) -> None:
         """Bring silver and gold up to date with `events` (columns of `daily.event_columns`)."""
         if events.is_empty():
             return
         keys = events.select(daily.KEY).unique()
         stored = self._silver.read().filter(pl.col("Date").is_in(keys["Date"].unique().implode()))
         known = stored.join(keys.lazy(), on=daily.KEY, how="semi").collect()
-        self._silver.upsert(daily.take_up(known, events), known.select(daily.KEY))
+        self._silver.upsert(daily.apply_events(known, events), known.select(daily.KEY))
         self._write_gold(events.group_by("User").agg(since=pl.col("Date").min()))
 
     def _write_gold(self, touched: pl.DataFrame) -> None:

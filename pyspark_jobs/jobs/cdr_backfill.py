@@ -11,8 +11,8 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.registry import open_registry
-from pyspark_jobs import runtime
-from pyspark_jobs.cdr import score
+from pyspark_jobs.engine import runtime
+from pyspark_jobs.scoring import score
 
 LOG = logging.getLogger(__name__)
 

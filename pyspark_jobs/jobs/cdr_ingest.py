@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from pyspark_jobs import runtime, streams
-from pyspark_jobs.cdr import ingest, plain
+from pyspark_jobs.engine import queries, runtime
+from pyspark_jobs.ingest import fast_json, ingest
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,10 +23,10 @@ def main(argv: list[str] | None = None) -> int:
     if options.accept_loss and not options.once:
         # For ever after, gaps would be passed over that nobody has looked at.
         parser.error("--accept-loss needs --once")
-    leave = ingest.Leave(options.accept, options.accept_loss)
-    plain.compile_ahead()
+    leave = ingest.Overrides(options.accept, options.accept_loss)
+    fast_json.compile_ahead()
     with runtime.job("cdr_ingest") as job:
-        every = None if options.once else streams.interval(job.settings.spark)
+        every = None if options.once else queries.interval(job.settings.spark)
         settings = job.settings
         for feed in (
             ingest.events_feed(settings.cdr, settings.timezone),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from pyspark_jobs import maintain, runtime
+from pyspark_jobs.delta import maintain
+from pyspark_jobs.engine import runtime
 
 
 def main(argv: list[str] | None = None) -> int:

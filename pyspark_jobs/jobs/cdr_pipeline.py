@@ -7,14 +7,14 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from pyspark_jobs import runtime
-from pyspark_jobs.cdr import plain
 from pyspark_jobs.cdr.pipeline import Pipeline
+from pyspark_jobs.engine import runtime
+from pyspark_jobs.ingest import fast_json
 
 
 def main() -> int:
     """Run until SIGTERM or SIGINT; 0 when stopped, 1 when a query failed."""
-    plain.compile_ahead()
+    fast_json.compile_ahead()
     with runtime.job("cdr_pipeline") as job:
         Pipeline(job.spark, job.settings, job.clock, job.stop, job.supervisor).run()
     return job.exit_code

@@ -10,8 +10,8 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.registry import open_registry
-from pyspark_jobs import runtime, streams
-from pyspark_jobs.cdr import outcomes, score
+from pyspark_jobs.engine import queries, runtime
+from pyspark_jobs.scoring import outcomes, score
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--once", action="store_true", help="read what is there, then end")
     options = parser.parse_args(argv)
     with runtime.job("cdr_score") as job:
-        every = None if options.once else streams.interval(job.settings.spark)
+        every = None if options.once else queries.interval(job.settings.spark)
         registry = open_registry(job.settings)
         parts = job.spark, job.settings
         job.supervisor.add(partial(score.start, *parts, registry, job.clock, every))

@@ -14,8 +14,8 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse import names, periods
-from pyspark_jobs import claims, runtime, streams
 from pyspark_jobs.cdr import processed, transform
+from pyspark_jobs.engine import queries, query_lock, runtime
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     dates = options.config, options.start_date, options.end_date
     with runtime.job("cdr_transform") as job:
         period = periods.choose(*dates) if any(dates) else None
-        every = None if options.once or period else streams.interval(job.settings.spark)
-        if not (period and claims.is_taken(names.TRANSFORM, job.settings.lake_uri)):
+        every = None if options.once or period else queries.interval(job.settings.spark)
+        if not (period and query_lock.is_taken(names.TRANSFORM, job.settings.lake_uri)):
             job.supervisor.add(partial(transform.start, job.spark, job.settings, job.clock, every))
             job.run(every)
         if period:

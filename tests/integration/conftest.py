@@ -21,7 +21,7 @@ from cdrlake.services.ports import free_ports
 from cdrlake.services.process import Child
 from cdrlake.waiting import Waiter
 from flaskapp import database as schema
-from flaskapp import loader
+from flaskapp.cdr import loader
 from lakehouse import kafka, mysql, names
 from lakehouse.clock import SystemClock
 from lakehouse.settings import ROOT, Settings, load

@@ -24,7 +24,7 @@ from monitoring.analysis import findings, fitted, limits, verdicts
 from monitoring.analysis.findings import Finding
 from monitoring.analysis.fitted import Fitted
 from monitoring.analysis.model import Model
-from monitoring.analysis.verdicts import Yardstick
+from monitoring.analysis.verdicts import ReferenceBaseline
 from monitoring.chunks import Day, Period, plan
 
 FEATURES = ("calls", "seconds", "volume", "active_share", "silent_days", "trend")
@@ -193,7 +193,9 @@ def found(
     days = [Day(day, count, "") for day, count in counts]
     values = known.evaluate(ordered, plan(days, known.period))
     learnt = limits.learn(known.chunks, min_roc_auc)
-    judged = verdicts.judge(values, Yardstick(known.chunks, learnt, known.effects, min_rows))
+    judged = verdicts.judge(
+        values, ReferenceBaseline(known.chunks, learnt, known.effects, min_rows)
+    )
     return {finding.name: finding for finding in findings.find(judged)}
 
 

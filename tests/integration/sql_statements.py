@@ -13,7 +13,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from flaskapp import migrations, outbox, reads
+from flaskapp import migrations, outbox
+from flaskapp.cdr import reads
 from lakehouse.settings import ROOT
 from mirror import sync
 
@@ -46,7 +47,7 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
         (f"SET SESSION group_concat_max_len = {outbox.MAX_TEXT_BYTES}", None),
         (outbox._lines("sequence", "CDR_Outcomes"), (_STREAM, 0, 9)),
     ],
-    "flaskapp.reads": [(f"CALL {reads.PROCEDURE}(%s)", (_DAY,))],
+    "flaskapp.cdr.reads": [(f"CALL {reads.PROCEDURE}(%s)", (_DAY,))],
     "lakehouse.mysql": [
         ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", None),
         ("SELECT GET_LOCK(%s, %s)", ("{database}.statements", 1)),
@@ -64,21 +65,21 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
 
 # What the constants with parameters are given.
 GIVEN: dict[str, Any] = {
-    "flaskapp.feed._SUBSCRIBER": ("49170000001", "prepaid", "north", _DAY),
-    "flaskapp.history._LATER": (_DAY,),
-    "flaskapp.history._STORED": (_DAY,),
-    "flaskapp.journal._BLOCK": (_DAY, _STREAM, 0, 1, "2.5", 3, "4.25"),
-    "flaskapp.journal._ENTRY": ("event", _STREAM, 0, 9, _NOW),
-    "flaskapp.journal._LABELS": (_DAY,),
-    "flaskapp.journal._OUTCOMES": {
+    "flaskapp.cdr.feed._SUBSCRIBER": ("49170000001", "prepaid", "north", _DAY),
+    "flaskapp.cdr.history._LATER": (_DAY,),
+    "flaskapp.cdr.history._STORED": (_DAY,),
+    "flaskapp.cdr.event_store._BLOCK": (_DAY, _STREAM, 0, 1, "2.5", 3, "4.25"),
+    "flaskapp.cdr.event_store._ENTRY": ("event", _STREAM, 0, 9, _NOW),
+    "flaskapp.cdr.event_store._LABELS": (_DAY,),
+    "flaskapp.cdr.event_store._OUTCOMES": {
         "day": _DAY, "known": _DAY, "stream": _STREAM, "base": 0, "since": _DAY, "horizon": _DAY,
     },
-    "flaskapp.journal._SENT": (_STREAM,),
-    "flaskapp.live._POOL": (_STREAM, 0),
+    "flaskapp.cdr.event_store._SENT": (_STREAM,),
+    "flaskapp.cdr.live._POOL": (_STREAM, 0),
     "flaskapp.migrations._RECORD": (999, "a test", "0" * 64),
     "flaskapp.outbox._EVENTS": (_STREAM, 0, 9),
     "flaskapp.outbox._OUTCOMES": (_STREAM, 0, 9),
-    "flaskapp.reads._LAST": (5,),
+    "flaskapp.cdr.reads._LAST": (5,),
     "flaskapp.state._GET": ("place",),
     "flaskapp.state._PUT": ("place", "1"),
     "flaskapp.streams._ADVANCE": (1, 0, _NOW, _STREAM),

@@ -12,8 +12,8 @@ from lakehouse.clock import FixedClock
 from lakehouse.errors import UnreachableError
 from lakehouse.settings import Settings
 from lakehouse.settings.model import CdrSettings
-from pyspark_jobs.cdr.ingest import events_feed, outcomes_feed
 from pyspark_jobs.cdr.subscribers import KEEP_S, KnownSubscribers
+from pyspark_jobs.ingest.ingest import events_feed, outcomes_feed
 
 pytestmark = pytest.mark.integration
 

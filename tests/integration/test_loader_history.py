@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flaskapp import feed, loader, state, streams
+from flaskapp import state, streams
 from flaskapp.bulk import open_uploader
-from flaskapp.history import History
-from flaskapp.worlds import open_world
+from flaskapp.cdr import feed, loader
+from flaskapp.cdr.history import History
+from flaskapp.cdr.worlds import open_world
 from lakehouse import mysql, names
 from lakehouse.clock import FixedClock
 from lakehouse.errors import DatabaseError

@@ -18,8 +18,8 @@ from lakehouse.settings.model import LakeSettings
 from mirror import sync
 from mirror.publish import Publisher
 from mirror.sync import MIRRORS, step
-from pyspark_jobs import tables
-from pyspark_jobs.rows import RowTable
+from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
 
 PREDICTIONS, PROCESSED = MIRRORS
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -195,7 +195,7 @@ def test_processed_data_follows_the_lake(lake: str, database: Settings) -> None:
     schema = store.scan(uri).collect_schema()
     for label in (None, 1):
         row = pl.DataFrame([{**key, **amounts, "M_Tenure_Churn": label}]).cast(schema)
-        RowTable(lake, PROCESSED.contract, {}).upsert(row, row.select("User", "Date"))
+        DeltaTableWriter(lake, PROCESSED.contract, {}).upsert(row, row.select("User", "Date"))
         with mysql.connect(database.mysql) as connection:
             assert step(PROCESSED, lake, connection, never) == 1
             cursor = connection.cursor()

@@ -15,7 +15,7 @@ from lakehouse.settings import Settings
 from monitoring.monitor import Monitor, Request
 from monitoring.output.names import FILES
 from monitoring.report import SINGLE_CLASS, Report
-from monitoring.watch import Watch
+from monitoring.score_watcher import ScoreWatcher
 from monitoring.wiring import Parts, wire
 from tests.integration import monitoring_data as made
 from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
@@ -149,7 +149,7 @@ def test_rows_of_the_same_day_and_a_new_table_wake_it(tmp_path: Path) -> None:
 
 def test_the_watch_sees_only_rows_scored_since_it_looked(tmp_path: Path) -> None:
     settings, clock = made.settings_in(tmp_path), made.clock()
-    watch = Watch(settings.lake_uri, clock)
+    watch = ScoreWatcher(settings.lake_uri, clock)
     watch.look()
     made.append(settings, made.rows(ANALYSIS_START, 1, per_day=100))
     watch.look()

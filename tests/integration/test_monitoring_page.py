@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from lakehouse import web
+from lakehouse.http import server
 from lakehouse.settings import Settings
 from monitoring.monitor import Request
 from monitoring.output.folder import OutputFolder
@@ -83,7 +83,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         patch.setattr(Subscribers, "enrich", by_segment)
         parts = wire(settings, made.clock(), FakeRegistry())
         parts.service.run(Request())
-        with web.serving(parts.app, "127.0.0.1", 0) as port:
+        with server.serving(parts.app, "127.0.0.1", 0) as port:
             yield Served(f"http://127.0.0.1:{port}", settings)
 
 

@@ -16,14 +16,14 @@ from lakehouse.clock import FixedClock
 from lakehouse.contracts import QUARANTINE_EVENTS
 from lakehouse.errors import ContractError, ServiceError
 from lakehouse.names import table_uri
-from lakehouse.quarantine import Mending, Replayed
+from lakehouse.quarantine import Correction, Replayed
 from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
 
 pytestmark = pytest.mark.integration
 
 CLOCK = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
-NOTHING = Mending({}, {})
+NOTHING = Correction({}, {})
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_messages_are_counted_by_reason_and_shown_beside_their_rule(refused: Set
 def test_mended_messages_go_back_to_their_topic_once(
     refused: Settings, broker: KafkaBroker
 ) -> None:
-    mending = Mending({"DP_MOC_COUNT": "calls"}, {"id": 7})
+    mending = Correction({"DP_MOC_COUNT": "calls"}, {"id": 7})
     first = quarantine.replay(refused, mending, CLOCK)
     second = quarantine.replay(refused, mending, CLOCK)
     assert (first, second) == (Replayed(2, 1), Replayed(0, 1))
@@ -77,7 +77,7 @@ def test_more_than_one_block_is_sent_and_noted(
     refused: Settings, broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quarantine, "BLOCK_ROWS", 1)
-    renamed = Mending({}, {"event_id": "block:1"})
+    renamed = Correction({}, {"event_id": "block:1"})
     assert quarantine.replay(refused, renamed, CLOCK) == Replayed(2, 1)
     assert quarantine.replay(refused, renamed, CLOCK) == Replayed(0, 1)
 

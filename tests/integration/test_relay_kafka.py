@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 from confluent_kafka import Message
 
-from flaskapp import journal, outbox, streams
+from flaskapp import outbox, streams
 from flaskapp.bulk import open_uploader
-from flaskapp.mappings.fields import EVENTS
+from flaskapp.cdr import event_store
+from flaskapp.cdr.mappings.fields import EVENTS
 from flaskapp.publisher import Publisher
 from flaskapp.relay import Relay
 from lakehouse import contracts, kafka, mysql, names
@@ -52,7 +53,7 @@ def send(settings: Settings, stream_id: str, *blocks: int) -> None:
                 | {"DP_MSISDN": [f"9990000{n % 7:05}" for n in numbers], "DP_DATE": [NOW] * size}
             ).with_columns(DP_DATA_VOLUME=numbers + 0.1, DP_DATA_COUNT=pl.lit(1))
             typed = rows.select(pl.col(name).cast(kind) for name, kind in EVENTS.items())
-            journal.append(uploader, stream_id, typed, NOW, "UTC")
+            event_store.append(uploader, stream_id, typed, NOW, "UTC")
             first += size
         uploader.connection.commit()
 

@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flaskapp import database, journal, migrations, reads, streams
+from flaskapp import database, migrations, streams
 from flaskapp.bulk import Uploader, open_uploader
-from flaskapp.mappings.fields import EVENTS
+from flaskapp.cdr import event_store, reads
+from flaskapp.cdr.mappings.fields import EVENTS
 from flaskapp.migrations import Migration
 from lakehouse import contracts, mysql, names
 from lakehouse.errors import DatabaseError, UnreachableError
@@ -110,12 +111,12 @@ def test_a_row_that_breaks_the_contract_is_refused_with_its_whole_block(
     kind = good.schema.get(column, pl.Int64)
     bad = good.with_columns(pl.Series(column, [value, value], dtype=kind))
     with pytest.raises((DatabaseError, mysql.Error)):
-        journal.append(uploader, "s", bad, NOW, "UTC")
+        event_store.append(uploader, "s", bad, NOW, "UTC")
 
 
 def test_a_server_that_reads_no_files_gets_the_same_rows(uploader: Uploader) -> None:
     uploader._reads_files = False
-    journal.append(uploader, "s", usage((NOW, "49171000001", 2, 0.125)), NOW, "UTC")
+    event_store.append(uploader, "s", usage((NOW, "49171000001", 2, 0.125)), NOW, "UTC")
     with uploader.connection.cursor() as cursor:
         (row,) = reads.last_rows(cursor, 10)
     assert (row["DP_DATE"], row["DP_MOC_COUNT"]) == ("2026-11-20T12:00:00.000Z", 2)
@@ -164,7 +165,7 @@ def test_what_a_killed_process_left_goes_and_what_is_in_use_stays(
         with first.connection.cursor() as cursor:
             streams.begin(cursor, "s", "history", {}, NOW)
         with open_uploader(own):
-            journal.append(first, "s", usage((NOW, "49171000001", 2, 0.125)), NOW, "UTC")
+            event_store.append(first, "s", usage((NOW, "49171000001", 2, 0.125)), NOW, "UTC")
     assert not list(left.parent.iterdir())
 
 
@@ -181,8 +182,8 @@ def test_the_daily_sums_are_exact_and_repeating_the_call_doubles_nothing(
         (tomorrow, "49171000001", 9, 9.0),  # today, for those who live east of Greenwich
         (tomorrow + timedelta(days=1), "49171000001", 8, 8.0),
     )
-    journal.append(uploader, "s", block, NOW, "UTC")
-    journal.append(uploader, "s", usage((today, "49171000001", 3, 0.2)), NOW, "UTC")
+    event_store.append(uploader, "s", block, NOW, "UTC")
+    event_store.append(uploader, "s", usage((today, "49171000001", 3, 0.2)), NOW, "UTC")
     uploader.connection.commit()
     expected = [
         (yesterday.date(), 1_999_999, Decimal("119999940.000"), 2, Decimal("1000000000000.000")),
@@ -223,11 +224,11 @@ def test_the_label_of_a_day_is_known_when_its_horizon_closes(
         (day(5), stays, 1, 0),
         (day(2), idle, 0, 0),
     ).with_columns(DP_DATA_COUNT=pl.lit(0, pl.Int64))
-    journal.append(uploader, "s", block, NOW, "UTC")
+    event_store.append(uploader, "s", block, NOW, "UTC")
     with uploader.connection.cursor() as cursor:
         for number in range(1, 7):
-            journal.close_day(cursor, "s", date(2026, 5, number), cdr, NOW)
-        repeated = journal.close_day(cursor, "s", date(2026, 5, 5), cdr, NOW)
+            event_store.close_day(cursor, "s", date(2026, 5, number), cdr, NOW)
+        repeated = event_store.close_day(cursor, "s", date(2026, 5, 5), cdr, NOW)
     uploader.connection.commit()
     assert repeated == 0
     found = query(

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from flaskapp import loader
+from flaskapp.cdr import loader
 from lakehouse import kafka, mysql, names
 from lakehouse.settings import Settings
 

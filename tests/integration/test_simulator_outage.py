@@ -19,8 +19,9 @@ from cdrlake.services.jars import Jars, Java
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer
 from cdrlake.services.process import Child
-from flaskapp import database, loader
+from flaskapp import database
 from flaskapp.app import Parts, create_app
+from flaskapp.cdr import loader
 from flaskapp.relay import Relay
 from flaskapp.runner import Runner
 from lakehouse import kafka, mysql, names

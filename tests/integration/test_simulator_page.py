@@ -11,12 +11,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 from pydantic import SecretStr
 
-from flaskapp import loader
 from flaskapp.app import Parts, create_app
+from flaskapp.cdr import loader
 from flaskapp.relay import Relay
 from flaskapp.runner import Runner
-from lakehouse import web
 from lakehouse.clock import SystemClock
+from lakehouse.http import server
 from lakehouse.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker")]
@@ -42,7 +42,7 @@ def address(loaded: Settings) -> Iterator[str]:
     app = create_app(Parts(loaded, clock, runner, relay))
     relaying = threading.Thread(target=relay.run)
     relaying.start()
-    with web.serving(app, "127.0.0.1", 0) as port:
+    with server.serving(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
     runner.close()
     stop.set()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flaskapp import loader
-from flaskapp.live import SPREAD_S
+from flaskapp.cdr import loader
+from flaskapp.cdr.live import SPREAD_S
 from lakehouse import names
 from lakehouse.contracts import LABEL, MEASURE_NAMES
 from lakehouse.settings import Settings
@@ -131,7 +131,7 @@ def test_days_are_closed_by_live_streams_once_the_source_has_ended(
     service.finished(mode="replay", num_batches=1, days_per_batch=4)
     service.finished(num_batches=1)
     assert query(service.settings, ended) == [(1,)]
-    monkeypatch.setattr("flaskapp.sending.open_source", lambda *_: 1 / 0)
+    monkeypatch.setattr("flaskapp.cdr.sending.open_source", lambda *_: 1 / 0)
     assert service.finished(num_batches=1)["state"] == "finished"
 
 
@@ -171,6 +171,6 @@ def test_a_closed_service_leaves_its_stream_to_the_next_one(service: Service) ->
 def test_a_stream_that_cannot_go_on_says_why(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flaskapp.live.batch", lambda *_: 1 / 0)
+    monkeypatch.setattr("flaskapp.cdr.live.batch", lambda *_: 1 / 0)
     stream = service.finished(**QUICK)
     assert (stream["state"], stream["error"]) == ("failed", "division by zero")

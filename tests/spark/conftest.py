@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from cdrlake.services import jars
 from lakehouse.settings import ROOT, Settings
 from lakehouse.settings.model import LakeSettings, SparkSettings
-from pyspark_jobs.session import open_session
+from pyspark_jobs.engine.session import open_session
 from tests.spark.model_site import DAYS, Data, Site, telling, train_site
 
 

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse.clock import FixedClock
 from lakehouse.contracts import BRONZE_OUTCOMES, LABEL, PROCESSED_COLUMNS
-from lakehouse.features import feature_names, gold_contract
+from lakehouse.domains.cdr.features import feature_names, gold_contract
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore

@@ -18,9 +18,10 @@ from lakehouse.clock import FixedClock
 from lakehouse.errors import StreamError
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
-from pyspark_jobs import sources, tables
-from pyspark_jobs.cdr.ingest import Feed, Ingest, events_feed
-from pyspark_jobs.rows import RowTable
+from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
+from pyspark_jobs.engine import readers
+from pyspark_jobs.ingest.ingest import Feed, Ingest, events_feed
 from tests.spark.poison import poison
 
 NOW = datetime(2026, 6, 10, tzinfo=UTC)
@@ -72,7 +73,7 @@ def ingest(lake: Settings, feed: Feed, accept: bool = False) -> Ingest:
 
 
 def offsets(spark: SparkSession, lake: Settings, table: str) -> list[int]:
-    rows = sources.read_table(spark, table_uri(lake.lake_uri, table)).select("offset").collect()
+    rows = readers.read_table(spark, table_uri(lake.lake_uri, table)).select("offset").collect()
     return sorted(row[0] for row in rows)
 
 
@@ -82,10 +83,10 @@ def test_every_message_goes_to_bronze_or_to_quarantine(
     values = [message(0), b"junk", message(2, plan="gold"), message(3, DP_MOC_COUNT=-1)]
     ingest(lake, feed).write_batch(batch(spark, values), 0)
     assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 2]
-    quarantine = sources.read_table(spark, table_uri(lake.lake_uri, names.QUARANTINE_EVENTS))
+    quarantine = readers.read_table(spark, table_uri(lake.lake_uri, names.QUARANTINE_EVENTS))
     rows = {row.offset: (row.reasons, bytes(row.raw)) for row in quarantine.collect()}
     assert rows == {1: ("not_json", b"junk"), 3: ("out_of_range", values[3])}
-    bronze = sources.read_table(spark, table_uri(lake.lake_uri, names.BRONZE_EVENTS))
+    bronze = readers.read_table(spark, table_uri(lake.lake_uri, names.BRONZE_EVENTS))
     kept = bronze.orderBy("offset").select("DP_MOC_DURATION", "extras", "batch_id").collect()
     assert [str(row[0]) for row in kept] == ["12.125", "12.125"]
     assert [row[1] for row in kept] == [None, '{"plan":"gold"}']
@@ -112,15 +113,15 @@ def test_a_batch_cut_off_before_its_quarantine_is_judged_alike_when_replayed(
         message(2, DP_DATE="2026-06-06T01:00:00Z"),
     ]
     values.append(message(3, DP_DATE="2026-06-05T01:00:00Z"))
-    write = RowTable.append_files
+    write = DeltaTableWriter.append_files
 
-    def die_at_quarantine(table: RowTable, *rest: Any) -> None:
+    def die_at_quarantine(table: DeltaTableWriter, *rest: Any) -> None:
         if "quarantine" in table.uri:
             raise KeyboardInterrupt
         write(table, *rest)
 
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-        broken.setattr(RowTable, "append_files", die_at_quarantine)
+        broken.setattr(DeltaTableWriter, "append_files", die_at_quarantine)
         ingest(lake, feed).write_batch(batch(spark, values, 1), 1)
     ingest(lake, feed).write_batch(batch(spark, values, 1), 1)
     assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 1, 2]

@@ -14,15 +14,16 @@ from lakehouse.contracts import PREDICTIONS, PROCESSED_DATA
 from lakehouse.errors import ContractError
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
-from pyspark_jobs import maintain, sources, tables
-from pyspark_jobs.rows import RowTable
+from pyspark_jobs.delta import maintain, tables
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
+from pyspark_jobs.engine import readers
 
 
 @pytest.fixture
 def uri(lake: Settings) -> str:
     """A table of six commits of one row each."""
     tables.create_missing(lake, PROCESSED_DATA)
-    table = RowTable(lake.lake_uri, PROCESSED_DATA, {})
+    table = DeltaTableWriter(lake.lake_uri, PROCESSED_DATA, {})
     schema = table.read().collect_schema()
     for number in range(6):
         values = {name: [0] for name in schema} | {"User": [f"4500000{number}"]}
@@ -70,7 +71,7 @@ def test_a_stream_reads_no_row_again_after_maintenance(
 ) -> None:
     maintain.maintain(spark, lake)
     seen: list[int] = []
-    stream = sources.table_stream(spark, uri, 1).writeStream.trigger(availableNow=True)
+    stream = readers.table_stream(spark, uri, 1).writeStream.trigger(availableNow=True)
     checkpoint = f"{lake.lake_uri}/_checkpoints/test"
     writer = stream.option("checkpointLocation", checkpoint)
     for _ in range(2):

@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse.models import kernel
-from pyspark_jobs.cdr import forests
-from pyspark_jobs.cdr.forests import Shape
+from pyspark_jobs.training import forests
+from pyspark_jobs.training.forests import Shape
 from tests.spark.model_site import (
     FEATURES,
     telling,

@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 from cdrlake.waiting import Waiter
 from lakehouse import store
 from lakehouse.clock import FixedClock, SystemClock
-from pyspark_jobs import sources
-from pyspark_jobs.progress import ProgressListener
+from pyspark_jobs.engine import readers
+from pyspark_jobs.engine.progress_listener import ProgressListener
 
 pytestmark = pytest.mark.spark
 
@@ -22,7 +22,7 @@ def test_each_batch_reports_the_versions_that_are_left(spark: SparkSession, tmp_
     source, table = str(tmp_path / "source"), str(tmp_path / "progress")
     for number in range(3):
         pl.DataFrame({"number": [number]}).write_delta(source, mode="append")
-    first = sources.table_stream(spark, source, 1).writeStream.format("noop")
+    first = readers.table_stream(spark, source, 1).writeStream.format("noop")
     first = first.option("checkpointLocation", str(tmp_path / "checkpoint"))
     first.trigger(availableNow=True).start().awaitTermination()
     for number in range(3):
@@ -30,7 +30,7 @@ def test_each_batch_reports_the_versions_that_are_left(spark: SparkSession, tmp_
     listener = ProgressListener(tmp_path, table, FixedClock(datetime(2026, 6, 1, tzinfo=UTC)))
     spark.streams.addListener(listener)
     try:
-        again = sources.table_stream(spark, source, 1).writeStream.format("noop")
+        again = readers.table_stream(spark, source, 1).writeStream.format("noop")
         again = again.option("checkpointLocation", str(tmp_path / "checkpoint"))
         again.queryName("job__table_v1").trigger(availableNow=True).start().awaitTermination()
         waiter = Waiter(SystemClock(), 30, lambda: None)

@@ -20,9 +20,10 @@ from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings import Settings
-from pyspark_jobs import sources, tables
-from pyspark_jobs.cdr import outcomes, parallel, score
-from pyspark_jobs.cdr.score import Scoring
+from pyspark_jobs.delta import tables
+from pyspark_jobs.engine import readers
+from pyspark_jobs.scoring import outcomes, parallel, score
+from pyspark_jobs.scoring.score import Scoring
 from tests.spark.model_site import (
     DAYS,
     FEATURES,
@@ -126,7 +127,7 @@ def test_an_outcome_that_matures_fills_the_label(spark: SparkSession, copy: Site
 
 def gold_of(spark: SparkSession, copy: Site, day: int) -> DataFrame:
     """One day of gold as a batch of its change feed, one row of it twice."""
-    gold = sources.read_table(spark, table_uri(copy.settings.lake_uri, names.GOLD_FEATURES))
+    gold = readers.read_table(spark, table_uri(copy.settings.lake_uri, names.GOLD_FEATURES))
     rows = gold.where(f.col("Date") == START + timedelta(days=day))
     rows = rows.withColumn("_commit_version", f.lit(5))
     old = rows.limit(1).withColumn("_commit_version", f.lit(4)).withColumn(FEATURES[0], f.lit(99.0))

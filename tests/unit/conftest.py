@@ -90,7 +90,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         (folder / bundle.MODEL).write_bytes(onnx_file.encode(model))
         reference.write_parquet(folder / bundle.REFERENCE)
         (folder / bundle.CARD).write_text("# card")
-        return folder, bundle.seal(folder, manifest(model, judged or figures(), score_from))
+        return folder, bundle.finalize(folder, manifest(model, judged or figures(), score_from))
 
     return make
 

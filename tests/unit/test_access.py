@@ -10,8 +10,8 @@ from flask import Flask, Response
 
 import flaskapp.__main__ as simulator
 import monitoring.__main__ as monitor
-from lakehouse.access import LOOPBACK, allow_own_style, guard, require_safe_address
 from lakehouse.errors import SettingsError
+from lakehouse.http.access import LOOPBACK, allow_own_style, guard, require_safe_address
 from lakehouse.settings import Settings
 from lakehouse.settings.model import ApiSettings
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flaskapp.activity import Activity
-from flaskapp.lanes import Lane
+from flaskapp.cdr.activity import Activity
+from flaskapp.serial_executor import SerialExecutor
 from lakehouse.settings.model import CdrSettings
 
 FIRST = date(2026, 3, 2)
@@ -63,7 +63,7 @@ def test_a_lane_works_in_order_and_begins_nothing_after_a_failure() -> None:
 
         return work
 
-    with closing(Lane("test")) as lane:
+    with closing(SerialExecutor("test")) as lane:
         lane.submit(piece(0))
         lane.submit(piece(1))
         gate.set()
@@ -75,7 +75,7 @@ def test_a_lane_works_in_order_and_begins_nothing_after_a_failure() -> None:
 
 
 def test_a_lane_tells_its_last_result() -> None:
-    with closing(Lane("test")) as lane:
+    with closing(SerialExecutor("test")) as lane:
         for number in range(5):
             lane.submit(lambda number=number: number)  # type: ignore[misc]
         lane.finish()

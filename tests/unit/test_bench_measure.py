@@ -1,4 +1,4 @@
-"""The yardstick of the benchmarks: turns, medians, and which way a ratio points."""
+"""The baseline of the benchmarks: turns, medians, and which way a ratio points."""
 
 from __future__ import annotations
 

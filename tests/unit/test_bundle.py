@@ -91,7 +91,7 @@ def seal_again(folder: Path) -> None:
     """A forger who knows how the manifest is made, but not what the registry holds."""
     loaded = bundle._decode(folder, (folder / bundle.MANIFEST).read_bytes())
     (folder / bundle.CARD).write_text("# a better model")
-    bundle.seal(folder, loaded)
+    bundle.finalize(folder, loaded)
 
 
 HOSTILE: dict[str, Harm] = {

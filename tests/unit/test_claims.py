@@ -12,13 +12,13 @@ import pytest
 from lakehouse.errors import StreamError
 from lakehouse.names import SCORE, TRANSFORM
 from lakehouse.settings import ROOT
-from pyspark_jobs import claims
+from pyspark_jobs.engine import query_lock
 
 CLAIM = """
 import sys
 from lakehouse.names import TRANSFORM
-from pyspark_jobs import claims
-claims.take(TRANSFORM, sys.argv[1])
+from pyspark_jobs.engine import query_lock
+query_lock.take(TRANSFORM, sys.argv[1])
 print("taken", flush=True)
 sys.stdin.read()
 """
@@ -40,9 +40,9 @@ def test_a_second_process_is_told_which_one_runs_the_query(
     tmp_path: Path, other: subprocess.Popen[str]
 ) -> None:
     with pytest.raises(StreamError, match=f"cdr_transform.*got one: pid {other.pid} on"):
-        claims.take(TRANSFORM, str(tmp_path))
-    assert claims.is_taken(TRANSFORM, str(tmp_path))
-    assert not claims.is_taken(SCORE, str(tmp_path))
+        query_lock.take(TRANSFORM, str(tmp_path))
+    assert query_lock.is_taken(TRANSFORM, str(tmp_path))
+    assert not query_lock.is_taken(SCORE, str(tmp_path))
 
 
 def test_a_process_that_was_killed_leaves_its_query_free(
@@ -50,5 +50,5 @@ def test_a_process_that_was_killed_leaves_its_query_free(
 ) -> None:
     other.kill()
     other.wait()
-    claims.take(TRANSFORM, str(tmp_path))
-    claims.take(TRANSFORM, str(tmp_path))
+    query_lock.take(TRANSFORM, str(tmp_path))
+    query_lock.take(TRANSFORM, str(tmp_path))

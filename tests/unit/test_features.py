@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from lakehouse.contracts import MEASURES, SILVER_DAILY
-from lakehouse.features import (
+from lakehouse.domains.cdr.features import (
     COUNTS,
     Windows,
     feature_list,

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
+from lakehouse import metrics
+from lakehouse.metrics import ScoredLabels
 from lakehouse.models.manifest import Costs
-from pyspark_jobs.cdr import figures
-from pyspark_jobs.cdr.figures import Ranking
 
 COSTS = Costs(false_negative=100.0, false_positive=10.0)
 
@@ -20,7 +20,7 @@ def test_areas_agree_with_a_second_implementation(seed: int, rows: int, steps: i
     score = rng.integers(0, steps, rows).astype(float)  # few values, so many ties
     label = np.append([0, 1], rng.integers(0, 2, rows - 2))
     weight = np.append([1.0, 1.0], rng.integers(0, 4, rows - 2))
-    ranking = Ranking(score, label)
+    ranking = ScoredLabels(score, label)
     assert ranking.roc_auc() == pytest.approx(roc_auc_score(label, score))
     assert ranking.pr_auc() == pytest.approx(average_precision_score(label, score))
     weighted = roc_auc_score(label, score, sample_weight=weight)
@@ -30,12 +30,12 @@ def test_areas_agree_with_a_second_implementation(seed: int, rows: int, steps: i
 
 
 def test_one_class_has_no_area() -> None:
-    assert np.isnan(Ranking(np.array([0.1, 0.2]), np.array([1, 1])).roc_auc())
+    assert np.isnan(ScoredLabels(np.array([0.1, 0.2]), np.array([1, 1])).roc_auc())
 
 
 def test_a_replicate_draws_whole_subscribers() -> None:
     user = np.array([0, 0, 0, 1, 1, 2])
-    for weight in figures.resampled(user, seed=1):
+    for weight in metrics.resampled(user, seed=1):
         assert len(set(weight[:3])) == 1 and len(set(weight[3:5])) == 1
         assert weight[0] + weight[3] + weight[5] == 3
 
@@ -44,9 +44,9 @@ def test_intervals_widen_when_rows_repeat_few_subscribers() -> None:
     rng = np.random.default_rng(2)
     label = np.repeat(rng.integers(0, 2, 40), 25)
     score = np.repeat(rng.normal(size=40), 25) + label
-    ranking = {"it": Ranking(score, label)}
-    by_subscriber = figures.with_intervals(ranking, np.repeat(np.arange(40), 25), seed=1)["it"][0]
-    by_row = figures.with_intervals(ranking, np.arange(1000), seed=1)["it"][0]
+    ranking = {"it": ScoredLabels(score, label)}
+    by_subscriber = metrics.with_intervals(ranking, np.repeat(np.arange(40), 25), seed=1)["it"][0]
+    by_row = metrics.with_intervals(ranking, np.arange(1000), seed=1)["it"][0]
     assert by_subscriber.value == by_row.value
     assert by_subscriber.high - by_subscriber.low > 2 * (by_row.high - by_row.low)
 
@@ -61,7 +61,7 @@ def test_intervals_widen_when_rows_repeat_few_subscribers() -> None:
 def test_calibration_error_is_the_gap_to_the_frequency(
     probability: list[float], label: list[int], error: float
 ) -> None:
-    found = figures.calibration_error(np.array(probability), np.array(label))
+    found = metrics.calibration_error(np.array(probability), np.array(label))
     # Ten bins of four rows hold one churner each.
     assert found == pytest.approx(error)
 
@@ -70,10 +70,10 @@ def test_the_cheapest_threshold_beats_every_other_one() -> None:
     rng = np.random.default_rng(3)
     probability = rng.beta(1, 8, 400).round(2)
     label = (rng.random(400) < probability).astype(np.int64)
-    threshold = figures.cheapest_threshold(probability, label, COSTS)
+    threshold = metrics.cheapest_threshold(probability, label, COSTS)
 
     def cost(cut: float) -> float:
-        return figures.cost((probability >= cut).astype(np.int64), label, COSTS)
+        return metrics.cost((probability >= cut).astype(np.int64), label, COSTS)
 
     assert cost(threshold) == min(cost(cut) for cut in np.linspace(0, 1, 501))
 
@@ -81,20 +81,20 @@ def test_the_cheapest_threshold_beats_every_other_one() -> None:
 def test_where_acting_never_pays_the_threshold_is_beyond_all() -> None:
     cheap_churn = Costs(false_negative=1.0, false_positive=1000.0)
     probability, label = np.array([0.1, 0.4, 0.8]), np.array([0, 1, 0])
-    assert figures.cheapest_threshold(probability, label, cheap_churn) > 0.8
+    assert metrics.cheapest_threshold(probability, label, cheap_churn) > 0.8
 
 
 def test_cost_counts_churners_missed_and_stayers_bothered() -> None:
     prediction, label = np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])
-    assert figures.cost(prediction, label, COSTS) == 110.0
-    assert figures.f1(prediction, label) == pytest.approx(f1_score(label, prediction))
+    assert metrics.cost(prediction, label, COSTS) == 110.0
+    assert metrics.f1(prediction, label) == pytest.approx(f1_score(label, prediction))
 
 
 def test_only_a_column_that_matters_loses_when_shuffled() -> None:
     rng = np.random.default_rng(4)
     rows = rng.normal(size=(2_000, 2))
     label = (rows[:, 0] + rng.normal(size=2_000) > 0).astype(np.int64)
-    losses = figures.permutation_importance(lambda x: x[:, 0], rows, label, seed=1)
+    losses = metrics.permutation_importance(lambda x: x[:, 0], rows, label, seed=1)
     assert losses[0] > 0.2
     assert losses[1] == 0.0
 
@@ -102,4 +102,4 @@ def test_only_a_column_that_matters_loses_when_shuffled() -> None:
 def test_precision_at_the_top_looks_at_a_tenth_of_the_rows() -> None:
     probability = np.linspace(0, 1, 20)
     label = (probability > 0.97).astype(np.int64)
-    assert figures.precision_at_top(probability, label) == 0.5
+    assert metrics.precision_at_top(probability, label) == 0.5

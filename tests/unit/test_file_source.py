@@ -14,11 +14,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flaskapp import loader, mappings
-from flaskapp.mappings import reading
-from flaskapp.mappings import source as staging
-from flaskapp.mappings.lines import read_blocks
-from flaskapp.mappings.reading import read
+from flaskapp.cdr import loader, mappings
+from flaskapp.cdr.mappings import reading
+from flaskapp.cdr.mappings import source as staging
+from flaskapp.cdr.mappings.lines import read_blocks
+from flaskapp.cdr.mappings.reading import read
 from lakehouse.clock import FixedClock
 from lakehouse.contracts import MEASURE_NAMES
 from lakehouse.errors import SourceError

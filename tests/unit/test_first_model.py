@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lakehouse.clock import FixedClock
-from lakehouse.registry import Registry
+from lakehouse.registry import Registry, gates
 from lakehouse.registry.stores import MemoryStore
-from pyspark_jobs.cdr import first_model, gates
+from pyspark_jobs.cdr import first_model
 
 MakeBundle = Callable[..., tuple[Path, str]]
 # What the memory store gives its first version.

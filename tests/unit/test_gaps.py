@@ -13,7 +13,7 @@ from lakehouse.errors import StreamError
 from lakehouse.names import INGEST_EVENTS, table_uri
 from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
-from pyspark_jobs import gaps
+from pyspark_jobs.ingest import data_loss
 
 CLOCK = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
 TOPIC = names.TOPIC_EVENTS
@@ -36,11 +36,11 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_a_gap_stops_the_query_and_is_named(settings: Settings) -> None:
     with pytest.raises(StreamError, match="a gap: partition 0 from 10 to 25"):
-        gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
+        data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
 
 
 def test_an_accepted_gap_is_on_record(settings: Settings) -> None:
-    gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=True)
+    data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=True)
     rows = store.scan(table_uri(settings.lake_uri, names.DATA_LOSS)).collect()
     assert rows.select("partition", "first", "until").rows() == [(0, 10, 25)]
 
@@ -51,7 +51,7 @@ def test_a_topic_that_was_made_anew_is_told_from_a_gap(
     monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (0, 3)})
     for accept in (False, True):
         with pytest.raises(StreamError, match=r"ends at 3, so made anew; .* raise the query's"):
-            gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept)
+            data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept)
     assert not store.exists(table_uri(settings.lake_uri, names.DATA_LOSS))
 
 
@@ -60,13 +60,13 @@ def test_a_damaged_entry_of_the_offset_log_is_named(settings: Settings, left: st
     entry = Path(INGEST_EVENTS.checkpoint(settings.lake_uri)) / "offsets" / "10"
     entry.write_text(left)
     with pytest.raises(StreamError, match=f"{entry}: needed an entry"):
-        gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
+        data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
 
 
 def test_without_a_gap_or_a_first_batch_nothing_is_asked(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gaps.check(settings, names.INGEST_OUTCOMES, TOPIC, CLOCK, accept=False)
+    data_loss.check(settings, names.INGEST_OUTCOMES, TOPIC, CLOCK, accept=False)
     monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (10, 40)})
-    gaps.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
+    data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
     assert not store.exists(table_uri(settings.lake_uri, names.DATA_LOSS))

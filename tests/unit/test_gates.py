@@ -14,10 +14,9 @@ from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
 from lakehouse.models.manifest import Figures, Interval
 from lakehouse.models.onnx_file import ForestModel
-from lakehouse.registry import Registry
+from lakehouse.registry import Registry, gates
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import ModelSettings
-from pyspark_jobs.cdr import gates
 
 MakeBundle = Callable[..., tuple[Path, str]]
 MakeFigures = Callable[..., Figures]

@@ -11,10 +11,10 @@ from typing import Any, cast
 import polars as pl
 import pytest
 
-from flaskapp import history
-from flaskapp.feed import Place
-from flaskapp.history import History
-from flaskapp.sources import SourceDay
+from flaskapp.cdr import history
+from flaskapp.cdr.feed import Offset
+from flaskapp.cdr.history import History
+from flaskapp.cdr.sources import SourceDay
 
 FIRST = date(2026, 3, 2)
 DAYS = 3
@@ -42,8 +42,8 @@ def test_the_place_that_says_all_is_in_comes_after_the_last_outcomes(
     """Who finds that place after a kill has nothing left to tell."""
     source, committed, is_over = Days(), list[str](), threading.Event()
 
-    def write(_: History, block: Any) -> Place:
-        reached = cast(Place, block.reached)
+    def write(_: History, block: Any) -> Offset:
+        reached = cast(Offset, block.reached)
         committed.append(f"usage up to {reached.date}")
         if reached.date > source.history_end:
             is_over.set()
@@ -59,9 +59,9 @@ def test_the_place_that_says_all_is_in_comes_after_the_last_outcomes(
 
     monkeypatch.setattr(History, "_write", write)
     monkeypatch.setattr(History, "_tell", tell)
-    monkeypatch.setattr(History, "_standing", lambda _: (Place(FIRST), FIRST))
+    monkeypatch.setattr(History, "_standing", lambda _: (Offset(FIRST), FIRST))
     monkeypatch.setattr(History, "_evenings", evenings)
     nothing = cast(Any, None)
     walk = History(nothing, source, "history", 100, nothing, nothing).walk()
-    assert list(walk)[-1] == Place(source.history_end + timedelta(days=1))
+    assert list(walk)[-1] == Offset(source.history_end + timedelta(days=1))
     assert committed == ["outcomes of 3 days", "usage up to 2026-03-05"]

@@ -16,11 +16,11 @@ from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
-from pyspark_jobs import rows as rows_module
-from pyspark_jobs import tables
-from pyspark_jobs.cdr.landing import Landed, Landing, Tally, files_of
-from pyspark_jobs.cdr.quality import Rules
-from pyspark_jobs.rows import RowTable
+from pyspark_jobs.delta import table_writer as rows_module
+from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
+from pyspark_jobs.ingest.batch_writer import BatchWriter, Tally, WrittenFile, files_of
+from pyspark_jobs.ingest.validation import Rules
 
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
 TOPIC = "cdr-outcomes"
@@ -39,7 +39,7 @@ def outcome(number: int) -> bytes:
     return json.dumps(known | {"PSEUDO_CHURNED": 1, "known_at": "2026-06-01"}).encode()
 
 
-def land(lake: str, values: list[bytes]) -> list[Landed]:
+def write(lake: str, values: list[bytes]) -> list[WrittenFile]:
     count = len(values)
     wire = pl.DataFrame(
         {
@@ -50,10 +50,10 @@ def land(lake: str, values: list[bytes]) -> list[Landed]:
             "kafka_timestamp": pl.Series([NOW] * count, dtype=pl.Datetime("us", "UTC")),
         }
     )
-    landing = Landing(TOPIC, Rules(contracts.CDR_OUTCOME), BRONZE, QUARANTINE, lake, {}, 4, NOW)
+    landing = BatchWriter(TOPIC, Rules(contracts.CDR_OUTCOME), BRONZE, QUARANTINE, lake, {}, 4, NOW)
     batches = wire.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches(max_chunksize=2)
-    rows = [row for batch in landing.land(iter(batches)) for row in batch.to_pylist()]
-    return [Landed(**row) for row in rows]
+    rows = [row for batch in landing.write(iter(batches)) for row in batch.to_pylist()]
+    return [WrittenFile(**row) for row in rows]
 
 
 def rows(lake: str, table: Contract) -> pl.DataFrame:
@@ -61,31 +61,33 @@ def rows(lake: str, table: Contract) -> pl.DataFrame:
 
 
 def test_each_message_is_in_one_file_and_nobody_reads_it_before_the_commit(lake: str) -> None:
-    landed = land(lake, [outcome(0), b"junk", outcome(2), outcome(3), b"[]"])
-    assert Tally.of(landed) == (3, 2, None)
-    assert [one.samples for one in landed if not one.good] == [
+    written = write(lake, [outcome(0), b"junk", outcome(2), outcome(3), b"[]"])
+    assert Tally.of(written) == (3, 2, None)
+    assert [one.samples for one in written if not one.good] == [
         "0:1 needed JSON, got b'junk' (Expecting value: line 1 column 1 (char 0)); "
         "0:4 needed an object, got []"
     ]
     assert rows(lake, BRONZE).is_empty()
     for table, good in ((BRONZE, True), (QUARANTINE, False)):
-        RowTable(lake, table, {}).append_files(files_of(landed, good), "q", 4, NOW)
+        DeltaTableWriter(lake, table, {}).append_files(files_of(written, good), "q", 4, NOW)
     assert rows(lake, BRONZE)["offset"].to_list() == [0, 2, 3]
     assert rows(lake, BRONZE)["date"].unique().to_list() == [date(2026, 5, 1)]
     assert rows(lake, QUARANTINE)["raw"].to_list() == [b"junk", b"[]"]
 
 
 def test_a_batch_is_committed_once_whoever_writes_it_again(lake: str) -> None:
-    first, again = land(lake, [outcome(0)]), land(lake, [outcome(0)])
-    for landed in (first, again):
-        RowTable(lake, BRONZE, {}).append_files(files_of(landed, True), "q", 4, NOW, "noted")
+    first, again = write(lake, [outcome(0)]), write(lake, [outcome(0)])
+    for written in (first, again):
+        DeltaTableWriter(lake, BRONZE, {}).append_files(
+            files_of(written, True), "q", 4, NOW, "noted"
+        )
     assert rows(lake, BRONZE).height == 1
-    assert RowTable(lake, BRONZE, {}).last_note("userMetadata") == "noted"
+    assert DeltaTableWriter(lake, BRONZE, {}).last_note("userMetadata") == "noted"
 
 
 def test_the_log_says_how_many_rows_a_file_has_and_between_which_keys(lake: str) -> None:
-    landed = land(lake, [outcome(7), outcome(8)])
-    RowTable(lake, BRONZE, {}).append_files(files_of(landed, True), "q", 4, NOW)
+    written = write(lake, [outcome(7), outcome(8)])
+    DeltaTableWriter(lake, BRONZE, {}).append_files(files_of(written, True), "q", 4, NOW)
     actions = DeltaTable(table_uri(lake, BRONZE.name)).get_add_actions(flatten=True)
     found = pa.table(actions).to_pylist()[0]
     assert (found["num_records"], found["min.offset"], found["max.offset"]) == (2, 0, 1)
@@ -97,23 +99,23 @@ def test_small_files_become_one_without_a_reader_taking_it_for_news(
     lake: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rows_module, "COMPACT_EVERY", 3)
-    table = RowTable(lake, BRONZE, {})
+    table = DeltaTableWriter(lake, BRONZE, {})
     for batch in range(4):
-        landed = land(lake, [outcome(batch)])
-        table.append_files(files_of(landed, True), "q", batch, NOW, f"note {batch}")
+        written = write(lake, [outcome(batch)])
+        table.append_files(files_of(written, True), "q", batch, NOW, f"note {batch}")
     assert len(DeltaTable(table.uri).file_uris()) == 2
     assert rows(lake, BRONZE).height == 4
     entries = sorted((Path(table.uri) / "_delta_log").glob("*.json"))
     actions = [json.loads(line) for line in entries[-2].read_text().splitlines()]
     assert [action["add"]["dataChange"] for action in actions if "add" in action] == [False]
-    assert RowTable(lake, BRONZE, {}).last_note("userMetadata") == "note 3"
-    again = land(lake, [outcome(3)])
-    RowTable(lake, BRONZE, {}).append_files(files_of(again, True), "q", 3, NOW)
+    assert DeltaTableWriter(lake, BRONZE, {}).last_note("userMetadata") == "note 3"
+    again = write(lake, [outcome(3)])
+    DeltaTableWriter(lake, BRONZE, {}).append_files(files_of(again, True), "q", 3, NOW)
     assert rows(lake, BRONZE).height == 4
 
 
 def test_a_batch_without_a_good_row_is_noted_too(lake: str) -> None:
-    table = RowTable(lake, BRONZE, {})
+    table = DeltaTableWriter(lake, BRONZE, {})
     table.append_files([], "q", 4, NOW)
     assert table.last_note("userMetadata") is None
     table.append_files([], "q", 4, NOW, "batch 4")

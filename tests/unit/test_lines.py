@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flaskapp.mappings.lines import LINE, read_blocks
+from flaskapp.cdr.mappings.lines import LINE, read_blocks
 
 PARTS = st.sampled_from(["a", "1", ",", ",", " ", "é", "\n", "\r\n", '"', "''"])
 

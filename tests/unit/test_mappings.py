@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 import yaml
 
-from flaskapp import mappings
-from flaskapp.mappings.reading import read
-from flaskapp.mappings.spec import Mapping
+from flaskapp.cdr import mappings
+from flaskapp.cdr.mappings.reading import read
+from flaskapp.cdr.mappings.spec import Mapping
 from lakehouse.contracts import MEASURE_NAMES
 from lakehouse.errors import SourceError
 from lakehouse.settings import ROOT

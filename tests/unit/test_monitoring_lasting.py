@@ -11,13 +11,13 @@ from monitoring.analysis import findings, verdicts
 from monitoring.analysis.findings import Finding
 from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import ChunkValues, Figure
-from monitoring.analysis.verdicts import ChunkVerdict, Yardstick
+from monitoring.analysis.verdicts import ChunkVerdict, ReferenceBaseline
 
 DAY = date(2026, 6, 1)
 LIMIT = 0.1
 COLUMNS = ("calls", "texts")
 LIMITS = Limits(1000.0, {name: {"jensen_shannon": LIMIT} for name in COLUMNS}, 1.0, {})
-YARDSTICK = Yardstick((), LIMITS, {}, min_rows=100)
+YARDSTICK = ReferenceBaseline((), LIMITS, {}, min_rows=100)
 
 
 def judged(*strengths: float, rows: int = 1000) -> list[ChunkVerdict]:

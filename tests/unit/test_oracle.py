@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from deltalake import write_deltalake
 
-from cdrlake import oracle
-from flaskapp.world import World
+from cdrlake.cdr import oracle
+from flaskapp.cdr.world import World
 from lakehouse import names
 from lakehouse.models import bundle
 from lakehouse.models.bundle import Bundle

@@ -1,4 +1,4 @@
-"""The bulk reader agrees with the judge on every message, and leaves the odd ones to it."""
+"""The bulk reader agrees with the validate on every message, and leaves the odd ones to it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.contracts import BRONZE_EVENTS, BRONZE_OUTCOMES, CDR_EVENT, CDR_OUTCOME
-from pyspark_jobs.cdr.parse import parse, read_bulk
-from pyspark_jobs.cdr.quality import Rules, judge
+from pyspark_jobs.ingest.parse import parse, read_bulk
+from pyspark_jobs.ingest.validation import Rules, validate
 
 RECEIVED = datetime(2026, 6, 2, tzinfo=UTC)
 RULES = Rules(CDR_EVENT, dated_by="DP_DATE", oldest=date(2026, 5, 20))
@@ -124,9 +124,9 @@ def test_what_the_bulk_reader_accepts_the_judge_reads_alike(
 ) -> None:
     raw = json.dumps(GOOD | changes, separators=(", ", ": ") if spaced else (",", ":")).encode()
     good, _ = read_bulk(wire(raw), RULES)
-    result = judge(raw, RECEIVED, RULES)
+    result = validate(raw, RECEIVED, RULES)
     if good.height:
-        assert result.faults == []
+        assert result.violations == []
         row = good.row(0, named=True)
         for name, value in result.rows[0].items():
             if name != "extras":

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.contracts import CDR_EVENT, Contract, Field
-from pyspark_jobs.cdr.plain import read
+from pyspark_jobs.ingest.fast_json import read
 
 TRIO = Contract(
     "trio",

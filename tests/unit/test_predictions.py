@@ -15,7 +15,7 @@ from lakehouse.contracts import LABEL, PREDICTIONS
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
-from pyspark_jobs.cdr.predictions import Predictions, latest
+from pyspark_jobs.scoring.predictions import Predictions, latest
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 RIPE = date(2026, 4, 1)  # its outcome can be known now

@@ -12,14 +12,14 @@ from deltalake import write_deltalake
 from lakehouse import names, store
 from lakehouse.clock import FixedClock
 from lakehouse.contracts import BRONZE_OUTCOMES, PROCESSED_COLUMNS
+from lakehouse.domains.cdr.features import feature_names, gold_contract
 from lakehouse.errors import ContractError
-from lakehouse.features import feature_names, gold_contract
 from lakehouse.names import table_uri
 from lakehouse.periods import Period
 from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
-from pyspark_jobs import tables
 from pyspark_jobs.cdr import processed
+from pyspark_jobs.delta import tables
 
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
 CLOCK = FixedClock(datetime(2026, 4, 1, 12, 30, 5, tzinfo=UTC))

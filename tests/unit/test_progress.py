@@ -14,7 +14,7 @@ import pytest
 from lakehouse import progress, store
 from lakehouse.clock import FixedClock
 from lakehouse.progress import PipelineProgress, QueryProgress
-from pyspark_jobs.progress import ProgressListener, note_quarantine
+from pyspark_jobs.engine.progress_listener import ProgressListener, note_quarantine
 
 NAME = "cdr_ingest__bronze_cdr_events_v1"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The judge: every reason, and everything that is odd but good."""
+"""The validate: every reason, and everything that is odd but good."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lakehouse.contracts import CDR_EVENT, CDR_OUTCOME, REASONS
-from pyspark_jobs.cdr.quality import Judgement, Rules, judge
+from pyspark_jobs.ingest.validation import Rules, Validation, validate
 
 RECEIVED = datetime(2026, 6, 2, tzinfo=UTC)
 RULES = Rules(
@@ -44,8 +44,8 @@ def without(name: str) -> bytes:
     return json.dumps({key: value for key, value in GOOD.items() if key != name}).encode()
 
 
-def judged(raw: bytes | None) -> Judgement:
-    return judge(raw, RECEIVED, RULES)
+def judged(raw: bytes | None) -> Validation:
+    return validate(raw, RECEIVED, RULES)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_every_reason_of_the_closed_list_can_be_given() -> None:
 )
 def test_an_odd_message_is_understood(changes: dict[str, Any], column: str, value: Any) -> None:
     result = judged(message(**changes))
-    assert result.faults == []
+    assert result.violations == []
     assert result.rows[0][column] == value
 
 
@@ -130,7 +130,7 @@ def test_one_bad_line_refuses_the_whole_split_message() -> None:
 
 def test_the_calendar_date_is_that_of_the_configured_timezone() -> None:
     rules = Rules(CDR_EVENT, dated_by="DP_DATE", timezone="Asia/Tokyo")
-    result = judge(message(DP_DATE="2026-06-01T20:00:00Z"), RECEIVED, rules)
+    result = validate(message(DP_DATE="2026-06-01T20:00:00Z"), RECEIVED, rules)
     assert result.rows[0]["Date"] == date(2026, 6, 2)
 
 
@@ -138,4 +138,4 @@ def test_an_outcome_cannot_be_known_on_its_own_date() -> None:
     raw = (
         b'{"DP_MSISDN":"4512345678","date":"2026-05-01","PSEUDO_CHURNED":1,"known_at":"2026-05-01"}'
     )
-    assert judge(raw, RECEIVED, Rules(CDR_OUTCOME)).reasons == "bad_date"
+    assert validate(raw, RECEIVED, Rules(CDR_OUTCOME)).reasons == "bad_date"

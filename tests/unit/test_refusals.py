@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cdrlake import demo
+from cdrlake.cdr import demo
 from cdrlake.doctor import require_disk
 from lakehouse.errors import LedgerError, ServiceError
 from lakehouse.ledger import Check, Ledger

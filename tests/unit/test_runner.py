@@ -12,8 +12,8 @@ import pytest
 
 from flaskapp import runner as runners
 from flaskapp import streams
+from flaskapp.cdr.sending import StreamContext
 from flaskapp.runner import Runner
-from flaskapp.sending import Desk
 from flaskapp.validation import StreamRequest
 from lakehouse.clock import SystemClock
 from lakehouse.errors import UnreachableError
@@ -30,11 +30,11 @@ class Rows:
     ended: list[str] = field(default_factory=list)
 
     @contextmanager
-    def desk(self, _runner: Runner) -> Iterator[Desk]:
+    def context(self, _runner: Runner) -> Iterator[StreamContext]:
         if self.outages:
             self.outages -= 1
             raise UnreachableError("MySQL", "an answer", "none", "wait")
-        yield cast(Desk, SimpleNamespace(cursor=None, commit=lambda: None))
+        yield cast(StreamContext, SimpleNamespace(cursor=None, commit=lambda: None))
 
     def get(self, _cursor: Any, _stream_id: str) -> Any:
         return SimpleNamespace(state=self.state)
@@ -55,7 +55,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> Rows:
     monkeypatch.setattr(streams, "end", made.end)
     monkeypatch.setattr(runners, "send", made.send)
     monkeypatch.setattr(runners, "begin", lambda *_: "stream")
-    monkeypatch.setattr(Runner, "_desk", lambda self: made.desk(self))
+    monkeypatch.setattr(Runner, "_desk", lambda self: made.context(self))
     return made
 
 
@@ -103,6 +103,6 @@ def test_a_stream_of_a_process_that_closes_is_left_running(rows: Rows) -> None:
     runner = Runner(Settings(), SystemClock())
     runner._ending.set()
     runner._closing.set()
-    with rows.desk(runner) as desk:
-        runner._send(desk, "stream")
+    with rows.context(runner) as context:
+        runner._send(context, "stream")
     assert (rows.sent, rows.state) == (0, "running")

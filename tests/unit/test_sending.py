@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from flaskapp import feed, journal, sending, state, streams
-from flaskapp.sending import Desk, first_to_close
+from flaskapp import state, streams
+from flaskapp.cdr import event_store, feed, sending
+from flaskapp.cdr.sending import StreamContext, first_to_close
 from flaskapp.validation import StreamRequest
 from lakehouse.settings import Settings
 from lakehouse.settings.model import CdrSettings
@@ -37,11 +38,11 @@ def closed_by(
     days: list[date] = []
     monkeypatch.setattr(state, "recall", lambda *_: closed.isoformat())
     monkeypatch.setattr(streams, "first_live", lambda _: datetime(2026, 5, 1, 9, tzinfo=UTC))
-    monkeypatch.setattr(journal, "close_day", lambda _c, _s, day, *_: days.append(day))
+    monkeypatch.setattr(event_store, "close_day", lambda _c, _s, day, *_: days.append(day))
     settings = Settings(timezone=timezone)
-    desk = SimpleNamespace(cursor=None, settings=settings, commit=lambda: None)
+    context = SimpleNamespace(cursor=None, settings=settings, commit=lambda: None)
     stream = SimpleNamespace(stream_id="live")
-    sending._close_past_days(cast(Desk, desk), cast(Any, stream), now)
+    sending._close_past_days(cast(StreamContext, context), cast(Any, stream), now)
     return days
 
 
@@ -73,8 +74,8 @@ def test_a_source_that_never_began_brings_no_days(
     monkeypatch.setattr(state, "recall", lambda _cursor, name: kept.get(name))
     source = SimpleNamespace(name="world", first=FIRST, last=FIRST + 9 * DAY)
     monkeypatch.setattr(sending, "open_source", lambda *_: source)
-    desk = cast(Desk, SimpleNamespace(settings=None, clock=None))
-    assert sending._has_ended(None, desk) is is_over
+    context = cast(StreamContext, SimpleNamespace(settings=None, clock=None))
+    assert sending._has_ended(None, context) is is_over
     assert feed.has_begun(None, cast(Any, source)) is (place is not None)
 
 

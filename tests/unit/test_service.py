@@ -11,7 +11,7 @@ import pytest
 
 from lakehouse.clock import FixedClock
 from lakehouse.errors import StreamError
-from pyspark_jobs.service import Supervisor
+from pyspark_jobs.engine.supervisor import Supervisor
 
 BROKER_AWAY = "org.apache.kafka.common.errors.TimeoutException: Timed out waiting for a node"
 

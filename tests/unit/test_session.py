@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lakehouse.settings import Settings
-from pyspark_jobs import session
+from pyspark_jobs.engine import session
 
 PARTITIONS = "spark.sql.shuffle.partitions"
 Properties = Callable[..., dict[str, str]]

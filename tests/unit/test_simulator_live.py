@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flaskapp.live import SPREAD_S, batch
-from flaskapp.world.drift import Effect
+from flaskapp.cdr.live import SPREAD_S, batch
+from flaskapp.cdr.world.drift import Effect
 from lakehouse.contracts import CDR_EVENT, MEASURE_NAMES
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

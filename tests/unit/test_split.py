@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.errors import ModelError
-from pyspark_jobs.cdr.split import Days, SplitRule, split
+from pyspark_jobs.training.split import Days, SplitRule, split
 
 START = date(2026, 1, 1)
 

@@ -12,7 +12,7 @@ from lakehouse.errors import StreamError
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
-from pyspark_jobs import tables
+from pyspark_jobs.delta import tables
 
 
 def test_a_log_cut_in_half_is_refused_by_name_and_fine_again_once_it_is_whole(

@@ -14,14 +14,14 @@ import pytest
 from lakehouse import contracts, names, store
 from lakehouse.clock import FixedClock
 from lakehouse.contracts import MEASURES
-from lakehouse.features import gold_contract
+from lakehouse.domains.cdr.features import gold_contract
 from lakehouse.settings import Settings
-from pyspark_jobs import tables
 from pyspark_jobs.cdr import transform
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows
 from pyspark_jobs.cdr.transform import Transform
-from pyspark_jobs.rows import RowTable
+from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
 
 START = date(2026, 3, 1)
 DAYS, USERS = 24, 12
@@ -83,7 +83,7 @@ def make_lake(tmp_path: Path) -> Callable[[str], Settings]:
 def run(settings: Settings, batches: list[Events]) -> Settings:
     transform = Transform(settings, LATER)
     for batch in batches:
-        transform.take_up(batch)
+        transform.apply_events(batch)
     return settings
 
 
@@ -146,8 +146,8 @@ def test_cut_off_between_silver_and_gold_at_every_fifth_batch(
         if number % 5 == 0:
             with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
                 broken.setattr(Transform, "_write_gold", die)
-                Transform(settings, LATER).take_up(batch)
-        Transform(settings, LATER).take_up(batch)
+                Transform(settings, LATER).apply_events(batch)
+        Transform(settings, LATER).apply_events(batch)
     assert_same(run(make_lake("whole"), [events]), settings)
 
 
@@ -193,13 +193,13 @@ def test_a_day_that_is_not_over_fills_nobody(make_lake: Callable[[str], Settings
     settings = make_lake("lake")
     now = FixedClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
     first = [event(1, "4500000001", 0), event(2, "4500000002", 0)]
-    Transform(settings, now).take_up(pl.DataFrame(first, schema=EVENT_SCHEMA))
+    Transform(settings, now).apply_events(pl.DataFrame(first, schema=EVENT_SCHEMA))
     second = pl.DataFrame([event(3, "4500000001", 1)], schema=EVENT_SCHEMA)
-    Transform(settings, now).take_up(second)
+    Transform(settings, now).apply_events(second)
     _, gold = silver_and_gold(settings)
     assert gold.group_by("Date").len().sort("Date")["len"].to_list() == [2, 1]
     third = pl.DataFrame([event(4, "4500000001", 1)], schema=EVENT_SCHEMA)
-    Transform(settings, LATER).take_up(third)
+    Transform(settings, LATER).apply_events(third)
     _, gold = silver_and_gold(settings)
     assert gold.group_by("Date").len().sort("Date")["len"].to_list() == [2, 2]
 
@@ -208,7 +208,7 @@ def test_a_commit_of_another_writer_in_between_is_retried_over(
     make_lake: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = run(make_lake("lake"), [world()])
-    table = RowTable(settings.lake_uri, contracts.SILVER_DAILY, {})
+    table = DeltaTableWriter(settings.lake_uri, contracts.SILVER_DAILY, {})
     row = table.read().head(1).collect()
     stale = table._open()
     table.upsert(row.with_columns(events=pl.lit(7, dtype=pl.Int64)), row)

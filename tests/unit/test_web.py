@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse import web
+from lakehouse.http import server
 
 
 def test_it_answers_until_the_end_of_the_block_and_then_frees_the_port() -> None:
@@ -19,10 +19,10 @@ def test_it_answers_until_the_end_of_the_block_and_then_frees_the_port() -> None
         start("200 OK", [])
         return [b"here"]
 
-    with web.serving(app, "127.0.0.1", 0) as port:
+    with server.serving(app, "127.0.0.1", 0) as port:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}") as answer:
             assert answer.read() == b"here"
-        with pytest.raises(OSError, match="in use"), web.serving(app, "127.0.0.1", port):
+        with pytest.raises(OSError, match="in use"), server.serving(app, "127.0.0.1", port):
             pass
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
@@ -44,7 +44,7 @@ def test_a_request_under_way_ends_before_the_server_lets_go_of_its_files(
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")
             client.recv(1000)
 
-    with caplog.at_level(logging.WARNING), web.serving(app, "127.0.0.1", 0) as port:
+    with caplog.at_level(logging.WARNING), server.serving(app, "127.0.0.1", 0) as port:
         asking = threading.Thread(target=ask, args=(port,))
         asking.start()
         assert begun.wait(5)
@@ -73,7 +73,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(chunked: bool) ->
                 client.sendall(b"x" * size)
             return client.recv(1_000)
 
-    with web.serving(app, "127.0.0.1", 0, max_body=1_000) as port:
+    with server.serving(app, "127.0.0.1", 0, max_body=1_000) as port:
         assert answer(port, 900).startswith(b"HTTP/1.1 200")
         assert answer(port, 1_100 if chunked else 1 << 30).startswith(b"HTTP/1.1 413")
         if not chunked:

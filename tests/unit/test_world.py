@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from flaskapp.world import PLANS, Drift, Horizon, World
+from flaskapp.cdr.world import PLANS, Drift, Horizon, World
 from lakehouse.contracts import CDR_EVENT, MEASURE_NAMES
 from lakehouse.errors import SettingsError
 from lakehouse.settings.model import WorldSettings

@@ -1,0 +1,84 @@
+"""Commands on the source database: `cdrlake db ...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import polars as pl
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cdrlake.console import CONSOLE, Steps
+from flaskapp import database
+from flaskapp.cdr import loader
+from lakehouse.settings import Settings, load
+
+db = typer.Typer(no_args_is_help=True, help="The source database.")
+
+REJECTS_SHOWN = 20
+Files = Annotated[list[Path] | None, typer.Argument(help="Files; none: the configured source.")]
+Mapping = Annotated[str, typer.Option(help="How the columns are read: conf/mappings.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; load nothing.")]
+
+
+@db.command("init")
+def init() -> None:
+    """Create database, account, tables and procedure; safe to repeat."""
+    settings = load()
+    applied = database.initialise(settings)
+    CONSOLE.print(f"{settings.mysql.database} is ready; applied: {', '.join(applied) or 'nothing'}")
+
+
+@db.command("load")
+def load_rows(files: Files = None, mapping: Mapping = "rawdata", dry_run: DryRun = False) -> None:
+    """Load history from files or from the configured source; resumes where it stopped."""
+    settings = load()
+    if dry_run:
+        _preview(settings, tuple(files or settings.source.files), mapping)
+        return
+    with Steps() as steps, steps.step("Load") as step:
+        if files:
+            loaded = loader.load_file(settings, tuple(files), mapping, step.move)
+        else:
+            loaded = loader.load_history(settings, step.move)
+    CONSOLE.print(loaded.message)
+    if loaded.rejected:
+        CONSOLE.print(f"Rejected lines: {loaded.rejected:,}, see {loaded.rejects}", soft_wrap=True)
+
+
+def _preview(settings: Settings, files: tuple[Path, ...], mapping: str) -> None:
+    found = loader.preview_file(settings, files, mapping)
+    CONSOLE.print(f"{found.rows:,} rows would be loaded; the first:")
+    moment = pl.col("DP_DATE").dt.strftime("%Y-%m-%d %H:%M:%S")
+    CONSOLE.print(_table(found.first.with_columns(moment)))
+    CONSOLE.print(f"Lines that would be rejected: {found.rejects.height:,}")
+    if found.rejects.height:
+        CONSOLE.print(_table(found.rejects.head(REJECTS_SHOWN)))
+
+
+def _table(rows: pl.DataFrame) -> Table:
+    """Rows as columns of text that fit a terminal: DP_MOC_COUNT is MOC above COUNT."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name, kind in rows.schema.items():
+        heading = name.removeprefix("DP_").replace("_", "\n")
+        side: Literal["left", "right"] = "right" if kind.is_numeric() else "left"
+        table.add_column(heading, justify=side, overflow="fold")
+    for row in rows.rows():
+        table.add_row(*(Text("" if value is None else f"{value}") for value in row))
+    return table
+
+
+@db.command("download")
+def fetch(
+    url: Annotated[str, typer.Argument(help="gs://bucket/object")],
+    key: Annotated[Path, typer.Option(help="Service account's key file.")],
+    to: Annotated[Path, typer.Option(help="Where the file goes, unpacked.")],
+) -> None:
+    """Fetch the source file from object storage; goes on where it stopped."""
+    from flaskapp import download  # its client library is large, and no other command needs it
+
+    with Steps() as steps, steps.step(f"Download {url}") as step:
+        target = download.download(url, key, to, step.move)
+    CONSOLE.print(f"{target}", soft_wrap=True)

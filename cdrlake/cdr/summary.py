@@ -1,0 +1,129 @@
+"""The table a demo ends with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from cdrlake.cdr import oracle
+from cdrlake.cdr.demo import Outcome
+from lakehouse import names, store
+from lakehouse.ledger import Ledger
+from lakehouse.registry import open_registry
+from lakehouse.settings import Settings
+
+MAX_MINUTES = 6
+MAX_MEMORY_GIB = 6
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run took: seconds, and bytes by process at the moment when their sum was highest."""
+
+    seconds: float
+    memory: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds from an event's emission to its prediction."""
+
+    p50: float
+    p95: float
+
+
+def latency(settings: Settings, since: datetime) -> Latency | None:
+    """Latency of the predictions whose latest event was emitted after `since`; None without any."""
+    uri = names.table_uri(settings.lake_uri, names.PREDICTIONS)
+    if not store.exists(uri, settings.lake_options):
+        return None
+    taken = (pl.col("scored_at") - pl.col("last_emitted_at")).dt.total_milliseconds() / 1000
+    fresh = store.scan(uri, settings.lake_options).filter(pl.col("last_emitted_at") >= since)
+    found = fresh.select(p50=taken.quantile(0.5), p95=taken.quantile(0.95)).collect().row(0)
+    return None if found[0] is None else Latency(*found)
+
+
+def ledger_table(found: Ledger) -> Table:
+    """Stations with their counts, and below them the checks."""
+    table = Table(title="Ledger", title_justify="left")
+    table.add_column("station")
+    table.add_column("count", justify="right")
+    table.add_column("unit", style="dim")
+    for step in found.steps:
+        table.add_row(step.name, "-" if step.count is None else f"{step.count:,}", step.unit)
+    if found.checks:
+        table.add_section()
+    for check in found.checks:
+        verdict = "[green]equal[/]" if check.ok else f"[bold red]≠ {check.right:,}[/]"
+        table.add_row(check.name, f"{check.left:,}", verdict)
+    return table
+
+
+def figures_table(rows: list[tuple[str, str]]) -> Table:
+    """What the run came to, a line each."""
+    table = Table(title="Result", title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def model_rows(settings: Settings) -> list[tuple[str, str]]:
+    """The champion on its own test window, beside the baselines on the same rows."""
+    registry = open_registry(settings)
+    champion = registry.champion()
+    if champion is None:
+        return [("model", "no champion")]
+    bundle = registry.load(champion)
+    manifest = bundle.manifest
+    figures = manifest.figures
+    window = f"{manifest.test_start} to {manifest.test_end}, {figures.rows:,} rows"
+    rows = [
+        ("model version", f"{champion.number}, tested on {window}"),
+        ("ROC-AUC in the test", f"{figures.roc_auc}  random forest"),
+    ]
+    rows += [("", f"{one.roc_auc}  {name}") for name, one in figures.baselines.items()]
+    best = oracle.beside(bundle, settings)
+    return rows if best is None else [*rows, ("", f"{best.roc_auc}  the world's oracle")]
+
+
+def performance_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Realised and estimated figures, and the verdicts, of a monitoring run."""
+    rows = []
+    for kind in ("realised", "estimated"):
+        found = (report.get("performance") or {}).get(kind) or {}
+        text = "  ".join(
+            f"{name} {value:.3f}" for name, value in found.items() if value is not None
+        )
+        rows.append((f"{kind} performance", text or "no labels have matured yet"))
+    for name, verdict in (report.get("verdicts") or {}).items():
+        rows.append((name.replace("_", " "), str(verdict)))
+    return rows
+
+
+def cost_rows(cost: Cost) -> list[tuple[str, str]]:
+    """Time and memory of a run, and which process had the memory."""
+    total = sum(cost.memory.values()) / 1024**3
+    most_first = sorted(cost.memory.items(), key=lambda one: -one[1])
+    rows = [
+        ("took", f"{cost.seconds / 60:.1f} min of {MAX_MINUTES}"),
+        ("peak memory", f"{total:.1f} GiB of {MAX_MEMORY_GIB}"),
+    ]
+    return rows + [("", f"{size / 1024**2:6,.0f} MiB  {name}") for name, size in most_first]
+
+
+def show(console: Console, settings: Settings, outcome: Outcome, cost: Cost) -> None:
+    """Print ledger and result of a demo."""
+    console.print(ledger_table(outcome.ledger))
+    rows = model_rows(settings) + performance_rows(outcome.monitoring)
+    taken = latency(settings, outcome.began)
+    if taken is not None:
+        rows.append(("event to prediction", f"p50 {taken.p50:.1f} s   p95 {taken.p95:.1f} s"))
+    rows.append(("plots and reports", str(settings.output)))
+    console.print(figures_table(rows + cost_rows(cost)))

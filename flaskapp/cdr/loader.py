@@ -1,0 +1,167 @@
+"""Loading history: the days of a source up to the first one that is left for a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flaskapp import state, streams
+from flaskapp.bulk import open_uploader
+from flaskapp.cdr import feed
+from flaskapp.cdr.history import History, Writers
+from flaskapp.cdr.mappings import FileSource, load, open_files
+from flaskapp.cdr.mappings.fields import EVENTS
+from flaskapp.cdr.mappings.reading import REJECTS, read
+from flaskapp.cdr.origin import open_source
+from flaskapp.cdr.sources import Source
+from lakehouse import mysql
+from lakehouse.clock import Clock, SystemClock
+from lakehouse.errors import DatabaseError
+from lakehouse.settings import Settings
+
+BLOCK_ROWS = 20_000
+PREVIEW_ROWS, PREVIEW_REJECTS = 10, 100
+POPULATED = "Table already populated. Skipping database initialization."
+
+Progress = Callable[[float, float], None]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load did: rows added, lines rejected and where they are listed, one sentence."""
+
+    rows: int
+    message: str
+    rejected: int = 0
+    rejects: Path | None = None
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """How many lines would be rejected, and the first of them."""
+
+    height: int
+    first: pl.DataFrame
+
+    def head(self, rows: int) -> pl.DataFrame:
+        """The first `rows` of them, of those that are kept."""
+        return self.first.head(rows)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a load would do: usage rows in all, the first of them, and the rejected lines."""
+
+    rows: int
+    first: pl.DataFrame
+    rejects: Rejects
+
+
+def _silent(_done: float, _total: float) -> None:
+    """Progress that nobody watches."""
+
+
+def load_history(
+    settings: Settings, progress: Progress = _silent, clock: Clock | None = None
+) -> Loaded:
+    """Load the history of the configured source, from where an earlier load stopped.
+
+    `progress` is told days done and days in all. Raises `DatabaseError` when another load runs,
+    `SourceError` when a file cannot be read.
+    """
+    clock = clock or SystemClock()
+    return _load(settings, lambda cursor: open_source(cursor, settings, clock), progress, clock)
+
+
+def load_file(
+    settings: Settings,
+    paths: tuple[Path, ...],
+    mapping: str,
+    progress: Progress = _silent,
+    clock: Clock | None = None,
+) -> Loaded:
+    """Load files by a mapping, whatever source is configured; the same file is loaded once."""
+    clock = clock or SystemClock()
+    source = open_files(settings, paths, mapping, clock)
+    return _load(settings, lambda _cursor: source, progress, clock)
+
+
+def preview_file(
+    settings: Settings, paths: tuple[Path, ...], mapping: str, clock: Clock | None = None
+) -> Preview:
+    """Read files by a mapping and load nothing. Raises `SourceError`."""
+    now = (clock or SystemClock()).now()
+    rows = rejected = 0
+    first, rejects = list[pl.DataFrame](), [pl.DataFrame(schema=REJECTS)]
+    for path, spec in load(mapping).assign(paths):
+        for block in read(path, spec, now, settings.timezone):
+            if rows < PREVIEW_ROWS:
+                first.append(block.events.head(PREVIEW_ROWS - rows))
+            if rejected < PREVIEW_REJECTS:
+                rejects.append(block.rejects.head(PREVIEW_REJECTS - rejected))
+            rows, rejected = rows + block.events.height, rejected + block.rejects.height
+    shown = pl.concat(first) if first else pl.DataFrame(schema=EVENTS)
+    return Preview(rows, shown, Rejects(rejected, pl.concat(rejects)))
+
+
+def _load(
+    settings: Settings, open_: Callable[[Any], Source], progress: Progress, clock: Clock
+) -> Loaded:
+    name = f"{settings.mysql.database}.load"
+    with (
+        mysql.connect(settings.mysql) as reading,
+        mysql.lock(reading, name) as held,
+        open_uploader(settings) as usage,
+        open_uploader(settings) as outcomes,
+        reading.cursor() as cursor,
+    ):
+        if not held:
+            raise DatabaseError("load", "to be the only one", "another", "wait for its end")
+        source = open_(cursor)
+        stream_id = _stream(cursor, source, clock)
+        reading.commit()
+        writers = Writers(reading, usage, outcomes)
+        return _walk(
+            History(writers, source, stream_id, BLOCK_ROWS, settings, clock), cursor, progress
+        )
+
+
+def _walk(history: History, cursor: Any, progress: Progress) -> Loaded:
+    source = history.source
+    rejected = (source.rejected, source.rejects) if isinstance(source, FileSource) else (0, None)
+    before = _sent(cursor, history)
+    if feed.place(cursor, source).date > source.history_end:
+        _end(history, cursor)  # what came last may have been killed before it could
+        return Loaded(0, POPULATED, *rejected)
+    total = (source.history_end - source.first).days + 1
+    for place in history.walk():
+        progress((place.date - source.first).days, total)
+    _end(history, cursor)
+    added = _sent(cursor, history) - before
+    return Loaded(added, f"{added:,} rows of {source.name} loaded", *rejected)
+
+
+def _end(history: History, cursor: Any) -> None:
+    streams.end(cursor, history.stream_id, "finished", history.clock.now())
+    history.writers.reading.commit()
+
+
+def _sent(cursor: Any, history: History) -> int:
+    stream = streams.get(cursor, history.stream_id)
+    return stream.sent_rows if stream else 0
+
+
+def _stream(cursor: Any, source: Source, clock: Clock) -> str:
+    """The stream that the history of `source` belongs to, the same one after an interruption."""
+    name = f"history:{source.name}"
+    kept = state.recall(cursor, name)
+    if kept is not None:
+        return str(kept)
+    stream_id = streams.new_id("history", clock.now())
+    streams.begin(cursor, stream_id, "history", {"source": source.name}, clock.now())
+    state.remember(cursor, name, stream_id)
+    return stream_id

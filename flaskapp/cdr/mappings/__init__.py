@@ -1,0 +1,6 @@
+"""Operators' files as usage: a mapping, reading by it, and the days made of what was read."""
+
+from flaskapp.cdr.mappings.source import FileSource, open_files
+from flaskapp.cdr.mappings.spec import Mapping, load
+
+__all__ = ["FileSource", "Mapping", "load", "open_files"]

@@ -1,0 +1,197 @@
+"""What a stream sends: batches of live rows, or the next days of the source."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from flaskapp import state, streams
+from flaskapp.bulk import Uploader
+from flaskapp.cdr import event_store, feed, live
+from flaskapp.cdr.origin import open_source
+from flaskapp.cdr.world import Drift
+from flaskapp.cdr.world.drift import Effect
+from flaskapp.cdr.worlds import WorldSource, add_drift
+from flaskapp.streams import Stream
+from flaskapp.validation import MAX_SEED, InvalidRequestError, StreamRequest
+from lakehouse.clock import Clock
+from lakehouse.errors import StreamError
+from lakehouse.settings import Settings
+from lakehouse.settings.model import CdrSettings
+
+FIRST_DATE = "first_date"
+SOURCE_ENDED = "source_ended"
+# Waits so many seconds; true when the stream is to end.
+Wait = Callable[[float], bool]
+
+
+class NothingToSendError(StreamError):
+    """The stream has no rows to sample or no day to replay."""
+
+
+@dataclass(frozen=True)
+class StreamContext:
+    """What sending needs: a connection to write through, settings, and the time."""
+
+    uploader: Uploader
+    settings: Settings
+    clock: Clock
+
+    @property
+    def cursor(self) -> Any:
+        """A fresh cursor."""
+        return self.uploader.connection.cursor()
+
+    def commit(self) -> None:
+        """Make the transaction last."""
+        self.uploader.connection.commit()
+
+
+def begin(context: StreamContext, request: StreamRequest) -> str:
+    """Enter a stream for `request`; its id.
+
+    Raises `NothingToSendError` when there is nothing to send yet or any more.
+    """
+    values, cursor = request.as_dict(), context.cursor
+    if values["seed"] is None:
+        values["seed"] = secrets.randbelow(MAX_SEED)
+    if request.mode == "replay":
+        values[FIRST_DATE] = _begin_replay(context, cursor, request).isoformat()
+    elif live.read_pool(cursor, limit=1).is_empty():
+        raise NothingToSendError(
+            "mode live", "rows to sample", "an empty table", "load history first"
+        )
+    now = context.clock.now()
+    stream_id = streams.new_id(request.mode, now)
+    streams.begin(cursor, stream_id, request.mode, values, now)
+    context.commit()
+    return stream_id
+
+
+def send(context: StreamContext, stream: Stream, wait: Wait) -> bool:
+    """Send what is left of `stream`; false when `wait` ended it early."""
+    asked = {key: value for key, value in stream.request.items() if key != FIRST_DATE}
+    request = StreamRequest(**asked)
+    batches = _replay if stream.mode == "replay" else _live
+    return not any(wait(pause) for pause in batches(context, stream, request))
+
+
+def _begin_replay(context: StreamContext, cursor: Any, request: StreamRequest) -> date:
+    """The first date of the replay, from which on its drift holds."""
+    source = open_source(cursor, context.settings, context.clock)
+    place = feed.place(cursor, source)
+    if place.date <= source.history_end:
+        raise NothingToSendError(
+            "mode replay", "the whole history", f"history up to {place.date}", "wait for the load"
+        )
+    if place.date > source.last:
+        raise NothingToSendError(
+            "mode replay", "a day to replay", f"none after {source.last}", "use mode live"
+        )
+    if request.drift is not None:
+        if not isinstance(source, WorldSource):
+            raise InvalidRequestError("drift must be absent: these days come from files")
+        add_drift(cursor, source, request.drift, place.date + timedelta(days=place.row > 0))
+    return place.date
+
+
+def _replay(context: StreamContext, stream: Stream, request: StreamRequest) -> Iterator[float]:
+    """Feed the days of the stream; yields the pause to make before going on."""
+    with context.cursor as cursor:
+        source = open_source(cursor, context.settings, context.clock)
+    first = date.fromisoformat(stream.request[FIRST_DATE])
+    days = request.num_batches * request.days_per_batch
+    last = min(source.last, first + timedelta(days=days - 1))
+    walk = feed.Feed(
+        context.uploader,
+        source,
+        stream.stream_id,
+        request.batch_size,
+        context.settings,
+        context.clock,
+    )
+    for place in walk.walk(last):
+        batches, rest = divmod((place.date - first).days, request.days_per_batch)
+        if place.row or rest:
+            yield 0
+            continue
+        _reach(context, stream, batches)
+        if place.date <= last:
+            yield request.interval
+    _reach(context, stream, -(-((last - first).days + 1) // request.days_per_batch))
+
+
+def _live(context: StreamContext, stream: Stream, request: StreamRequest) -> Iterator[float]:
+    """Send the batches that are left; yields the pause to make before each but the first."""
+    with context.cursor as cursor:
+        pool = live.read_pool(cursor)
+        is_sourced = _has_ended(cursor, context)
+    for number in range(stream.sent_batches, request.num_batches):
+        if number > stream.sent_batches:
+            yield request.interval
+        now, rng = context.clock.now(), np.random.default_rng([request.seed or 0, number])
+        rows = live.batch(pool, request.batch_size, now, _effect(request, number), rng)
+        if is_sourced:
+            _close_past_days(context, stream, now)
+        sent_at, timezone = context.clock.now(), context.settings.timezone
+        event_store.append(context.uploader, stream.stream_id, rows, sent_at, timezone)
+        _reach(context, stream, number + 1)
+
+
+def _effect(request: StreamRequest, number: int) -> Effect:
+    """What the drift does in a batch; each is a day older than the one before."""
+    return Drift(request.drift, 0).effect(number) if request.drift else Effect()
+
+
+def _has_ended(cursor: Any, context: StreamContext) -> bool:
+    """Whether no more days come from the source, ended or never begun, as with a file loaded alone.
+
+    That it has ended is kept, so that its files need not stay for ever.
+    """
+    if state.recall(cursor, SOURCE_ENDED):
+        return True
+    source = open_source(cursor, context.settings, context.clock)
+    if not feed.has_begun(cursor, source):
+        return True
+    has_ended = feed.place(cursor, source).date > source.last
+    if has_ended:
+        state.remember(cursor, SOURCE_ENDED, True)
+        context.commit()
+    return has_ended
+
+
+def _close_past_days(context: StreamContext, stream: Stream, now: datetime) -> None:
+    """Close the days that neither a replay nor a live row adds to any more."""
+    cursor, cdr = context.cursor, context.settings.cdr
+    closed, begun = state.recall(cursor, event_store.CLOSED), streams.first_live(cursor)
+    if closed is None or begun is None:
+        return
+    zone = ZoneInfo(context.settings.timezone)
+    live_from = begun.replace(tzinfo=UTC).astimezone(zone).date()
+    day = first_to_close(date.fromisoformat(closed), live_from, cdr)
+    while day < (now - timedelta(seconds=live.SPREAD_S)).astimezone(zone).date():
+        event_store.close_day(cursor, stream.stream_id, day, cdr, now)
+        context.commit()
+        day += timedelta(days=1)
+
+
+def first_to_close(closed: date, live_from: date, cdr: CdrSettings) -> date:
+    """The first day to close after `closed`, when live rows began on `live_from`.
+
+    Where nobody recorded anything for a whole horizon between the two, silence says nothing: the
+    first outcomes are then those of the first live day.
+    """
+    day, horizon = closed + timedelta(days=1), timedelta(days=cdr.label_horizon_days)
+    return live_from + horizon if live_from - day >= horizon else day
+
+
+def _reach(context: StreamContext, stream: Stream, batches: int) -> None:
+    with context.cursor as cursor:
+        streams.reach(cursor, stream.stream_id, batches, context.clock.now())
+    context.commit()

@@ -1,6 +1,0 @@
-"""Operators' files as usage: a mapping, reading by it, and the days made of what was read."""
-
-from flaskapp.mappings.source import FileSource, open_files
-from flaskapp.mappings.spec import Mapping, load
-
-__all__ = ["FileSource", "Mapping", "load", "open_files"]

@@ -1,6 +1,0 @@
-"""A seeded world of subscribers: their usage, their silence, and the true odds of both."""
-
-from flaskapp.world.drift import PLANS, Drift
-from flaskapp.world.world import Horizon, World, WorldDay
-
-__all__ = ["PLANS", "Drift", "Horizon", "World", "WorldDay"]

@@ -1,0 +1,1 @@
+"""The domains that run on the shared spine."""

@@ -1,0 +1,1 @@
+"""Delta tables: made from contracts, written, and kept quick to read."""

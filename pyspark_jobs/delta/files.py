@@ -1,0 +1,54 @@
+"""Files of new rows, written where the rows were made; `rows` commits them to their table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import polars as pl
+from deltalake.fs import DeltaStorageHandler
+
+from lakehouse.contracts import Contract
+from pyspark_jobs.delta.tables import with_statistics
+
+
+@dataclass(frozen=True)
+class PendingFile:
+    """A Parquet file that no commit has named yet: until one does, nobody reads it.
+
+    `path` is relative to the table, `size` in bytes, `stats` the file's statistics as JSON.
+    """
+
+    path: str
+    size: int
+    stats: str
+
+
+def write_file(
+    rows: pl.DataFrame, uri: str, contract: Contract, options: Mapping[str, str]
+) -> PendingFile:
+    """Write `rows` as a file of the unpartitioned table at `uri`, statistics of the keys only."""
+    path = f"part-{uuid4().hex}.parquet"
+    target, chosen = f"{uri}/{path}", rows.select(contract.names)
+    if "://" not in uri:
+        chosen.write_parquet(target, compression="snappy", statistics=False)
+        return PendingFile(path, Path(target).stat().st_size, _statistics(rows, contract))
+    remote = dict(options)
+    chosen.write_parquet(target, compression="snappy", statistics=False, storage_options=remote)
+    size = DeltaStorageHandler(uri, remote).get_file_info([path])[0].size
+    return PendingFile(path, size, _statistics(rows, contract))
+
+
+def _statistics(rows: pl.DataFrame, contract: Contract) -> str:
+    names = with_statistics(contract)
+    values = {
+        "numRecords": len(rows),
+        "minValues": rows.select(pl.col(names).min()).row(0, named=True),
+        "maxValues": rows.select(pl.col(names).max()).row(0, named=True),
+        "nullCount": dict.fromkeys(names, 0),
+    }
+    return json.dumps(values, default=date.isoformat)

@@ -1,0 +1,145 @@
+"""Small changes of Delta tables from this process, without a Spark job for each.
+
+A commit of a few thousand rows costs a hundredth of the processor time that way. The tables stay
+ordinary Delta tables that Spark reads, streams and compacts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+
+import polars as pl
+import stamina
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction
+
+from lakehouse.contracts import Contract
+from lakehouse.names import table_uri
+from pyspark_jobs.delta.files import PendingFile
+
+ATTEMPTS = 5
+HISTORY = 200
+COMPACT_EVERY = 200
+LARGE_BYTES = 32 * 2**20
+
+
+class DeltaTableWriter:
+    """One Delta table, read and written by rows or by whole files; for one thread.
+
+    `options` are the object store's; empty for a local path. The log is read once and followed
+    from then on, so that an access costs what has been committed since the last one.
+    """
+
+    def __init__(self, lake_uri: str, contract: Contract, options: Mapping[str, str]) -> None:
+        self.uri = table_uri(lake_uri, contract.name)
+        self._contract, self._options = contract, dict(options)
+        self._table: DeltaTable | None = None
+        self._appended = 0
+
+    def read(self) -> pl.LazyFrame:
+        """The table as it stands now."""
+        return pl.scan_delta(self._open())
+
+    def date_range(self) -> tuple[date, date]:
+        """Earliest and latest date, from the log alone; the table must not be empty."""
+        dates = [values["Date"] for values in self._open().partitions()]
+        return date.fromisoformat(min(dates)), date.fromisoformat(max(dates))
+
+    def last_note(self, key: str) -> str | None:
+        """The latest value that a commit was given under `key`; None where there is none."""
+        commits = self._open().history(HISTORY)
+        return next((str(commit[key]) for commit in commits if key in commit), None)
+
+    def append_files(
+        self, files: Sequence[PendingFile], query: str, batch_id: int, at: datetime, note: str = ""
+    ) -> None:
+        """Commit `files` in a transaction that a replay of batch `batch_id` of `query` skips.
+
+        `at` is when they were written, `note` stands in the commit as `userMetadata`; without files
+        and without a note there is no commit. Now and then small files become one, so that the log
+        does not grow with every batch.
+        """
+        table = self._open()
+        done = table.transaction_version(query)
+        if not (files or note) or (done is not None and done >= batch_id):
+            return
+        moment = int(at.timestamp() * 1000)
+        table.create_write_transaction(
+            [AddAction(one.path, one.size, {}, moment, True, one.stats) for one in files],
+            mode="append",
+            schema=table.schema(),
+            commit_properties=CommitProperties(
+                custom_metadata={"userMetadata": note},
+                app_transactions=[Transaction(query, batch_id)],
+            ),
+        )
+        self._appended += len(files)
+        if self._appended >= COMPACT_EVERY:
+            self._appended = 0
+            self._compact(note)
+
+    def _compact(self, note: str) -> None:
+        properties = CommitProperties(custom_metadata={"userMetadata": note})
+        # Maintenance that does the same at this moment is as good.
+        with suppress(CommitFailedError):
+            self._open().optimize.compact(target_size=LARGE_BYTES, commit_properties=properties)
+
+    @stamina.retry(on=CommitFailedError, attempts=ATTEMPTS, wait_initial=0.05)
+    def upsert(
+        self, rows: pl.DataFrame, known: pl.DataFrame, note: Mapping[str, str] | None = None
+    ) -> None:
+        """Insert `rows`, replacing those whose key is among `known`; nothing to do, no commit.
+
+        A maintenance commit that comes in between is retried over. `note` goes into the commit.
+        """
+        if rows.is_empty():
+            return
+        properties = CommitProperties(custom_metadata=dict(note or {}))
+        table = self._open()
+        data = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if rows.join(known, on=self._contract.key, how="semi").is_empty():
+            write_deltalake(table, data, mode="append", commit_properties=properties)
+            return
+        merge = table.merge(
+            data,
+            predicate=self._matches(rows["Date"], self._contract.key),
+            source_alias="s",
+            target_alias="t",
+            streamed_exec=False,
+            commit_properties=properties,
+        )
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+    def merge(
+        self, rows: pl.DataFrame, key: Sequence[str], columns: Sequence[str], insert: bool
+    ) -> None:
+        """Set `columns` of the rows with a known `key`; insert the others too, if `insert`.
+
+        Columns that are not named keep what is stored. Raises `CommitFailedError` when somebody has
+        written there since `read`.
+        """
+        merge = (self._table or self._open()).merge(
+            rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
+            predicate=self._matches(rows["Date"], key),
+            source_alias="s",
+            target_alias="t",
+        )
+        merge = merge.when_matched_update({f'"{name}"': f's."{name}"' for name in columns})
+        if insert:
+            merge = merge.when_not_matched_insert_all()
+        merge.execute()
+
+    def _matches(self, dates: pl.Series, key: Sequence[str]) -> str:
+        days = ", ".join(f"DATE '{day}'" for day in dates.unique().sort())
+        same = " AND ".join(f's."{name}" = t."{name}"' for name in key)
+        return f't."Date" IN ({days}) AND {same}'
+
+    def _open(self) -> DeltaTable:
+        if self._table is None:
+            self._table = DeltaTable(self.uri, storage_options=self._options)
+        else:
+            self._table.update_incremental()
+        return self._table

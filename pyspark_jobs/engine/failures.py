@@ -1,0 +1,46 @@
+"""What the failure of a query says, in one line, and whether it may pass by itself."""
+
+from __future__ import annotations
+
+import re
+
+from lakehouse.errors import CdrlakeError, RelayedError, StreamError
+
+# What a broker or database that cannot be reached looks like; anything else needs a person.
+TRANSIENT = (
+    "lakehouse.errors.UnreachableError",
+    "org.apache.kafka.common.errors.TimeoutException",
+    "org.apache.kafka.common.errors.DisconnectException",
+    "org.apache.kafka.common.KafkaException: Failed to create new KafkaAdminClient",
+    "No resolvable bootstrap urls",
+)
+# How an error of ours stands in the trace of the Python function that Spark called.
+_OURS = re.compile(r"^lakehouse\.errors\.\w+: (.+)$", re.MULTILINE)
+_CAUSE = "Caused by: "
+CHARACTERS = 400
+
+
+def is_transient(error: str) -> bool:
+    """Whether the failure is that of a server that may come back."""
+    return any(text in error for text in TRANSIENT)
+
+
+def summary(error: str) -> str:
+    r"""The line that says most: our own error, the last cause that the JVM names, or the first.
+
+    >>> summary("Query terminated\nCaused by: java.io.IOException: disk full\n\tat x.Y")
+    'java.io.IOException: disk full'
+    >>> summary("Traceback\nlakehouse.errors.StreamError: topic: needed a, got b; do c.\n\tat x.Y")
+    'topic: needed a, got b; do c.'
+    """
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    causes = [line.removeprefix(_CAUSE) for line in lines if line.startswith(_CAUSE)]
+    found = [*lines[:1], *causes, *_OURS.findall(error)]
+    return found[-1][:CHARACTERS] if found else "no reason given"
+
+
+def of_query(query: str, error: str) -> CdrlakeError:
+    """The error to raise for a query that has ended; ours as it was raised."""
+    if _OURS.search(error):
+        return RelayedError(summary(error))
+    return StreamError(query, "batches without failure", summary(error), "see the log above")

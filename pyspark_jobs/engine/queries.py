@@ -1,0 +1,59 @@
+"""Streaming queries, started by identity: name and checkpoint are computed, never typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakehouse.names import QueryIdentity
+from lakehouse.settings.model import SparkSettings
+from pyspark_jobs.engine import query_lock
+
+# Code made for a batch of some thousand rows is compiled for longer than it runs.
+_SMALL_BATCHES = {"spark.sql.codegen.wholeStage": "false"}
+BatchSink = Callable[[DataFrame, int], None]
+
+
+def interval(spark: SparkSettings) -> float | None:
+    """Seconds between micro-batches in service; None when the trigger is `availableNow`."""
+    return spark.trigger_seconds if spark.trigger == "processingTime" else None
+
+
+def start(
+    identity: QueryIdentity,
+    source: DataFrame,
+    write_batch: BatchSink,
+    lake_uri: str,
+    every_seconds: float | None,
+) -> StreamingQuery:
+    """Start the query `identity`: each micro-batch of `source` goes to `write_batch`.
+
+    With `every_seconds` it runs until stopped, otherwise until what is there has been read. Raises
+    `StreamError` when another process runs the query.
+    """
+    query_lock.take(identity, lake_uri)
+    writer = (
+        source.writeStream.queryName(identity.name)
+        .option("checkpointLocation", identity.checkpoint(lake_uri))
+        .foreachBatch(write_batch)
+    )
+    if every_seconds is None:
+        return writer.trigger(availableNow=True).start()
+    with _configured(source.sparkSession, _SMALL_BATCHES):
+        return writer.trigger(processingTime=f"{every_seconds} seconds").start()
+
+
+@contextmanager
+def _configured(spark: SparkSession, properties: dict[str, str]) -> Iterator[None]:
+    """Properties for the queries that start in this block; each keeps a copy of the session's."""
+    before = {key: str(spark.conf.get(key)) for key in properties}
+    for key, value in properties.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            spark.conf.set(key, value)

@@ -1,0 +1,70 @@
+"""What every job's main does first and last: settings, session, listener, signals, exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from lakehouse import logs, names, settings
+from lakehouse.clock import Clock, SystemClock
+from lakehouse.errors import CdrlakeError
+from lakehouse.settings import Settings
+from pyspark_jobs.engine.progress_listener import ProgressListener
+from pyspark_jobs.engine.session import open_session
+from pyspark_jobs.engine.supervisor import Supervisor
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Job:
+    """The parts that a job is given; `exit_code` is settled when its block ends."""
+
+    spark: SparkSession
+    settings: Settings
+    clock: Clock
+    stop: threading.Event
+    supervisor: Supervisor
+    exit_code: int = 0
+
+    def run(self, every_seconds: float | None) -> None:
+        """Watch the queries that were added: until told to stop, or until all have ended."""
+        if every_seconds is None:
+            self.supervisor.run_to_end()
+        else:
+            self.supervisor.serve()
+
+
+@contextmanager
+def job(app: str) -> Iterator[Job]:
+    """Open a session for `app`; SIGTERM and SIGINT set `stop`; a known error gives exit code 1."""
+    logs.configure()
+    clock = SystemClock()
+    try:
+        loaded = settings.load()
+        spark = open_session(app, loaded)
+    except CdrlakeError as error:
+        LOG.error("%s", error)
+        sys.exit(1)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    running = Job(spark, loaded, clock, stop, Supervisor(clock, stop))
+    table = names.table_uri(loaded.lake_uri, names.PROGRESS)
+    listener = ProgressListener(loaded.state, table, clock, options=loaded.lake_options)
+    spark.streams.addListener(listener)
+    try:
+        yield running
+    except CdrlakeError as error:
+        LOG.error("%s", error)
+        running.exit_code = 1
+    finally:
+        running.supervisor.close()
+        spark.stop()

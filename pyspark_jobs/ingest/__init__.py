@@ -1,0 +1,1 @@
+"""From a topic to bronze or quarantine, for any contract."""

@@ -1,0 +1,136 @@
+"""What a task of the ingest does: parse its messages, write each once, say what it wrote.
+
+Only the description of the files goes back to the driver, not the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+from lakehouse.contracts import Contract
+from lakehouse.names import table_uri
+from pyspark_jobs.delta.files import PendingFile, write_file
+from pyspark_jobs.ingest.parse import parse
+from pyspark_jobs.ingest.validation import Rules
+
+ROWS_PER_FILE = 500_000
+SAMPLES = 3
+WRITTEN_SCHEMA = """good boolean, messages long, latest date, samples string, path string,
+    size long, stats string"""
+_ARROW = pa.schema(
+    [
+        ("good", pa.bool_()),
+        ("messages", pa.int64()),
+        ("latest", pa.date32()),
+        ("samples", pa.string()),
+        ("path", pa.string()),
+        ("size", pa.int64()),
+        ("stats", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file for bronze (`good`) or for the quarantine, and how many rows are in it.
+
+    `latest` is the latest date of usage among good rows, `samples` some of the refused messages
+    with the rule that they broke.
+    """
+
+    good: bool
+    messages: int
+    latest: date | None
+    samples: str | None
+    path: str
+    size: int
+    stats: str
+
+
+class Tally(NamedTuple):
+    """What a batch held: rows for bronze, refused messages, latest date among the rows."""
+
+    good: int
+    bad: int
+    latest: date | None
+
+    @classmethod
+    def of(cls, written: Sequence[WrittenFile]) -> Tally:
+        """The sum over what the tasks wrote."""
+        good = sum(one.messages for one in written if one.good)
+        bad = sum(one.messages for one in written if not one.good)
+        dates = [one.latest for one in written if one.latest is not None]
+        return cls(good, bad, max(dates, default=None))
+
+
+def files_of(written: Sequence[WrittenFile], good: bool) -> list[PendingFile]:
+    """The files for one of the two tables."""
+    return [PendingFile(one.path, one.size, one.stats) for one in written if one.good == good]
+
+
+@dataclass(frozen=True)
+class BatchWriter:
+    """The topic, rules and places of one micro-batch; `options` are the object store's."""
+
+    topic: str
+    rules: Rules
+    bronze: Contract
+    quarantine: Contract
+    lake_uri: str
+    options: Mapping[str, str]
+    batch_id: int
+    ingested_at: datetime
+
+    def write(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """For `mapInArrow`: batches of messages in, rows of `WRITTEN_SCHEMA` out.
+
+        The messages have key, value, partition, offset and `kafka_timestamp`: the topic, the same
+        for all, does not travel with each.
+        """
+        held: list[pl.DataFrame] = []
+        topic = pl.lit(self.topic).alias("topic")
+        for batch in batches:
+            wire = pl.DataFrame(pl.from_arrow(batch)).with_columns(topic)
+            held.append(parse(wire, self.rules, self.bronze))
+            if sum(map(len, held)) >= ROWS_PER_FILE:
+                yield from self._write(held)
+                held = []
+        if held:
+            yield from self._write(held)
+
+    def _write(self, held: list[pl.DataFrame]) -> Iterator[pa.RecordBatch]:
+        stamps = [
+            pl.lit(self.batch_id, pl.Int64).alias("batch_id"),
+            pl.lit(self.ingested_at).cast(pl.Datetime("us", "UTC")).alias("ingested_at"),
+        ]
+        rows = pl.concat(held).with_columns(stamps)
+        is_good = rows["reasons"].is_null()
+        for good, table in ((True, self.bronze), (False, self.quarantine)):
+            some = rows if good and is_good.all() else rows.filter(is_good == good)
+            if not some.is_empty():
+                yield self._written(some, good, table)
+
+    def _written(self, rows: pl.DataFrame, good: bool, table: Contract) -> pa.RecordBatch:
+        file = write_file(rows, table_uri(self.lake_uri, table.name), table, self.options)
+        dated = good and "Date" in rows.columns
+        written = WrittenFile(
+            good=good,
+            messages=len(rows),
+            latest=rows["Date"].max() if dated else None,  # type: ignore[arg-type]
+            samples=None if good else _samples(rows),
+            path=file.path,
+            size=file.size,
+            stats=file.stats,
+        )
+        return pa.RecordBatch.from_pylist([asdict(written)], schema=_ARROW)
+
+
+def _samples(rows: pl.DataFrame) -> str:
+    some = rows.head(SAMPLES).select("partition", "offset", "detail").iter_rows()
+    return "; ".join(f"{partition}:{offset} {detail}" for partition, offset, detail in some)

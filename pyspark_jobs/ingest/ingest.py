@@ -1,0 +1,206 @@
+"""Kafka to bronze or quarantine: every message gets exactly one home."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakehouse import contracts, names
+from lakehouse.clock import Clock
+from lakehouse.contracts import Contract
+from lakehouse.errors import StreamError
+from lakehouse.names import QueryIdentity
+from lakehouse.settings import Settings
+from lakehouse.settings.model import CdrSettings
+from pyspark_jobs.cdr.subscribers import KnownSubscribers
+from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.files import PendingFile
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
+from pyspark_jobs.engine import queries, readers
+from pyspark_jobs.engine.progress_listener import note_quarantine
+from pyspark_jobs.ingest import data_loss
+from pyspark_jobs.ingest.batch_writer import (
+    WRITTEN_SCHEMA,
+    BatchWriter,
+    Tally,
+    WrittenFile,
+    files_of,
+)
+from pyspark_jobs.ingest.validation import Rules
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A topic, the rules of its messages, and the two tables that they end in."""
+
+    identity: QueryIdentity
+    topic: str
+    rules: Rules
+    bronze: Contract
+    quarantine: Contract
+    asks_for_subscriber: bool = False
+
+
+def events_feed(cdr: CdrSettings, timezone: str) -> Feed:
+    """The feed of usage events; only these can be too late, or of an unknown subscriber."""
+    rules = Rules(
+        contracts.CDR_EVENT,
+        dated_by="DP_DATE",
+        timezone=timezone,
+        max_bytes=cdr.max_message_kib * 1024,
+    )
+    bronze, quarantine = contracts.BRONZE_EVENTS, contracts.QUARANTINE_EVENTS
+    asks = cdr.known_subscribers_only
+    return Feed(names.INGEST_EVENTS, names.TOPIC_EVENTS, rules, bronze, quarantine, asks)
+
+
+def outcomes_feed(cdr: CdrSettings) -> Feed:
+    """The feed of labels that have become known."""
+    rules = Rules(contracts.CDR_OUTCOME, max_bytes=cdr.max_message_kib * 1024)
+    bronze, quarantine = contracts.BRONZE_OUTCOMES, contracts.QUARANTINE_OUTCOMES
+    return Feed(names.INGEST_OUTCOMES, names.TOPIC_OUTCOMES, rules, bronze, quarantine)
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What a person has allowed: any share of bad messages, or a gap in the topic."""
+
+    bad_messages: bool = False
+    lost_messages: bool = False
+
+
+NOTHING = Overrides()
+
+
+def start(
+    spark: SparkSession,
+    settings: Settings,
+    feed: Feed,
+    clock: Clock,
+    every_seconds: float | None,
+    overrides: Overrides = NOTHING,
+) -> StreamingQuery:
+    """Start the ingest of `feed`.
+
+    Raises `StreamError` when messages that were not read yet are gone from the topic.
+    """
+    tables.create_missing(settings, feed.bronze, feed.quarantine)
+    data_loss.check(settings, feed.identity, feed.topic, clock, overrides.lost_messages)
+    limit = settings.spark.max_offsets_per_trigger
+    messages = readers.kafka_stream(
+        spark, settings.kafka, feed.topic, limit, stop_at_gap=not overrides.lost_messages
+    )
+    write = Ingest(feed, settings, clock, overrides.bad_messages).write_batch
+    return queries.start(feed.identity, messages, write, settings.lake_uri, every_seconds)
+
+
+class Ingest:
+    """Writes the micro-batches of one feed.
+
+    The tasks parse and write files, once; this process commits them, bronze first. That commit
+    notes the files that are due in quarantine, so a batch that is cut short between the two is
+    finished as it was evaluation_rows, and never evaluation_rows again.
+    """
+
+    def __init__(self, feed: Feed, settings: Settings, clock: Clock, accept: bool = False) -> None:
+        self._feed, self._settings, self._clock, self._accept = feed, settings, clock, accept
+        self._bronze = DeltaTableWriter(settings.lake_uri, feed.bronze, settings.lake_options)
+        self._quarantine = DeltaTableWriter(
+            settings.lake_uri, feed.quarantine, settings.lake_options
+        )
+        self._known = KnownSubscribers(settings.mysql, clock) if feed.asks_for_subscriber else None
+        self._latest: date | None = None
+        self._resumed = False
+
+    def write_batch(self, messages: DataFrame, batch_id: int) -> None:
+        """Write one micro-batch; a replayed one changes nothing.
+
+        Raises `StreamError` when too many messages are bad, or the checkpoint was lost.
+        """
+        query = self._feed.identity.name
+        if not self._resumed:
+            held = self._resume(batch_id)
+            self._resumed = True
+            if held is not None:
+                self._quarantine.append_files(held, query, batch_id, self._clock.now())
+                return
+        now = self._clock.now()
+        written = self._write_files(messages, batch_id, now)
+        tally = Tally.of(written)
+        note_quarantine(query, tally.bad, tally.good + tally.bad)
+        self._stop_if_too_bad(written, tally)
+        latest = max(filter(None, (tally.latest, self._latest)), default=None)
+        bad = files_of(written, good=False)
+        note = {
+            "query": query,
+            "batch_id": batch_id,
+            "latest": str(latest) if latest else None,
+            "quarantine": [asdict(file) for file in bad],
+        }
+        good = files_of(written, good=True)
+        self._bronze.append_files(good, query, batch_id, now, json.dumps(note))
+        self._quarantine.append_files(bad, query, batch_id, now)
+        self._latest = latest
+
+    def _resume(self, batch_id: int) -> list[PendingFile] | None:
+        """Find where bronze stands; where it holds this batch, what is due in quarantine."""
+        note = self._bronze.last_note("userMetadata")
+        if note is None:
+            return None
+        seen: dict[str, Any] = json.loads(note)
+        if seen.get("query", self._feed.identity.name) != self._feed.identity.name:
+            return None  # an earlier version of the query; this one reads all anew
+        if seen["batch_id"] > batch_id:
+            raise StreamError(
+                self._feed.identity.name,
+                f"the checkpoint that goes with bronze, at batch {seen['batch_id']} or later",
+                f"one at batch {batch_id}",
+                "restore the checkpoint's folder, or raise the query's version to read all again",
+            )
+        self._latest = date.fromisoformat(seen["latest"]) if seen["latest"] else None
+        is_held = seen["batch_id"] == batch_id
+        return [PendingFile(**file) for file in seen["quarantine"]] if is_held else None
+
+    def _write_files(self, messages: DataFrame, batch_id: int, now: datetime) -> list[WrittenFile]:
+        lateness = timedelta(days=self._settings.cdr.allowed_lateness_days)
+        oldest = self._latest - lateness if self._latest else None
+        writer = BatchWriter(
+            self._feed.topic,
+            replace(
+                self._feed.rules,
+                oldest=oldest,
+                subscribers=self._known.listed() if self._known else None,
+            ),
+            self._feed.bronze,
+            self._feed.quarantine,
+            self._settings.lake_uri,
+            self._settings.lake_options,
+            batch_id,
+            now,
+        )
+        moment = f.col("timestamp").alias("kafka_timestamp")
+        wire = messages.select("key", "value", "partition", "offset", moment)
+        return [
+            WrittenFile(**row.asDict())
+            for row in wire.mapInArrow(writer.write, WRITTEN_SCHEMA).collect()
+        ]
+
+    def _stop_if_too_bad(self, written: Sequence[WrittenFile], tally: Tally) -> None:
+        cdr, total = self._settings.cdr, tally.good + tally.bad
+        enough = total >= cdr.quarantine_stop_rows
+        if self._accept or not enough or tally.bad <= cdr.quarantine_stop_ratio * total:
+            return
+        samples = "; ".join([one.samples for one in written if one.samples][:1])
+        raise StreamError(
+            f"{self._feed.identity.name}, topic {self._feed.topic}",
+            f"at most {cdr.quarantine_stop_ratio:.0%} bad messages in a batch",
+            f"{tally.bad} of {total}, such as {samples}",
+            "mend the producer, or take them into quarantine with `cdrlake ingest --accept`",
+        )

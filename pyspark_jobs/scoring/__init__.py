@@ -1,0 +1,1 @@
+"""From features to predictions, and from outcomes to their labels."""

@@ -1,0 +1,112 @@
+"""The rows that teach and judge, once: cached in Spark for fitting, as arrays for judging."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as f
+
+from lakehouse.errors import ModelError
+from lakehouse.models import scoring
+from lakehouse.models.forest import Floats
+from lakehouse.settings.model import ModelSettings
+from pyspark_jobs.training.split import Days, Split
+
+_TOO_LITTLE = "load more history, or lower the minimum in the settings under model"
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """Rows on the driver: a frame with User, Date, label, group and the features."""
+
+    frame: pl.DataFrame
+    features: tuple[str, ...]
+
+    @cached_property
+    def rows(self) -> Floats:
+        """The features, a row each."""
+        return scoring.matrix(self.frame, self.features)
+
+    @cached_property
+    def label(self) -> npt.NDArray[np.int64]:
+        """1 for churners."""
+        return self.frame["label"].cast(pl.Int64).to_numpy()
+
+    @cached_property
+    def user(self) -> npt.NDArray[np.int64]:
+        """Number of each row's subscriber, from 0."""
+        return self.frame["User"].rank("dense").cast(pl.Int64).to_numpy() - 1
+
+    def of(self, days: Days, group: int | None = None) -> LabelledRows:
+        """The rows of these days, and of one group if it is named."""
+        wanted = pl.col("Date").is_between(days.first, days.last)
+        if group is not None:
+            wanted &= pl.col("group") == group
+        return LabelledRows(self.frame.filter(wanted), self.features)
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """How many rows of each label there are, by date and group."""
+
+    counts: pl.DataFrame
+
+    def of(self, days: Days, without_group: int | None = None) -> tuple[int, int]:
+        """Stayers and churners of these days."""
+        wanted = pl.col("Date").is_between(days.first, days.last)
+        if without_group is not None:
+            wanted &= pl.col("group") != without_group
+        found = self.counts.filter(wanted).group_by("label").agg(pl.col("count").sum())
+        by_label = dict(found.rows())
+        return int(by_label.get(0, 0)), int(by_label.get(1, 0))
+
+    def share_for(self, max_rows: int, days: Collection[date]) -> float:
+        """Share of the subscribers that leaves about `max_rows` rows of these days."""
+        rows = int(self.counts.filter(pl.col("Date").is_in(list(days)))["count"].sum())
+        return min(1.0, max_rows / max(rows, 1))
+
+
+def class_counts(labelled: DataFrame) -> ClassCounts:
+    """Count the labelled rows."""
+    counts = labelled.groupBy("Date", "group", "label").count()
+    return ClassCounts(pl.DataFrame(counts.toArrow()))
+
+
+def is_train_row(train: Days, every: int) -> Column:
+    """Whether a row teaches: churners on all train days, stayers on every so many from the last.
+
+    A subscriber hardly changes overnight, and both classes weigh the same in the end however many
+    rows they have, so most stayers' rows cost time and teach nothing.
+    """
+    in_train = f.col("Date").between(train.first, train.last)
+    on_turn = f.date_diff(f.lit(train.last), "Date") % every == 0
+    return in_train & (on_turn | (f.col("label") == 1))
+
+
+def evaluation_days(split: Split) -> list[date]:
+    """All days on which a fold or the test judges."""
+    spans = [split.test, *(fold.validate for fold in split.folds)]
+    return sorted({s.first + timedelta(days=n) for s in spans for n in range(s.count)})
+
+
+def require_enough(found: ClassCounts, split: Split, settings: ModelSettings) -> None:
+    """Raise `ModelError` where a part has too few rows, too few churners or one class only."""
+    for part, days in (("train", split.train), ("test", split.test)):
+        stayers, churners = found.of(days)
+        where = f"training, {part} days {days}"
+        if min(stayers, churners) == 0:
+            got = f"{stayers:,} stayers and {churners:,} churners"
+            raise ModelError(where, "rows of both classes", got, _TOO_LITTLE)
+        if stayers + churners < settings.min_rows:
+            got = f"{stayers + churners:,}"
+            raise ModelError(where, f"at least {settings.min_rows:,} rows", got, _TOO_LITTLE)
+        if churners < settings.min_churners:
+            needed = f"at least {settings.min_churners:,} rows of churners"
+            raise ModelError(where, needed, f"{churners:,}", _TOO_LITTLE)
