@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from lakehouse.domains.cdr.features import feature_names
+from lakehouse.domains.settings import Settings
 from lakehouse.models import bundle, onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, Forest, from_nodes
 from lakehouse.models.manifest import Costs, Figures, Interval, Manifest
 from lakehouse.models.onnx_file import ForestModel
 from lakehouse.registry import Registry
-from lakehouse.settings import Settings
 
 TREES, DEPTH = 100, 10
 CUTS = np.linspace(1, 200, 31)

@@ -9,11 +9,11 @@ from deltalake import write_deltalake
 
 from bench.churn_world import HORIZON, START, WINDOWS, features_of, usage_of, with_labels
 from flaskapp.cdr.world.world import World
-from lakehouse import names
-from lakehouse.contracts import BRONZE_OUTCOMES, LABEL
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import BRONZE_OUTCOMES, LABEL
 from lakehouse.domains.cdr.features import feature_names
+from lakehouse.domains.cdr.settings import WorldSettings
 from lakehouse.names import table_uri
-from lakehouse.settings.model import WorldSettings
 
 STAMP = datetime(2026, 12, 31, tzinfo=UTC)
 

@@ -15,10 +15,10 @@ from sklearn.ensemble import RandomForestClassifier
 
 from flaskapp.cdr.world.drift import Drift
 from flaskapp.cdr.world.world import World
-from lakehouse.contracts import MEASURES
+from lakehouse.domains.cdr.contracts import MEASURES
 from lakehouse.domains.cdr.features import feature_names, lookback_days
+from lakehouse.domains.cdr.settings import WorldSettings
 from lakehouse.models.manifest import Costs
-from lakehouse.settings.model import WorldSettings
 from monitoring.analysis.model import Model
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.dense import dense_rows

@@ -13,7 +13,8 @@ from cdrlake.services import process
 from cdrlake.waiting import Waiter
 from lakehouse import progress
 from lakehouse.clock import SystemClock
-from lakehouse.settings import ROOT, Settings
+from lakehouse.domains.settings import Settings
+from lakehouse.settings import ROOT
 
 PATIENCE_S = 300.0
 

@@ -16,9 +16,10 @@ from deltalake import write_deltalake
 
 import eda
 from bench.measure import seconds
-from lakehouse import names
-from lakehouse.contracts import LABEL, MEASURE_NAMES
-from lakehouse.settings import Settings
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.settings import Settings
+from lakehouse.names import table_uri
 
 ROWS, DAYS = 10_000_000, 40
 FIRST = date(2026, 3, 2)
@@ -52,7 +53,7 @@ def make(folder: Path, rows: int) -> None:
             (names.BRONZE_EVENTS, frame.drop(LABEL)),
             (names.BRONZE_OUTCOMES, outcomes),
         ):
-            uri = names.table_uri(settings.lake_uri, table)
+            uri = table_uri(settings.lake_uri, table)
             write_deltalake(uri, part.to_arrow(), mode="append")
 
 

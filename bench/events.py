@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 from confluent_kafka import Producer
 
-from lakehouse import kafka, names
-from lakehouse.settings import Settings
+from lakehouse import kafka
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 
 MINUTE_S = 60.0
 DAY_S = 86_400

@@ -23,11 +23,12 @@ from bench.champion import crown
 from bench.driver import driver, in_service, waiting_for
 from bench.events import events, messages, send
 from bench.stand import Stand
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import SystemClock, today
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
-from lakehouse.settings import Settings
 
 USERS = 2_500
 SCORED_DAYS = 20

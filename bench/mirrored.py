@@ -8,15 +8,15 @@ from contextlib import contextmanager
 
 import polars as pl
 
-from lakehouse import kafka, mysql, names, store
+from lakehouse import kafka, mysql, store
 from lakehouse.clock import SystemClock
-from lakehouse.contracts import PREDICTIONS
-from lakehouse.names import table_uri
-from lakehouse.settings import Settings
+from lakehouse.domains.cdr import CDR, names
+from lakehouse.domains.cdr.contracts import PREDICTIONS
+from lakehouse.domains.settings import Settings
+from lakehouse.names import MYSQL_CURSORS, table_uri
 from mirror.__main__ import follow
-from mirror.sync import MIRRORS
 
-_CURSOR = f"SELECT version FROM {names.MYSQL_CURSORS} WHERE name = %s"
+_CURSOR = f"SELECT version FROM {MYSQL_CURSORS} WHERE name = %s"
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def following(settings: Settings) -> Iterator[None]:
     stop = threading.Event()
     threads = [
         threading.Thread(target=follow, args=(settings, mirror, stop, SystemClock()))
-        for mirror in MIRRORS
+        for mirror in CDR.mirrors
     ]
     for thread in threads:
         thread.start()
@@ -40,7 +40,7 @@ def following(settings: Settings) -> Iterator[None]:
 def is_level(settings: Settings) -> bool:
     """Whether the mirrors hold the latest version of their tables."""
     with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
-        for mirror in MIRRORS:
+        for mirror in CDR.mirrors:
             uri = table_uri(settings.lake_uri, mirror.contract.name)
             table_id = store.identity(uri)
             if table_id is None:

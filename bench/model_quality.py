@@ -15,10 +15,10 @@ from pyspark.sql import SparkSession
 from bench.churn_lake import world_of, write_history
 from cdrlake.cdr import oracle
 from lakehouse.clock import SystemClock
+from lakehouse.domains.settings import Settings
 from lakehouse.models.manifest import Figures, Interval
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
-from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.cdr.train import train
 

@@ -23,13 +23,15 @@ from deltalake import write_deltalake
 
 from bench.measure import seconds
 from bench.usage import Sampler
-from lakehouse import names
 from lakehouse.clock import SystemClock
-from lakehouse.contracts import PREDICTIONS
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import PREDICTIONS
+from lakehouse.domains.settings import Settings
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Costs
+from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import ROOT
 from monitoring.monitor import FOLDER, Monitor, Request
 from monitoring.output.folder import OutputFolder
 from monitoring.records import Records
@@ -144,7 +146,7 @@ class Installation:
         )
         columns = [pl.col(spec.name).cast(KINDS[spec.kind]) for spec in PREDICTIONS.fields]
         write_deltalake(
-            names.table_uri(self.settings.lake_uri, names.PREDICTIONS),
+            table_uri(self.settings.lake_uri, names.PREDICTIONS),
             rows.select(columns).to_arrow(),
             mode="append",
             configuration={"delta.enableChangeDataFeed": "true"},

@@ -17,8 +17,8 @@ from pyspark.sql import SparkSession
 from bench.measure import seconds
 from bench.usage import Sampler
 from lakehouse.clock import SystemClock
+from lakehouse.domains.settings import Settings, load
 from lakehouse.registry import open_registry
-from lakehouse.settings import Settings, load
 from pyspark_jobs.cdr import transform
 from pyspark_jobs.engine.session import open_session
 from pyspark_jobs.engine.supervisor import Start, Supervisor

@@ -20,16 +20,13 @@ from cdrlake.services.mysql import MySqlServer
 from cdrlake.services.ports import free_ports
 from cdrlake.waiting import Waiter
 from flaskapp import database
-from lakehouse import kafka, mysql, names
+from lakehouse import kafka, mysql
 from lakehouse.clock import SystemClock
-from lakehouse.settings import ROOT, Settings
-from lakehouse.settings.model import (
-    KafkaSettings,
-    LakeSettings,
-    MysqlSettings,
-    SparkSettings,
-    WorldSettings,
-)
+from lakehouse.domains.cdr import CDR, names
+from lakehouse.domains.cdr.settings import WorldSettings
+from lakehouse.domains.settings import Settings
+from lakehouse.settings import ROOT
+from lakehouse.settings.model import KafkaSettings, LakeSettings, MysqlSettings, SparkSettings
 from pyspark_jobs.engine.session import open_session
 
 PATIENCE_S, STOP_S = 120.0, 60.0
@@ -131,7 +128,7 @@ def _of_its_own(server: MysqlSettings) -> MysqlSettings:
 
 @contextmanager
 def _topics(settings: KafkaSettings) -> Iterator[None]:
-    kafka.create_topics(settings, names.TOPICS)
+    kafka.create_topics(settings, CDR.topics)
     try:
         yield
     finally:

@@ -16,8 +16,8 @@ from sklearn.metrics import roc_auc_score
 from bench.measure import machine
 from flaskapp.cdr.world import World
 from flaskapp.cdr.world.season import PAYDAYS
+from lakehouse.domains.cdr.settings import WorldSettings
 from lakehouse.settings import ROOT
-from lakehouse.settings.model import WorldSettings
 
 PAGE = ROOT / "docs" / "world.md"
 START = date(2026, 3, 2)

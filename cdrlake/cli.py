@@ -18,8 +18,8 @@ from cdrlake.cdr.cli_data import db
 from cdrlake.cli_model import model
 from cdrlake.cli_quarantine import refused
 from cdrlake.console import CONSOLE, ERRORS
+from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import CdrlakeError
-from lakehouse.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(db, name="db")

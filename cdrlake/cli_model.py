@@ -12,8 +12,8 @@ from rich.table import Table
 from cdrlake import jobs
 from cdrlake.cdr import oracle
 from cdrlake.console import CONSOLE
+from lakehouse.domains.settings import load
 from lakehouse.registry import Registry, gates, open_registry
-from lakehouse.settings import load
 
 model = typer.Typer(no_args_is_help=True, help="The registry of models.")
 

@@ -10,12 +10,13 @@ import yaml
 from rich.table import Table
 
 from cdrlake.console import CONSOLE
-from lakehouse import names, quarantine
+from lakehouse import quarantine
 from lakehouse.clock import SystemClock
 from lakehouse.contracts import REASONS
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import load
 from lakehouse.errors import ContractError, closest
 from lakehouse.quarantine import Correction
-from lakehouse.settings import load
 
 refused = typer.Typer(no_args_is_help=True, help="Messages that were refused.")
 

@@ -10,8 +10,9 @@ import msgspec
 from rich.table import Table
 
 from cdrlake.console import CONSOLE
+from lakehouse.domains.cdr.features import lookback_days
+from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
-from lakehouse.settings import load
 from lakehouse.trace import Trace, TracedPrediction
 from lakehouse.trace import trace as follow
 
@@ -25,7 +26,8 @@ LAST = 10
 def show(user: str, day: date, as_json: bool) -> None:
     """Print the trace of `user` on `day`, whole as JSON or the essentials as tables."""
     settings = load()
-    found = follow(settings, open_registry(settings), user, day)
+    lookback = lookback_days(settings.cdr.feature_windows)
+    found = follow(settings, open_registry(settings), user, day, lookback)
     if as_json:
         text = msgspec.json.format(msgspec.json.encode(asdict(found)))
         CONSOLE.print(text.decode(), markup=False, soft_wrap=True)

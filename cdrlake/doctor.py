@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cdrlake.services import jars, process
 from cdrlake.services.ports import listener, require_free_port
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import CdrlakeError, ServiceError
-from lakehouse.settings import Settings
 
 NEEDED_BYTES = 2 * 1024**3
 # Host, port, and the key of the settings that says so.

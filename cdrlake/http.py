@@ -7,8 +7,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.settings import Settings
 
 TIMEOUT_S = 180.0
 

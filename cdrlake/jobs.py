@@ -9,8 +9,9 @@ from cdrlake import submit
 from cdrlake.console import Steps
 from cdrlake.services import process, spark
 from cdrlake.stack import Stack
+from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import StreamError
-from lakehouse.settings import ROOT, Settings, load
+from lakehouse.settings import ROOT
 
 
 def run(job: str, *options: str) -> None:

@@ -17,10 +17,12 @@ from cdrlake.http import Api
 from cdrlake.memory import PeakMemory
 from cdrlake.services import jars, process
 from cdrlake.stack import Stack
-from lakehouse import audit, kafka, names, registry
+from lakehouse import audit, kafka, registry
 from lakehouse.clock import SystemClock
+from lakehouse.domains.cdr import CDR, names
+from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import ServiceError, SettingsError, SourceError, closest
-from lakehouse.settings import ROOT, Settings, load
+from lakehouse.settings import ROOT
 
 WATCH_S = 1.0
 STOP_S = 40.0
@@ -149,7 +151,7 @@ def fetch_jars(settings: Settings) -> None:
 
 def topics(settings: Settings) -> None:
     """Create missing topics and print all with their counts."""
-    kafka.create_topics(settings.kafka, names.TOPICS)
+    kafka.create_topics(settings.kafka, CDR.topics)
     for topic in names.TOPICS:
         CONSOLE.print(f"{topic:<18} {kafka.message_count(settings.kafka, topic):>12,} messages")
 

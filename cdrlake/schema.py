@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flaskapp import database, migrations
 from lakehouse import mysql, names
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError
-from lakehouse.settings import Settings
 
 _APPLIED = f"SELECT version FROM {names.MYSQL_MIGRATIONS}"  # noqa: S608
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from lakehouse.settings import SECRETS_FILE, Settings, load
+from lakehouse.domains.settings import Settings, load
+from lakehouse.settings import SECRETS_FILE
 
 
 def ensure(settings: Settings) -> Settings:

@@ -19,10 +19,12 @@ from cdrlake.services.ports import require_free_port
 from cdrlake.services.spark import MASTER, WORKER, SparkCluster
 from cdrlake.waiting import Waiter
 from flaskapp.cdr import loader
-from lakehouse import kafka, ledger, names, progress
+from lakehouse import kafka, ledger, progress
 from lakehouse.clock import Clock, SystemClock
+from lakehouse.domains.cdr import CDR
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import ROOT
 
 START_S = 90.0
 PIPELINE_S = 600.0
@@ -164,7 +166,7 @@ class Stack:
     def _database(self) -> None:
         with self.steps.step("Create database, procedure and topics"):
             schema.ensure(self.settings)
-            kafka.create_topics(self.settings.kafka, names.TOPICS)
+            kafka.create_topics(self.settings.kafka, CDR.topics)
 
     def _history(self) -> None:
         with self.steps.step("Load history") as step:

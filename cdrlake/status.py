@@ -7,8 +7,8 @@ from rich.table import Table
 
 from cdrlake.services import process
 from lakehouse import progress
+from lakehouse.domains.settings import Settings
 from lakehouse.progress import QueryProgress
-from lakehouse.settings import Settings
 
 
 def tables(settings: Settings) -> list[Table]:

@@ -18,8 +18,9 @@ from pathlib import Path
 from cdrlake.services import spark
 from cdrlake.services.process import Command
 from lakehouse import object_store
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import ROOT
 
 ARCHIVE = "cdrlake.zip"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 from monitoring.output import names
 from monitoring.output.folder import LATEST, RUN_ID, RUNS
 

@@ -10,10 +10,11 @@ import sys
 import urllib.request
 from datetime import timedelta
 
-from lakehouse import names, progress, settings
+from lakehouse import progress, settings
 from lakehouse.clock import SystemClock
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
-from lakehouse.settings import Settings
 
 TIMEOUT_S = 5
 # A query reports after each batch and, when idle, every ten seconds; a batch may be a long one.

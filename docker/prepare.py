@@ -7,7 +7,8 @@ import sys
 
 from flaskapp import database
 from flaskapp.cdr import loader
-from lakehouse import kafka, logs, names, settings
+from lakehouse import kafka, logs, settings
+from lakehouse.domains.cdr import CDR
 from lakehouse.errors import CdrlakeError
 
 LOG = logging.getLogger("prepare")
@@ -19,7 +20,7 @@ def main() -> int:
     try:
         loaded = settings.load()
         database.initialise(loaded)
-        kafka.create_topics(loaded.kafka, names.TOPICS)
+        kafka.create_topics(loaded.kafka, CDR.topics)
         LOG.info("%s", loader.load_history(loaded).message)
     except CdrlakeError as error:
         LOG.error("%s", error)

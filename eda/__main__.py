@@ -9,8 +9,8 @@ from pathlib import Path
 
 from eda.run import run
 from lakehouse import logs
+from lakehouse.domains.settings import load
 from lakehouse.errors import CdrlakeError
-from lakehouse.settings import load
 
 LOG = logging.getLogger("eda")
 

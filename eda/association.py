@@ -13,7 +13,7 @@ import polars as pl
 from sklearn.metrics import roc_auc_score
 
 from eda.source import ROW, USER
-from lakehouse.contracts import LABEL
+from lakehouse.domains.cdr.contracts import LABEL
 
 Floats = npt.NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from eda.association import Association, Floats
 from eda.profile import Profile
 from eda.source import DAY, USER
-from lakehouse.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
 
 STAYED, CHURNED, INK, FAINT = "#0072B2", "#D55E00", "#22272E", "#ECEEF1"
 BINS = 10

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from eda.source import DAY, MOMENT, USER
-from lakehouse.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
 
 HOUR, WEEKDAY = "DP_HOUR", "DP_WEEKDAY"
 COLUMNS = (*MEASURE_NAMES, HOUR, WEEKDAY)

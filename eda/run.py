@@ -14,8 +14,8 @@ from eda import profile as profiles
 from eda.association import Association
 from eda.profile import Profile
 from eda.source import USER
-from lakehouse.contracts import LABEL
-from lakehouse.settings import Settings
+from lakehouse.domains.cdr.contracts import LABEL
+from lakehouse.domains.settings import Settings
 
 LOG = logging.getLogger(__name__)
 

@@ -10,10 +10,12 @@ from typing import Any
 import polars as pl
 
 from eda.config import Config
-from lakehouse import mysql, names, store
-from lakehouse.contracts import LABEL, MEASURES
+from lakehouse import mysql, store
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, MEASURES
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError, SourceError
-from lakehouse.settings import Settings
+from lakehouse.names import table_uri
 
 USER, DAY, MOMENT, ROW = "DP_MSISDN", "Date", "DP_DATE", "id"
 BLOCK_ROWS = 100_000
@@ -61,8 +63,8 @@ def _blocks(config: Config, settings: Settings) -> Iterator[pl.DataFrame]:
 
 def _lake(config: Config, settings: Settings) -> Iterator[pl.DataFrame]:
     """Some days at a time: telling duplicates and finding outcomes needs all rows of a day."""
-    events = names.table_uri(settings.lake_uri, names.BRONZE_EVENTS)
-    outcomes = names.table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
+    events = table_uri(settings.lake_uri, names.BRONZE_EVENTS)
+    outcomes = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
     options = settings.lake_options
     if not store.exists(events, options):
         raise SourceError(events, "a table of events", "none", "load history first")

@@ -11,9 +11,9 @@ from flaskapp.relay import Relay
 from flaskapp.runner import Runner
 from lakehouse import mysql
 from lakehouse.clock import SystemClock
+from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import CdrlakeError
 from lakehouse.http import access, server
-from lakehouse.settings import Settings
 
 LOG = logging.getLogger("flaskapp")
 RELAY_STOP_S = 5.0
@@ -48,7 +48,7 @@ def _resume(runner: Runner, clock: SystemClock, stop: threading.Event) -> None:
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the service cannot start."""
-    return server.run(serve)
+    return server.run(load, serve)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lakehouse import names
-from lakehouse.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
 from lakehouse.errors import DatabaseError
+from lakehouse.names import MYSQL_OUTBOX
 
 KEY = "DP_MSISDN"
 BLOCK_ROWS = 20_000
@@ -66,7 +67,7 @@ _QUERIES = {
     "outcome": (names.TOPIC_OUTCOMES, _OUTCOMES),
 }
 _WAITING = (
-    f"SELECT entry_id, kind, stream_id, first_sequence, last_sequence FROM {names.MYSQL_OUTBOX} "  # noqa: S608
+    f"SELECT entry_id, kind, stream_id, first_sequence, last_sequence FROM {MYSQL_OUTBOX} "  # noqa: S608
     "ORDER BY entry_id LIMIT 500"
 )
 
@@ -132,7 +133,7 @@ def remove(connection: Any, entries: Sequence[Entry]) -> None:
     marks = ", ".join(["%s"] * len(entries))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"DELETE FROM {names.MYSQL_OUTBOX} WHERE entry_id IN ({marks})",  # noqa: S608
+            f"DELETE FROM {MYSQL_OUTBOX} WHERE entry_id IN ({marks})",  # noqa: S608
             tuple(entry.entry_id for entry in entries),
         )
     connection.commit()

@@ -18,8 +18,8 @@ from flaskapp.cdr.sending import StreamContext, begin, send
 from flaskapp.validation import StreamRequest
 from lakehouse import mysql
 from lakehouse.clock import Clock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
-from lakehouse.settings import Settings
 
 LOG = logging.getLogger(__name__)
 LOCK = "stream"

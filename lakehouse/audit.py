@@ -7,12 +7,14 @@ from datetime import date
 
 import polars as pl
 
-from lakehouse import kafka, ledger, names, store
+from lakehouse import kafka, ledger, store
+from lakehouse.domains.cdr import names
 from lakehouse.ledger import Check, Ledger
+from lakehouse.names import MYSQL_STREAMS, table_uri
 from lakehouse.settings import Settings
 
 _EVENT_ID = re.compile(rb'"event_id"\s*:\s*"([^"]+)"')
-_STREAM_IDS = f"SELECT stream_id FROM {names.MYSQL_STREAMS}"  # noqa: S608
+_STREAM_IDS = f"SELECT stream_id FROM {MYSQL_STREAMS}"  # noqa: S608
 _OUTCOMES = f"SELECT COUNT(*) FROM {names.MYSQL_OUTCOMES}"  # noqa: S608
 
 
@@ -46,7 +48,7 @@ class _Lake:
         self._scoring_start = scoring_start
 
     def _scan(self, table: str) -> pl.LazyFrame | None:
-        uri = names.table_uri(self._uri, table)
+        uri = table_uri(self._uri, table)
         return store.scan(uri, self._options) if store.exists(uri, self._options) else None
 
     def _distinct(self, table: str, *columns: str) -> int:

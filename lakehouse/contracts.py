@@ -1,22 +1,30 @@
-"""What the data is: every field of every topic and table, declared once, free of any engine.
+"""What data is: the fields of every topic and table, declared once, free of any engine.
 
 Spark schemas, MySQL columns, JSON Schemas and checks are derived from these values; no other
-module lists columns.
+module lists columns. What is declared here fits every domain; a domain's own contracts are in
+`lakehouse/domains/<domain>/contracts.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Kind = Literal[
-    "string", "int", "long", "decimal", "double", "boolean", "date", "timestamp", "binary", "longs"
+    "string",
+    "int",
+    "long",
+    "decimal",
+    "double",
+    "boolean",
+    "date",
+    "timestamp",
+    "binary",
+    "longs",
+    "doubles",
+    "strings",
 ]
-
-COUNT_MAX = 1_000_000
-MEASURE_MAX = 1_000_000_000_000
-MSISDN_PATTERN = r"^[0-9]{8,15}$"
-EVENT_ID_PATTERN = r"^[A-Za-z0-9_.-]{1,64}:[0-9]{1,19}$"
 CONTRACT_VERSION = 1
 
 
@@ -24,7 +32,8 @@ CONTRACT_VERSION = 1
 class Field:
     """One column: its kind, whether it may be missing, and its bounds.
 
-    A `decimal` is DECIMAL(18, 3): thousandths are exact, so sums agree in any order.
+    A `decimal` is DECIMAL(18, 3): thousandths are exact, so sums agree in any order. A value that
+    does not match `pattern` is refused for the reason `pattern_reason`.
     """
 
     name: str
@@ -34,11 +43,15 @@ class Field:
     minimum: int | None = None
     maximum: int | None = None
     pattern: str | None = None
+    pattern_reason: str = "wrong_type"
 
 
 @dataclass(frozen=True)
 class Contract:
-    """The fields of a topic or table, its key, and the columns that lay out its files."""
+    """The fields of a topic or table, its key, and the columns that lay out its files.
+
+    `statistics` names columns, beside the key, whose least and greatest value each file keeps.
+    """
 
     name: str
     fields: tuple[Field, ...]
@@ -46,8 +59,9 @@ class Contract:
     partition_by: tuple[str, ...] = ()
     change_feed: bool = False
     version: int = CONTRACT_VERSION
+    statistics: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of all fields, in order."""
         return tuple(field.name for field in self.fields)
@@ -57,83 +71,33 @@ class Contract:
         return {field.name: field for field in self.fields}[name]
 
 
-def _count(name: str, doc: str) -> Field:
-    return Field(name, "long", doc, minimum=0, maximum=COUNT_MAX)
-
-
-def _measure(name: str, doc: str) -> Field:
-    return Field(name, "decimal", doc, minimum=0, maximum=MEASURE_MAX)
-
-
-MEASURES = (
-    _count("DP_MOC_COUNT", "outgoing calls"),
-    _measure("DP_MOC_DURATION", "seconds of outgoing calls"),
-    _count("DP_MTC_COUNT", "incoming calls"),
-    _measure("DP_MTC_DURATION", "seconds of incoming calls"),
-    _count("DP_MOSMS_COUNT", "outgoing texts"),
-    _count("DP_MTSMS_COUNT", "incoming texts"),
-    _count("DP_DATA_COUNT", "data sessions"),
-    _measure("DP_DATA_VOLUME", "data volume, bytes or the operator's unit"),
-)
-MEASURE_NAMES = tuple(field.name for field in MEASURES)
-LABEL = "PSEUDO_CHURNED"
-
-_MSISDN = Field("DP_MSISDN", "string", "subscriber number, 8 to 15 digits", pattern=MSISDN_PATTERN)
-_ID = Field("id", "long", "row number in the source table", minimum=0)
-_EVENT_DATE = Field("DP_DATE", "timestamp", "moment of the usage, UTC")
-_EVENT_ID = Field(
-    "event_id", "string", "`<stream_id>:<sequence>`, unique", pattern=EVENT_ID_PATTERN
-)
-_EMITTED = Field("emitted_at", "timestamp", "moment of emission, UTC")
-
-CDR_EVENT = Contract(
-    "cdr-events",
-    (_ID, _EVENT_DATE, _MSISDN, *MEASURES, _EVENT_ID, _EMITTED),
-    key=("event_id",),
-)
-
-CDR_OUTCOME = Contract(
-    "cdr-outcomes",
-    (
-        _MSISDN,
-        Field("date", "date", "date D that the label speaks of"),
-        Field(LABEL, "int", "1: no activity in (D, D+H]", minimum=0, maximum=1),
-        Field("known_at", "date", "first date on which the label could be known, D+H+1 or later"),
-    ),
-    key=("DP_MSISDN", "date"),
-)
-
-_WIRE = (
+# Where a message stood in Kafka, and which micro-batch took it in.
+WIRE = (
     Field("topic", "string", "Kafka topic"),
     Field("partition", "int", "Kafka partition"),
     Field("offset", "long", "Kafka offset"),
     Field("kafka_timestamp", "timestamp", "broker's timestamp of the message"),
 )
-_BATCH = (
+BATCH = (
     Field("batch_id", "long", "micro-batch that wrote the row"),
     Field("ingested_at", "timestamp", "moment of ingestion, UTC"),
 )
-
-BRONZE_EVENTS = Contract(
-    "bronze.cdr_events",
-    (
-        *CDR_EVENT.fields,
-        Field("extras", "string", "unknown fields as JSON", nullable=True),
-        Field("Date", "date", "calendar date of DP_DATE in the configured timezone"),
-        *_WIRE,
-        *_BATCH,
-    ),
-    key=("topic", "partition", "offset", "event_id"),
-)
-
-BRONZE_OUTCOMES = Contract(
-    "bronze.cdr_outcomes",
-    (*CDR_OUTCOME.fields, *_WIRE, *_BATCH),
-    key=("topic", "partition", "offset"),
+EXTRAS = Field("extras", "string", "unknown fields as JSON", nullable=True)
+# Why a message is refused; a domain adds reasons of its own.
+REASONS = (
+    "not_json",
+    "not_object",
+    "missing_field",
+    "wrong_type",
+    "out_of_range",
+    "bad_date",
+    "too_late",
+    "too_large",
 )
 
 
-def _quarantine(name: str) -> Contract:
+def quarantine(name: str) -> Contract:
+    """Contract of the table that keeps the refused messages of a topic, as they came."""
     return Contract(
         name,
         (
@@ -141,103 +105,8 @@ def _quarantine(name: str) -> Contract:
             Field("detail", "string", "what was needed and what came", nullable=True),
             Field("key", "binary", "message key, as it came", nullable=True),
             Field("raw", "binary", "message value, as it came", nullable=True),
-            *_WIRE,
-            *_BATCH,
+            *WIRE,
+            *BATCH,
         ),
         key=("topic", "partition", "offset"),
     )
-
-
-QUARANTINE_EVENTS = _quarantine("quarantine.cdr_events")
-QUARANTINE_OUTCOMES = _quarantine("quarantine.cdr_outcomes")
-REASONS = (
-    "not_json",
-    "not_object",
-    "missing_field",
-    "wrong_type",
-    "out_of_range",
-    "bad_msisdn",
-    "bad_date",
-    "unknown_subscriber",
-    "too_late",
-    "too_large",
-)
-
-_USER_DAY = (
-    Field("Date", "date", "calendar date"),
-    Field("User", "string", "subscriber number", pattern=MSISDN_PATTERN),
-)
-
-SILVER_DAILY = Contract(
-    "silver.cdr_daily",
-    (
-        *_USER_DAY,
-        *(Field(f.name, f.kind, f"{f.doc}, sum of the day") for f in MEASURES),
-        Field("events", "long", "distinct events counted into the row"),
-        Field("last_emitted_at", "timestamp", "latest emission among them, for freshness"),
-        Field(
-            "event_hashes", "longs", "64-bit hashes of the event ids counted, for de-duplication"
-        ),
-    ),
-    key=("User", "Date"),
-    partition_by=("Date",),
-)
-
-# The columns that users of `Processed_Data` know, and the measure behind each.
-PROCESSED_COLUMNS = {
-    "M_Out_Call_Count": "DP_MOC_COUNT",
-    "M_Out_Call_Time": "DP_MOC_DURATION",
-    "M_Data_Sum": "DP_DATA_VOLUME",
-    "M_Data_Count": "DP_DATA_COUNT",
-    "M_In_Call_Count": "DP_MTC_COUNT",
-    "M_In_Call_Time": "DP_MTC_DURATION",
-}
-_KINDS = {field.name: field.kind for field in MEASURES}
-
-PREDICTIONS = Contract(
-    "gold.model_predictions",
-    (
-        *_USER_DAY,
-        Field("label", "int", "outcome, null until known", nullable=True, minimum=0, maximum=1),
-        Field("prediction", "int", "1 when probability_1 reaches the model's threshold"),
-        Field("probability_0", "double", "calibrated probability of staying"),
-        Field("probability_1", "double", "calibrated probability of churn"),
-        Field("rawPrediction_0", "double", "votes of the forest for staying"),
-        Field("rawPrediction_1", "double", "votes of the forest for churn"),
-        Field("features_str", "string", "features of the row as JSON, in the model's order"),
-        Field("reasons", "string", "three strongest reasons as JSON", nullable=True),
-        Field("model_version", "int", "version in the registry"),
-        Field("run_id", "string", "training run of that version"),
-        Field("scored_at", "timestamp", "moment of scoring, UTC"),
-        Field(
-            "last_emitted_at", "timestamp", "latest event in the row, for latency", nullable=True
-        ),
-    ),
-    key=("User", "Date", "model_version"),
-    partition_by=("Date",),
-    change_feed=True,
-)
-
-PROCESSED_DATA = Contract(
-    "gold.processed_data",
-    (
-        *_USER_DAY,
-        *(Field(n, _KINDS[m], f"{m}, sum of the day") for n, m in PROCESSED_COLUMNS.items()),
-        Field("M_Tenure_Churn", "int", "the outcome, null until known", nullable=True),
-    ),
-    key=("User", "Date"),
-    partition_by=("Date",),
-    change_feed=True,
-)
-
-DAILY_SUMMARY = Contract(
-    "DailySummary",
-    (
-        Field("Date", "date", "calendar date"),
-        Field("Total_Outgoing_Calls", "long", "sum of DP_MOC_COUNT"),
-        Field("Total_Outgoing_Call_Time", "decimal", "sum of DP_MOC_DURATION, seconds"),
-        Field("Total_Data_Purchases", "long", "sum of DP_DATA_COUNT"),
-        Field("Total_Data_Volume", "decimal", "sum of DP_DATA_VOLUME"),
-    ),
-    key=("Date",),
-)

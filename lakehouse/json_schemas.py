@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from lakehouse.contracts import CDR_EVENT, CDR_OUTCOME, Contract, Kind
-
-PUBLISHED = (CDR_EVENT, CDR_OUTCOME)
-_TYPES: dict[Kind, dict[str, Any]] = {
-    "string": {"type": "string"},
-    "int": {"type": "integer"},
-    "long": {"type": "integer"},
-    "decimal": {"type": "number"},
-    "double": {"type": "number"},
-    "boolean": {"type": "boolean"},
-    "date": {"type": "string", "format": "date"},
-    "timestamp": {"type": "string", "format": "date-time"},
-    "binary": {"type": "string", "contentEncoding": "base64"},
-    "longs": {"type": "array", "items": {"type": "integer"}},
-}
+from lakehouse.contracts import Contract
+from lakehouse.kinds import KINDS
 
 
 def json_schema(contract: Contract) -> dict[str, Any]:
@@ -28,7 +16,7 @@ def json_schema(contract: Contract) -> dict[str, Any]:
     for field in contract.fields:
         bounds = {"minimum": field.minimum, "maximum": field.maximum, "pattern": field.pattern}
         given = {key: value for key, value in bounds.items() if value is not None}
-        properties[field.name] = {**_TYPES[field.kind], "description": field.doc, **given}
+        properties[field.name] = {**KINDS[field.kind].json, "description": field.doc, **given}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": contract.name,
@@ -40,9 +28,9 @@ def json_schema(contract: Contract) -> dict[str, Any]:
     }
 
 
-def files() -> dict[str, str]:
-    """Name and text of each file in conf/contracts."""
+def files(contracts: Iterable[Contract]) -> dict[str, str]:
+    """Name and text of each file in conf/contracts, one for each of `contracts`."""
     return {
         f"{contract.name}.json": json.dumps(json_schema(contract), indent=2) + "\n"
-        for contract in PUBLISHED
+        for contract in contracts
     }

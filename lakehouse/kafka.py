@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from lakehouse.domain import Topic
 from lakehouse.errors import ServiceError
 from lakehouse.settings.model import KafkaSettings
 
@@ -24,14 +25,23 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     return {"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0, **secret}
 
 
-def create_topics(kafka: KafkaSettings, topics: tuple[str, ...]) -> None:
+def create_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> None:
     """Create the topics that are missing; those that exist stay as they are.
 
     Raises `ServiceError` when the broker cannot be reached or refuses.
     """
     replicas = 1 if kafka.embedded else -1
     wanted = [
-        NewTopic(name, kafka.partitions, replicas, config={"retention.ms": "-1"}) for name in topics
+        NewTopic(
+            topic.name,
+            topic.partitions or kafka.partitions,
+            replicas,
+            config={
+                "retention.ms": str(topic.retention_ms),
+                "cleanup.policy": "compact" if topic.compacted else "delete",
+            },
+        )
+        for topic in topics
     ]
     admin = AdminClient(client_options(kafka))
     try:

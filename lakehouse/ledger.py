@@ -12,8 +12,10 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from lakehouse import kafka, mysql, names, store
+from lakehouse import kafka, mysql, store
+from lakehouse.domains.cdr import names
 from lakehouse.errors import CdrlakeError
+from lakehouse.names import MYSQL_OUTBOX, MYSQL_STREAMS, table_uri
 from lakehouse.settings import Settings
 
 
@@ -117,7 +119,7 @@ def _kafka_counts(settings: Settings) -> dict[str, int]:
 
 def _lake_counts(settings: Settings) -> dict[str, int]:
     lake, options = settings.lake_uri, settings.lake_options
-    uris = {name: names.table_uri(lake, table) for name, table in _TABLES.items()}
+    uris = {name: table_uri(lake, table) for name, table in _TABLES.items()}
     return {name: store.count(uri, options) for name, uri in uris.items()}
 
 
@@ -126,11 +128,11 @@ def waiting(settings: Settings) -> int:
     return one(settings, _WAITING)
 
 
-_SENT = f"SELECT COALESCE(SUM(sent_rows), 0) FROM {names.MYSQL_STREAMS}"  # noqa: S608
+_SENT = f"SELECT COALESCE(SUM(sent_rows), 0) FROM {MYSQL_STREAMS}"  # noqa: S608
 _STORED = f"SELECT COUNT(*) FROM {names.MYSQL_RAW}"  # noqa: S608
 _WAITING = (
     "SELECT COALESCE(SUM(last_sequence - first_sequence + 1), 0) "  # noqa: S608
-    f"FROM {names.MYSQL_OUTBOX}"
+    f"FROM {MYSQL_OUTBOX}"
 )
 _MIRRORED = f"SELECT COUNT(*) FROM {names.MYSQL_PREDICTIONS}"  # noqa: S608
 

@@ -16,11 +16,12 @@ import polars as pl
 from confluent_kafka import KafkaException, Producer
 from deltalake import write_deltalake
 
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import names
 from lakehouse.errors import ContractError, ServiceError, closest
 from lakehouse.kafka import client_options
-from lakehouse.names import table_uri
+from lakehouse.names import REPLAYS, table_uri
 from lakehouse.settings import Settings
 
 PLACE = ("topic", "partition", "offset")
@@ -111,7 +112,7 @@ def _note(settings: Settings, chosen: pl.DataFrame, clock: Clock) -> None:
     if len(chosen):
         noted = chosen.select(*PLACE, replayed_at=pl.lit(clock.now()))
         write_deltalake(
-            table_uri(settings.lake_uri, names.REPLAYS),
+            table_uri(settings.lake_uri, REPLAYS),
             noted.to_arrow(),
             mode="append",
             storage_options=settings.lake_options,
@@ -126,7 +127,7 @@ def _messages(settings: Settings, topic: str) -> pl.LazyFrame:
     if not store.exists(uri, options):
         raise ContractError(uri, "a quarantine", "none", "start the ingest first")
     rows = store.scan(uri, options).unique(PLACE)
-    done = table_uri(settings.lake_uri, names.REPLAYS)
+    done = table_uri(settings.lake_uri, REPLAYS)
     if not store.exists(done, options):
         return rows.with_columns(replayed=pl.lit(False))
     noted = store.scan(done, options).select(*PLACE, replayed=pl.lit(True)).unique(PLACE)

@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from lakehouse import names, store
-from lakehouse.contracts import BRONZE_EVENTS, LABEL, SILVER_DAILY
-from lakehouse.domains.cdr.features import lookback_days
+from lakehouse import store
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import BRONZE_EVENTS, LABEL, SILVER_DAILY
 from lakehouse.errors import ModelError
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
@@ -63,12 +63,14 @@ class Trace:
     outcome: int | None
 
 
-def trace(settings: Settings, registry: Registry, user: str, day: date) -> Trace:
+def trace(
+    settings: Settings, registry: Registry, user: str, day: date, lookback_days: int
+) -> Trace:
     """Collect everything that led to the predictions of `user` on `day`.
 
     Raises `ModelError` when the lake knows nothing of them.
     """
-    since = day - timedelta(days=lookback_days(settings.cdr.feature_windows) - 1)
+    since = day - timedelta(days=lookback_days - 1)
     lake = _Lake(settings, user)
     window = pl.col("Date").is_between(since, day)
     on_day = pl.col("Date") == day

@@ -12,10 +12,12 @@ from confluent_kafka import KafkaException
 
 from lakehouse import logs, mysql
 from lakehouse.clock import Clock, SystemClock
+from lakehouse.domain import Mirror
+from lakehouse.domains import DOMAINS
+from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import CdrlakeError
-from lakehouse.settings import Settings, load
 from mirror.publish import Publisher
-from mirror.sync import MIRRORS, Mirror, step
+from mirror.sync import step
 
 LOG = logging.getLogger("mirror")
 IDLE_S = 0.5
@@ -50,8 +52,9 @@ def main() -> int:
     settings, stop = load(), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    with ThreadPoolExecutor(len(MIRRORS)) as threads:
-        ends = [threads.submit(follow, settings, one, stop, SystemClock()) for one in MIRRORS]
+    mirrors = [mirror for domain in DOMAINS for mirror in domain.mirrors]
+    with ThreadPoolExecutor(len(mirrors)) as threads:
+        ends = [threads.submit(follow, settings, one, stop, SystemClock()) for one in mirrors]
         # One that fails in a way nobody foresaw must not leave the others looking healthy.
         wait(ends, return_when=FIRST_EXCEPTION)
         stop.set()

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import polars as pl
 
-from lakehouse import names, store
-from lakehouse.contracts import PREDICTIONS, PROCESSED_DATA, Contract
+from lakehouse import store
+from lakehouse.contracts import Contract
+from lakehouse.domain import Mirror
 from lakehouse.errors import ServiceError
+from lakehouse.names import MYSQL_CURSORS, table_uri
 from lakehouse.store import Changes
 
 LOG = logging.getLogger(__name__)
@@ -26,30 +27,6 @@ BLOCK_ROWS = 5_000
 MOST_VERSIONS = 50
 
 Publish = Callable[[str, pl.DataFrame], None]
-
-
-@dataclass(frozen=True)
-class Mirror:
-    """A Delta table and the MySQL table, and perhaps the topic, that follow it."""
-
-    contract: Contract
-    mysql_table: str
-    topic: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the mirror, where its cursors' names begin."""
-        return f"{self.contract.name}>{self.mysql_table}"
-
-    def cursor(self, table_id: str) -> str:
-        """Name of the cursor for the table of that id."""
-        return f"{self.name}@{table_id}"
-
-
-MIRRORS = (
-    Mirror(PREDICTIONS, names.MYSQL_PREDICTIONS, names.TOPIC_PREDICTIONS),
-    Mirror(PROCESSED_DATA, names.MYSQL_PROCESSED),
-)
 
 
 class Connection(Protocol):
@@ -74,9 +51,9 @@ def step(
     """Bring `mirror` nearer to the latest version of its table; number of rows written.
 
     One step looks at `MOST_VERSIONS` versions at the most; where their changes are gone it writes
-    the whole table, a date at a time. Raises `ServiceError` when the lake cannot be read.
+    the whole table in parts. Raises `ServiceError` when the lake cannot be read.
     """
-    uri = names.table_uri(lake_uri, mirror.contract.name)
+    uri = table_uri(lake_uri, mirror.contract.name)
     table_id, latest = store.identity(uri, options), store.version(uri, options)
     if table_id is None or latest is None:
         return 0
@@ -87,7 +64,7 @@ def step(
         return 0
     found = _changes(uri, done, latest, options)
     written = 0
-    for rows in [found.frame] if found else _days(store.scan(uri, options, at=latest)):
+    for rows in [found.frame] if found else _parts(mirror, store.scan(uri, options, at=latest)):
         written += _put(mirror, rows, connection, publish)
         if found is None:
             connection.commit()
@@ -108,9 +85,9 @@ def upsert_statement(mirror: Mirror) -> str:
     )
 
 
-_READ = f"SELECT version FROM {names.MYSQL_CURSORS} WHERE name = %s"  # noqa: S608
+_READ = f"SELECT version FROM {MYSQL_CURSORS} WHERE name = %s"  # noqa: S608
 _MOVE = (
-    f"INSERT INTO {names.MYSQL_CURSORS} (name, version) VALUES (%s, %s) "  # noqa: S608
+    f"INSERT INTO {MYSQL_CURSORS} (name, version) VALUES (%s, %s) "  # noqa: S608
     "ON DUPLICATE KEY UPDATE version = %s"
 )
 
@@ -139,10 +116,13 @@ def _changes(uri: str, done: int, latest: int, options: store.Options | None) ->
 _GONE = ("Invalid table version", "not found")
 
 
-def _days(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+def _parts(mirror: Mirror, table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     """A table in parts that fit into memory and into a transaction."""
-    for day in table.select("Date").unique().collect()["Date"].sort():
-        yield table.filter(pl.col("Date") == day).collect()
+    if mirror.part_by is None:
+        yield table.collect()
+        return
+    for value in table.select(mirror.part_by).unique().collect()[mirror.part_by].sort():
+        yield table.filter(pl.col(mirror.part_by) == value).collect()
 
 
 def _put(mirror: Mirror, changed: pl.DataFrame, connection: Connection, publish: Publish) -> int:

@@ -7,8 +7,8 @@ import sys
 import threading
 
 from lakehouse.clock import SystemClock
+from lakehouse.domains.settings import Settings, load
 from lakehouse.http import access, server
-from lakehouse.settings import Settings
 from monitoring.wiring import wire
 
 LOG = logging.getLogger("monitoring")
@@ -27,7 +27,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the service cannot start."""
-    return server.run(serve)
+    return server.run(load, serve)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import polars as pl
 
-from lakehouse import names
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import names
+from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from monitoring import day_index, models, scored_rows
 from monitoring.analysis.values import ChunkValues
@@ -70,7 +71,7 @@ class Monitor:
     def __init__(
         self, settings: Settings, registry: Registry, clock: Clock, enrich: Enrich
     ) -> None:
-        self._uri = names.table_uri(settings.lake_uri, names.PREDICTIONS)
+        self._uri = table_uri(settings.lake_uri, names.PREDICTIONS)
         self._options = settings.lake_options
         self._settings = settings.monitoring
         self._state = settings.state / FOLDER

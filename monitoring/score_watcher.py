@@ -7,8 +7,10 @@ from collections import deque
 
 import polars as pl
 
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import names
+from lakehouse.names import table_uri
 from monitoring.online_detector import Notice, OnlineDetector
 
 LOG = logging.getLogger(__name__)
@@ -22,7 +24,7 @@ class ScoreWatcher:
     """
 
     def __init__(self, lake_uri: str, clock: Clock, options: store.Options | None = None) -> None:
-        self._uri = names.table_uri(lake_uri, names.PREDICTIONS)
+        self._uri = table_uri(lake_uri, names.PREDICTIONS)
         self._options = options
         self._clock = clock
         self._detector: OnlineDetector | None = None

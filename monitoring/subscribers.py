@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import polars as pl
 
-from lakehouse import mysql, names
+from lakehouse import mysql
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import names
 from lakehouse.errors import DatabaseError
 from lakehouse.settings.model import MysqlSettings
 

@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from flask import Flask
 
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import names
 from lakehouse.http import access
+from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
 from lakehouse.settings import Settings
 from monitoring.alerts import Alerts
@@ -67,7 +69,7 @@ def wire(settings: Settings, clock: Clock, registry: Registry | None = None) -> 
     monitor = Monitor(settings, registry, clock, Subscribers(settings.mysql, clock).enrich)
     output, records = OutputFolder(settings.output), Records(settings)
     service = Service(monitor, output, records, clock, [alerts])
-    options, uri = settings.lake_options, names.table_uri(settings.lake_uri, names.PREDICTIONS)
+    options, uri = settings.lake_options, table_uri(settings.lake_uri, names.PREDICTIONS)
     watch = ScoreWatcher(settings.lake_uri, clock, options)
     task = MonitoringTask(uri, registry, watch, service, options)
     poller = Poller(task, clock, limits.interval_seconds, state / "cursor.json")

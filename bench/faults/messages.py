@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 from confluent_kafka import Message, Producer
 
-from lakehouse import kafka, names
-from lakehouse.contracts import MEASURES
+from lakehouse import kafka
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import MEASURES
 from lakehouse.settings.model import KafkaSettings
 
 Event = dict[str, Any]

@@ -25,10 +25,9 @@ from cdrlake.waiting import Waiter
 from flaskapp.cdr.worlds import open_world
 from lakehouse import audit, mysql, progress, registry
 from lakehouse.clock import SystemClock
+from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import CdrlakeError
 from lakehouse.ledger import Ledger
-from lakehouse.settings import load
-from lakehouse.settings.model import Settings
 
 PROCESSES = ("kafka", "mysql", "simulator", "pipeline", "mirror", "monitoring")
 WORLD = {"WORLD__SUBSCRIBERS": "400", "WORLD__REPLAY_DAYS": "1500"}

@@ -15,7 +15,8 @@ import psutil
 from bench.faults import messages
 from bench.faults.plant import PROCESSES, Plant
 from bench.faults.truth import Truth
-from lakehouse.names import BRONZE_EVENTS, QueryIdentity, table_uri
+from lakehouse.domains.cdr.names import BRONZE_EVENTS
+from lakehouse.names import QueryIdentity, table_uri
 
 PAUSE_S, FULL_S, REFUSAL_S = 30.0, 8.0, 240.0
 LONGEST_MOMENT_S = 2.5

@@ -12,9 +12,11 @@ from datetime import date
 import polars as pl
 
 from flaskapp.cdr.world import World
-from lakehouse import names, store
-from lakehouse.contracts import MEASURES
-from lakehouse.settings import Settings
+from lakehouse import store
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import MEASURES
+from lakehouse.domains.settings import Settings
+from lakehouse.names import table_uri
 
 KEY = ("User", "Date")
 EVENTS = "events"
@@ -52,7 +54,7 @@ class Truth:
 
     def verdict(self, settings: Settings, last: date) -> Verdict:
         """Compare silver, cell by cell, with the world up to the day `last`."""
-        held = store.scan(names.table_uri(settings.lake_uri, names.SILVER_DAILY))
+        held = store.scan(table_uri(settings.lake_uri, names.SILVER_DAILY))
         amounts = (_whole(measure.name) for measure in MEASURES)
         found = held.select(*KEY, *amounts, pl.col(EVENTS).cast(pl.Int64)).collect()
         return compare(self._expected(last), found)

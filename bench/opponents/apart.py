@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from lakehouse import names
+from lakehouse.domains.cdr import names
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
 from lakehouse.settings.model import KafkaSettings

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse import mysql
-from lakehouse.contracts import MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import MEASURE_NAMES
 from lakehouse.settings.model import MysqlSettings
 
 TABLE = "Everything_As_Text"

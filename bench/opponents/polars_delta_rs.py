@@ -12,7 +12,8 @@ import polars as pl
 from confluent_kafka import Consumer, TopicPartition
 from deltalake import write_deltalake
 
-from lakehouse import kafka, names
+from lakehouse import kafka
+from lakehouse.domains.cdr import names
 from lakehouse.settings.model import KafkaSettings
 
 BLOCK = 200_000

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
-from lakehouse import names
+from lakehouse.domains.cdr import names
 from lakehouse.settings.model import KafkaSettings
 
 SCHEMA = """

@@ -13,7 +13,7 @@ from bench.opponents import apart, flink, pathway
 from bench.parts.path import way
 from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock, today
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 
 WORK = {"small": (1_000, 20), "full": (5_000, 150)}
 NOTE = (

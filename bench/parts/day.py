@@ -18,8 +18,8 @@ from bench.opponents import everything_again
 from bench.stages import STAGES, to_end, work
 from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock, today
+from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
-from lakehouse.settings import Settings
 
 WORK = {"small": (200, 20), "full": (5_000, 180)}
 DAY = timedelta(days=1)

@@ -21,11 +21,12 @@ from bench.driver import driver, in_service, waiting_for
 from bench.events import events, fill, messages
 from bench.measure import ROUNDS, Figure, Measurement, Name, Size, held
 from bench.stand import Stand
-from lakehouse import kafka, names, store
+from lakehouse import kafka, store
 from lakehouse.clock import SystemClock, today
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
-from lakehouse.settings import Settings
 
 RATE, PULSE_S = 1_000, 0.02
 SILVER_BAR_S, PREDICTION_BAR_S = 5.0, 10.0

@@ -14,11 +14,11 @@ import polars as pl
 from bench.events import events, messages
 from bench.measure import ROUNDS, Figure, Measurement, Size, held, seconds
 from bench.stand import Stand, scratch
-from lakehouse import contracts
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr import contracts
 from lakehouse.domains.cdr.features import gold_contract
+from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.cdr.transform import Transform
 from pyspark_jobs.delta import tables

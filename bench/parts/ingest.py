@@ -15,7 +15,7 @@ from bench.opponents import apart, flink, pathway, polars_delta_rs, spark_plain
 from bench.stages import to_end, work
 from bench.stand import Stand, scratch, with_lake
 from lakehouse.clock import SystemClock, today
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 
 WORK = {"small": (1_000, 20), "full": (5_000, 300)}
 

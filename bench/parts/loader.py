@@ -15,8 +15,8 @@ from flaskapp.cdr import loader, reads
 from flaskapp.cdr.world import World
 from lakehouse import mysql, names
 from lakehouse.clock import SystemClock, today
-from lakehouse.settings import Settings
-from lakehouse.settings.model import WorldSettings
+from lakehouse.domains.cdr.settings import WorldSettings
+from lakehouse.domains.settings import Settings
 
 BAR_ROWS, BAR_SUMMARY_S = 50_000.0, 2.0
 # Subscribers and days: the history of the demo, a file of the same size, a large operator.

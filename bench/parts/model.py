@@ -6,15 +6,17 @@ from bench.measure import Measurement, Size
 from bench.model_page import page
 from bench.model_quality import measure
 from bench.stand import Stand
-from lakehouse.settings import ROOT, Settings
-from lakehouse.settings.model import ModelSettings, WorldSettings
+from lakehouse.domains.cdr.settings import WorldSettings
+from lakehouse.domains.settings import Settings
+from lakehouse.settings import ROOT
+from lakehouse.settings.model import ModelSettings
 
 PAGE = ROOT / "docs" / "model.md"
 SEEDS = {"small": (1,), "full": (1, 2, 3, 4, 5)}
 INSTALLATIONS = {
     "small": Settings(
         world=WorldSettings(subscribers=300, history_days=100),
-        model=ModelSettings(trees=(5,), depths=(4,), folds=2, min_churners=5, min_rows=50),
+        model=ModelSettings(trees=(5,), depths=(4,), folds=2, min_positives=5, min_rows=50),
     ),
     "full": Settings(),
 }

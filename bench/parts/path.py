@@ -14,7 +14,7 @@ from bench.measure import ROUNDS, Figure, Measurement, Size, hold, seconds
 from bench.stages import to_end, work
 from bench.stand import Stand, scratch, with_lake
 from lakehouse.clock import SystemClock, today
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 
 WORK = {"small": (500, 40), "full": (5_000, 200)}
 BAR = 25_000.0

@@ -11,7 +11,7 @@ from flaskapp.cdr import loader
 from flaskapp.relay import Relay
 from lakehouse import mysql, names
 from lakehouse.clock import SystemClock
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 
 BAR = 50_000.0
 # Fewer days than the horizon, so that every row is an event of twelve fields.

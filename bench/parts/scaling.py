@@ -24,8 +24,9 @@ from bench.scaling_page import Grown
 from bench.stages import STAGES, Cost, cost_of
 from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock, today
+from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import ROOT
 
 SUBSCRIBERS, DAYS = {"small": 100, "full": 1_250}, {"small": 40, "full": 60}
 TIMES = {"small": (1,), "full": (1, 4, 16)}

@@ -12,7 +12,7 @@ from bench import world_quality
 from bench.measure import ROUNDS, Figure, Measurement, Size, hold, seconds
 from bench.stand import Stand
 from flaskapp.cdr.world import World
-from lakehouse.settings.model import WorldSettings
+from lakehouse.domains.cdr.settings import WorldSettings
 
 BAR = 1_000_000.0
 SUBSCRIBERS: dict[Size, int] = {"small": 20_000, "full": 200_000}

@@ -13,7 +13,7 @@ from rich.text import Text
 from cdrlake.console import CONSOLE, Steps
 from flaskapp import database
 from flaskapp.cdr import loader
-from lakehouse.settings import Settings, load
+from lakehouse.domains.settings import Settings, load
 
 db = typer.Typer(no_args_is_help=True, help="The source database.")
 

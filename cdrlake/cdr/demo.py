@@ -13,9 +13,9 @@ from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
 from lakehouse import audit, registry
 from lakehouse.clock import Clock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import LedgerError, ServiceError
 from lakehouse.ledger import Ledger
-from lakehouse.settings import Settings
 
 MARKER = "demo"
 STREAM_TIMEOUT_S = 240.0

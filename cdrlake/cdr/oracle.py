@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from flaskapp.cdr.world import Horizon, World
-from lakehouse import names, store
+from lakehouse import store
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 from lakehouse.metrics import ScoredLabels, interval, resampled
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Interval, Manifest
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
 
 
 @dataclass(frozen=True)

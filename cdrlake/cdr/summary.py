@@ -12,10 +12,12 @@ from rich.table import Table
 
 from cdrlake.cdr import oracle
 from cdrlake.cdr.demo import Outcome
-from lakehouse import names, store
+from lakehouse import store
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 from lakehouse.ledger import Ledger
+from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
-from lakehouse.settings import Settings
 
 MAX_MINUTES = 6
 MAX_MEMORY_GIB = 6
@@ -39,7 +41,7 @@ class Latency:
 
 def latency(settings: Settings, since: datetime) -> Latency | None:
     """Latency of the predictions whose latest event was emitted after `since`; None without any."""
-    uri = names.table_uri(settings.lake_uri, names.PREDICTIONS)
+    uri = table_uri(settings.lake_uri, names.PREDICTIONS)
     if not store.exists(uri, settings.lake_options):
         return None
     taken = (pl.col("scored_at") - pl.col("last_emitted_at")).dt.total_milliseconds() / 1000

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse import object_store
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import ROOT
 
 ACCEPTED = (17, 21)
 CONFIGURATIONS = ("spark", "kafka", "mariadb")

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lakehouse.contracts import LABEL
-from lakehouse.settings.model import CdrSettings
+from lakehouse.domains.cdr.contracts import LABEL
+from lakehouse.domains.cdr.settings import CdrSettings
 
 NUMBER = "DP_MSISDN"
 ROOM = 1_024

@@ -13,18 +13,19 @@ import polars as pl
 
 from flaskapp import state, streams
 from flaskapp.bulk import Uploader
-from lakehouse import names
-from lakehouse.contracts import LABEL, MEASURE_NAMES
-from lakehouse.settings.model import CdrSettings
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.cdr.settings import CdrSettings
+from lakehouse.names import MYSQL_OUTBOX, MYSQL_STREAMS
 
 CLOSED = "closed_through"
 _COLUMNS = ("DP_DATE", "DP_MSISDN", *MEASURE_NAMES)
 _SENT = (
-    f"SELECT sent_rows, sent_outcomes FROM {names.MYSQL_STREAMS} "  # noqa: S608
+    f"SELECT sent_rows, sent_outcomes FROM {MYSQL_STREAMS} "  # noqa: S608
     "WHERE stream_id = %s"
 )
 _ENTRY = (
-    f"INSERT INTO {names.MYSQL_OUTBOX} "  # noqa: S608
+    f"INSERT INTO {MYSQL_OUTBOX} "  # noqa: S608
     "(kind, stream_id, first_sequence, last_sequence, created_at) VALUES (%s, %s, %s, %s, %s)"
 )
 _BLOCK = (

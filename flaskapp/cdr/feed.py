@@ -17,9 +17,9 @@ from flaskapp import state
 from flaskapp.bulk import Uploader
 from flaskapp.cdr import event_store
 from flaskapp.cdr.sources import Source, SourceDay
-from lakehouse import names
 from lakehouse.clock import Clock
-from lakehouse.settings import Settings
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 
 SUBSCRIBER_ROWS = 5_000
 

@@ -25,10 +25,11 @@ from flaskapp.cdr.activity import NUMBER, Activity
 from flaskapp.cdr.feed import Offset
 from flaskapp.cdr.sources import Source, SourceDay
 from flaskapp.serial_executor import SerialExecutor
-from lakehouse import mysql, names
+from lakehouse import mysql
 from lakehouse.clock import Clock
-from lakehouse.contracts import LABEL, MEASURE_NAMES
-from lakehouse.settings import Settings
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.settings import Settings
 
 DAY = timedelta(days=1)
 _OUTCOMES = {NUMBER: pl.String, LABEL: pl.Int64}

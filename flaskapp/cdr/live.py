@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from flaskapp.cdr.world.drift import Effect
-from lakehouse import names
-from lakehouse.contracts import CDR_EVENT, MEASURE_NAMES
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import CDR_EVENT, MEASURE_NAMES
+from lakehouse.names import MYSQL_STREAMS
 
 POOL_ROWS = 10_000
 NOISE = 0.1
@@ -26,7 +27,7 @@ _FACTORS = {
     "DP_DATA_VOLUME": "volume",
 }
 _SOURCE = (
-    f"SELECT stream_id, sent_rows FROM {names.MYSQL_STREAMS} "  # noqa: S608
+    f"SELECT stream_id, sent_rows FROM {MYSQL_STREAMS} "  # noqa: S608
     "WHERE mode <> 'live' AND sent_rows > 0 ORDER BY updated_at DESC LIMIT 1"
 )
 _POOL = (

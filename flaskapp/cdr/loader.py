@@ -20,8 +20,8 @@ from flaskapp.cdr.origin import open_source
 from flaskapp.cdr.sources import Source
 from lakehouse import mysql
 from lakehouse.clock import Clock, SystemClock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError
-from lakehouse.settings import Settings
 
 BLOCK_ROWS = 20_000
 PREVIEW_ROWS, PREVIEW_REJECTS = 10, 100

@@ -8,7 +8,7 @@ from flaskapp.cdr.mappings import open_files
 from flaskapp.cdr.sources import Source
 from flaskapp.cdr.worlds import open_world
 from lakehouse.clock import Clock
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 
 
 def open_source(cursor: Any, settings: Settings, clock: Clock) -> Source:

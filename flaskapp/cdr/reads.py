@@ -6,15 +6,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from lakehouse import names
-from lakehouse.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
+from lakehouse.names import MYSQL_OUTBOX
 
 PROCEDURE = "GetDailyCDRDataBatch"
 COLUMNS = ("id", "DP_DATE", "DP_MSISDN", *MEASURE_NAMES, LABEL)
 _LAST = f"SELECT {', '.join(COLUMNS)} FROM {names.MYSQL_RAW} ORDER BY id DESC LIMIT %s"  # noqa: S608
 _BACKLOG = (
     "SELECT COALESCE(SUM(last_sequence - first_sequence + 1), 0), "  # noqa: S608
-    f"TIMESTAMPDIFF(MICROSECOND, MIN(created_at), UTC_TIMESTAMP(3)) FROM {names.MYSQL_OUTBOX}"
+    f"TIMESTAMPDIFF(MICROSECOND, MIN(created_at), UTC_TIMESTAMP(3)) FROM {MYSQL_OUTBOX}"
 )
 
 

@@ -21,9 +21,9 @@ from flaskapp.cdr.worlds import WorldSource, add_drift
 from flaskapp.streams import Stream
 from flaskapp.validation import MAX_SEED, InvalidRequestError, StreamRequest
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr.settings import CdrSettings
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
-from lakehouse.settings import Settings
-from lakehouse.settings.model import CdrSettings
 
 FIRST_DATE = "first_date"
 SOURCE_ENDED = "source_ended"

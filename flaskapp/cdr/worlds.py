@@ -11,7 +11,7 @@ from flaskapp import state
 from flaskapp.cdr.sources import SourceDay
 from flaskapp.cdr.world import Drift, Horizon, World
 from lakehouse.clock import Clock, today
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 
 START_DATE, DRIFTS = "start_date", "drifts"
 

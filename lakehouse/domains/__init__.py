@@ -1,1 +1,23 @@
-"""The domains that run on the shared spine."""
+"""The domains that run on the shared spine; to add one is one line here."""
+
+from __future__ import annotations
+
+from lakehouse.domain import Domain
+from lakehouse.domains.cdr import CDR
+from lakehouse.errors import SettingsError, closest
+from lakehouse.names import OPS_TABLES
+
+DOMAINS = (CDR,)
+
+
+def domain(name: str) -> Domain:
+    """The domain called `name`; raises `SettingsError` with the closest name for any other."""
+    known = {one.name: one for one in DOMAINS}
+    if name not in known:
+        raise SettingsError("--domain", "a domain", repr(name), closest(name, known))
+    return known[name]
+
+
+def tables(domains: tuple[Domain, ...] = DOMAINS) -> tuple[str, ...]:
+    """Every table of these domains, and those that all share."""
+    return (*(table for one in domains for table in one.tables), *OPS_TABLES)

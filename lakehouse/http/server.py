@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from waitress import wasyncore
 from waitress.server import create_server
@@ -15,11 +15,12 @@ from waitress.trigger import trigger
 
 from lakehouse import logs
 from lakehouse.errors import CdrlakeError
-from lakehouse.settings import Settings, load
+from lakehouse.settings import Settings
 
 LOG = logging.getLogger(__name__)
 THREADS = 8
 MAX_BODY = 64 << 10
+S = TypeVar("S", bound=Settings)
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def serving(
         loop.join()
 
 
-def run(serve: Callable[[Settings, threading.Event], None]) -> int:
+def run(load: Callable[[], S], serve: Callable[[S, threading.Event], None]) -> int:
     """The life of a service: settings in, `serve` until SIGTERM or Ctrl-C; its exit code."""
     logs.configure()
     stop = threading.Event()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from lakehouse.names import EXPERIMENT, MODEL_NAME
+from lakehouse.domains.cdr.names import EXPERIMENT, MODEL_NAME
 from lakehouse.registry.stores import Entry, RunRecord
 
 if TYPE_CHECKING:

@@ -10,16 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
-from lakehouse.domains.cdr.features import lookback_days
 from lakehouse.errors import SettingsError, closest
-from lakehouse.settings.model import CdrSettings, Settings
+from lakehouse.settings.model import DomainSettings, Settings
 from lakehouse.settings.root import ROOT, from_root
 from lakehouse.settings.secrecy import HIDDEN, is_nothing, is_secret, is_text
 
@@ -35,10 +34,16 @@ ENV_ALIASES = {
 }
 
 
+S = TypeVar("S", bound=Settings)
+
+
 def load(
-    environ: Mapping[str, str] | None = None, root: Path = ROOT, profile: str | None = None
-) -> Settings:
-    """Read the settings of this installation.
+    kind: type[S],
+    environ: Mapping[str, str] | None = None,
+    root: Path = ROOT,
+    profile: str | None = None,
+) -> S:
+    """Read the settings of this installation as a value of `kind`.
 
     Raises `SettingsError` for an unreadable file, an unknown key (with the closest known one) or
     a value of the wrong kind.
@@ -51,41 +56,33 @@ def load(
         layers.append(_profile(conf, profile))
     local = conf / "settings.local.yaml"
     layers.append((local, _read(local)))
-    overrides = _from_environment(env)
+    overrides = _from_environment(kind, env)
     merged: dict[str, Any] = {}
     for path, values in [*layers, (Path("environment"), overrides)]:
-        _refuse_unknown(path, values, Settings)
+        _refuse_unknown(path, values, kind)
         merged = _merge(merged, values)
     merged.setdefault("profile", profile)
     state = from_root(str(merged.get("state_dir", ".cdrlake")))
     merged = _merge(_read(state / SECRETS_FILE), merged)
-    return _validate(merged)
+    return _validate(kind, merged)
 
 
-def _validate(values: dict[str, Any]) -> Settings:
+def _validate(kind: type[S], values: dict[str, Any]) -> S:
     try:
-        settings = Settings.model_validate(values)
+        settings = kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         path = tuple(_name(part) for part in first["loc"])
-        got = HIDDEN if is_secret(path) else repr(first["input"])
+        got = HIDDEN if is_secret(kind, path) else repr(first["input"])
         needed = first["msg"].removeprefix("Value error, ")
         raise SettingsError(
             f"setting {'.'.join(path)}", needed, got, "correct it in conf/ or the environment"
         ) from None
-    _check_windows(settings.cdr)
+    for name in kind.model_fields:
+        section = getattr(settings, name)
+        if isinstance(section, DomainSettings):
+            section.check()
     return settings
-
-
-def _check_windows(cdr: CdrSettings) -> None:
-    days = lookback_days(cdr.feature_windows)
-    if cdr.active_window_days > days:
-        raise SettingsError(
-            "settings cdr.active_window_days and cdr.feature_windows",
-            "an active window within the days that features look back on",
-            f"{cdr.active_window_days} days and {days}",
-            "make the first smaller or the last window longer",
-        )
 
 
 def _profile(conf: Path, profile: str) -> tuple[Path, dict[str, Any]]:
@@ -113,7 +110,7 @@ def _read(path: Path, required: bool = False) -> dict[str, Any]:
     return values or {}
 
 
-def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+def _from_environment(kind: type[Settings], env: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, text in sorted(env.items()):
         if name in ENV_ALIASES:
@@ -122,20 +119,20 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             path = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
         else:
             continue
-        value = _value(name, path, text)
+        value = _value(kind, name, path, text)
         for key in reversed(path):
             value = {key: value}
         values = _merge(values, value)
     return values
 
 
-def _value(name: str, path: tuple[str, ...], text: str) -> Any:
-    if is_text(path):
-        return None if is_nothing(path, text) else text
+def _value(kind: type[Settings], name: str, path: tuple[str, ...], text: str) -> Any:
+    if is_text(kind, path):
+        return None if is_nothing(kind, path, text) else text
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        got = f"{HIDDEN} with an error: {_problem(error)}" if is_secret(path) else repr(text)
+        got = f"{HIDDEN} with an error: {_problem(error)}" if is_secret(kind, path) else repr(text)
         raise SettingsError(name, "a YAML value", got, "quote it") from None
 
 

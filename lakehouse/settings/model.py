@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -84,36 +84,21 @@ class SimulatorSettings(Section):
     max_interval_seconds: int = Field(3_600, ge=1)
 
 
-class WorldSettings(Section):
-    """The simulated population. `start_date` empty: history and replay end yesterday."""
+class DomainSettings(Section):
+    """What every domain sets of its own: how late an event may come, and when bad ones stop it."""
 
-    seed: int = 42
-    subscribers: int = Field(2_000, ge=1)
-    history_days: int = Field(180, ge=1)
-    replay_days: int = Field(10, ge=0)
-    churn_rate: float = Field(0.05, gt=0, lt=0.5)
-    start_date: date | None = None
-
-
-class SourceSettings(Section):
-    """Where history comes from: the world generator, or files with a mapping."""
-
-    files: tuple[Path, ...] = ()
-    mapping: str = "rawdata"
-    replay_days: int = Field(0, ge=0)
-
-
-class CdrSettings(Section):
-    """What churn means, and how features look back (days)."""
-
-    label_horizon_days: int = Field(30, ge=1)
-    active_window_days: int = Field(7, ge=1)
     allowed_lateness_days: int = Field(3, ge=0)
-    feature_windows: tuple[int, int, int] = (7, 14, 30)
     quarantine_stop_ratio: float = Field(0.5, gt=0, le=1)
     quarantine_stop_rows: int = Field(1_000, ge=1)
     max_message_kib: int = Field(256, ge=1)
-    known_subscribers_only: bool = False
+
+    @property
+    def label_delay(self) -> timedelta:
+        """How long after an event its outcome is known at the earliest."""
+        return timedelta(0)
+
+    def check(self) -> None:
+        """Raise `SettingsError` for settings that are each right and do not go together."""
 
 
 class SparkSettings(Section):
@@ -164,7 +149,7 @@ class ModelSettings(Section):
     sample_every_days: int = Field(5, ge=1)
     max_rows: int = Field(500_000, ge=1)
     test_days: int = Field(14, ge=1)
-    min_churners: int = Field(20, ge=1)
+    min_positives: int = Field(20, ge=1)
     min_rows: int = Field(500, ge=1)
     cost_false_negative: float = Field(100.0, gt=0)
     cost_false_positive: float = Field(10.0, gt=0)
@@ -191,7 +176,7 @@ class MonitoringSettings(Section):
 
 
 class Settings(Section):
-    """All settings of one installation."""
+    """The settings that every domain shares; `lakehouse.domains.settings` adds the domains' own."""
 
     timezone: str = "UTC"
     state_dir: str = ".cdrlake"
@@ -202,13 +187,15 @@ class Settings(Section):
     mysql: MysqlSettings = MysqlSettings()
     api: ApiSettings = ApiSettings()
     simulator: SimulatorSettings = SimulatorSettings()
-    world: WorldSettings = WorldSettings()
-    source: SourceSettings = SourceSettings()
-    cdr: CdrSettings = CdrSettings()
     spark: SparkSettings = SparkSettings()
     cluster: ClusterSettings = ClusterSettings()
     model: ModelSettings = ModelSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+
+    def domain(self, name: str) -> DomainSettings:
+        """The section of a domain; a domain without one has the defaults."""
+        section = getattr(self, name, None)
+        return section if isinstance(section, DomainSettings) else DomainSettings()
 
     @property
     def state(self) -> Path:

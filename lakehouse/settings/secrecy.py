@@ -7,8 +7,6 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
-from lakehouse.settings.model import Settings
-
 SECRET_WORDS = ("password", "token", "secret", "key", "credential", "url", "uri")
 SECRET_FOLDERS = ("storage_options", "options")
 HIDDEN = "a hidden value"
@@ -16,59 +14,63 @@ HIDDEN = "a hidden value"
 NOTHING = ("", "null", "~")
 
 
-def is_secret(path: tuple[str, ...]) -> bool:
+def is_secret(settings: type[BaseModel], path: tuple[str, ...]) -> bool:
     """Whether the value at `path` (section, key, ...) may be or hold a secret.
 
-    >>> is_secret(("mysql", "admin_password")), is_secret(("kafka", "port"))
+    >>> from lakehouse.settings import Settings
+    >>> is_secret(Settings, ("mysql", "admin_password")), is_secret(Settings, ("kafka", "port"))
     (True, False)
-    >>> is_secret(("lake", "storage_options", "aws_region"))
+    >>> is_secret(Settings, ("lake", "storage_options", "aws_region"))
     True
     """
     named = any(word in part.lower() for part in path for word in SECRET_WORDS)
-    return named or any(part in SECRET_FOLDERS for part in path) or is_section(path)
+    return named or any(part in SECRET_FOLDERS for part in path) or is_section(settings, path)
 
 
-def is_section(path: tuple[str, ...]) -> bool:
+def is_section(settings: type[BaseModel], path: tuple[str, ...]) -> bool:
     """Whether `path` is a section, whose keys may hold secrets.
 
-    >>> is_section(("mysql",)), is_section(("mysql", "port"))
+    >>> from lakehouse.settings import Settings
+    >>> is_section(Settings, ("mysql",)), is_section(Settings, ("mysql", "port"))
     (True, False)
     """
-    kind = _kind(path)
+    kind = _kind(settings, path)
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def is_text(path: tuple[str, ...]) -> bool:
+def is_text(settings: type[BaseModel], path: tuple[str, ...]) -> bool:
     """Whether the value at `path` is a text, to be taken as it stands.
 
-    >>> is_text(("mysql", "user")), is_text(("lake", "uri")), is_text(("kafka", "port"))
-    (True, True, False)
-    >>> is_text(("lake", "storage_options", "aws_secret_access_key"))
+    >>> from lakehouse.settings import Settings
+    >>> is_text(Settings, ("mysql", "user")), is_text(Settings, ("kafka", "port"))
+    (True, False)
+    >>> is_text(Settings, ("lake", "storage_options", "aws_secret_access_key"))
     True
     """
-    return _kind(path) in (str, SecretStr)
+    return _kind(settings, path) in (str, SecretStr)
 
 
-def is_nothing(path: tuple[str, ...], text: str) -> bool:
+def is_nothing(settings: type[BaseModel], path: tuple[str, ...], text: str) -> bool:
     """Whether `text` says that there is no value at `path`; a secret is what it is.
 
-    >>> is_nothing(("lake", "uri"), ""), is_nothing(("mysql", "password"), "~")
+    >>> from lakehouse.settings import Settings
+    >>> is_nothing(Settings, ("lake", "uri"), ""), is_nothing(Settings, ("mysql", "password"), "~")
     (True, False)
     """
-    return _kind(path) is str and text in NOTHING
+    return _kind(settings, path) is str and text in NOTHING
 
 
-def _kind(path: tuple[str, ...]) -> Any:
+def _kind(settings: type[BaseModel], path: tuple[str, ...]) -> Any:
     """The type of the setting at `path`, without its None; None where there is no such setting."""
-    annotation = _annotation(path)
+    annotation = _annotation(settings, path)
     if get_origin(annotation) in (Union, UnionType):
         kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
         return kinds[0] if len(kinds) == 1 else annotation
     return annotation
 
 
-def _annotation(path: tuple[str, ...]) -> Any:
-    kind: Any = Settings
+def _annotation(settings: type[BaseModel], path: tuple[str, ...]) -> Any:
+    kind: Any = settings
     for name in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             field = kind.model_fields.get(name)

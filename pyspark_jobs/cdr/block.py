@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lakehouse.contracts import MEASURES
+from lakehouse.domains.cdr.contracts import MEASURES
 from lakehouse.domains.cdr.features import COUNTS, Feature, Windows, lookback_days
 
 Floats = npt.NDArray[np.float64]

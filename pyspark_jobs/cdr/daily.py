@@ -6,7 +6,7 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as f
 
-from lakehouse.contracts import MEASURE_NAMES, SILVER_DAILY
+from lakehouse.domains.cdr.contracts import MEASURE_NAMES, SILVER_DAILY
 
 KEY = ["User", "Date"]
 

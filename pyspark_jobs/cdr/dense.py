@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from lakehouse.contracts import PROCESSED_COLUMNS
+from lakehouse.domains.cdr.contracts import PROCESSED_COLUMNS
 from lakehouse.domains.cdr.features import feature_list
 from pyspark_jobs.cdr.block import DenseDays, Span
 from pyspark_jobs.cdr.kernels import KERNELS

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from lakehouse.contracts import MEASURES, PROCESSED_COLUMNS
+from lakehouse.domains.cdr.contracts import MEASURES, PROCESSED_COLUMNS
 from lakehouse.domains.cdr.features import gold_contract
 from pyspark_jobs.cdr.block import SCALE, Span
 from pyspark_jobs.cdr.dense import dense_rows

@@ -10,10 +10,10 @@ from pyspark.sql import SparkSession
 
 from lakehouse import progress
 from lakehouse.clock import Clock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.progress import PipelineProgress
 from lakehouse.registry import open_registry
-from lakehouse.settings import Settings
 from pyspark_jobs.cdr import first_model, transform
 from pyspark_jobs.cdr.train import train
 from pyspark_jobs.engine.supervisor import Start, Supervisor

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import polars as pl
 
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import Clock
-from lakehouse.contracts import LABEL, PROCESSED_COLUMNS, PROCESSED_DATA
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, PROCESSED_COLUMNS, PROCESSED_DATA
 from lakehouse.domains.cdr.features import gold_contract
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ContractError
 from lakehouse.names import table_uri
 from lakehouse.periods import Period
-from lakehouse.settings import Settings
 from pyspark_jobs.cdr.daily import KEY
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter

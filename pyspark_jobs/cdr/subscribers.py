@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lakehouse import mysql, names
+from lakehouse import mysql
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import names
 from lakehouse.errors import UnreachableError
 from lakehouse.settings.model import MysqlSettings
 

@@ -13,10 +13,12 @@ import polars as pl
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import Clock
 from lakehouse.contracts import CONTRACT_VERSION
+from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.features import feature_names, lookback_days
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.models.bundle import feature_hash
 from lakehouse.models.manifest import Costs, Figures, Manifest
@@ -25,7 +27,7 @@ from lakehouse.models.scoring import Scorer, Scores
 from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion, Registry, gates
 from lakehouse.registry.gates import Verdict
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import ROOT
 from pyspark_jobs.engine import readers
 from pyspark_jobs.training import bundle_writer, forests, labels, sample
 from pyspark_jobs.training.evaluate import Evaluation, evaluate, one_rule

@@ -14,10 +14,11 @@ import polars as pl
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import contracts, names
 from lakehouse.clock import Clock, today
+from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.features import gold_contract, lookback_days
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
+from lakehouse.names import table_uri
 from pyspark_jobs.cdr import daily
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import FROM_SILVER, gold_rows
@@ -36,7 +37,7 @@ def start(
     gold = gold_contract(settings.cdr.feature_windows)
     silver = contracts.SILVER_DAILY
     tables.create_missing(settings, contracts.BRONZE_EVENTS, silver, gold)
-    bronze = names.table_uri(settings.lake_uri, names.BRONZE_EVENTS)
+    bronze = table_uri(settings.lake_uri, names.BRONZE_EVENTS)
     events = readers.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
     write = Transform(settings, clock).write_batch
     return queries.start(names.TRANSFORM, events, write, settings.lake_uri, every_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import deltalake
 from delta.exceptions import (
@@ -17,7 +18,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse import store
 from lakehouse.errors import ContractError
-from lakehouse.names import TABLES, table_uri
+from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -33,9 +34,12 @@ CONFLICTS = (
 
 
 def maintain(
-    spark: SparkSession, settings: Settings, retention_hours: float = SAFE_RETENTION_HOURS
+    spark: SparkSession,
+    settings: Settings,
+    tables: Iterable[str],
+    retention_hours: float = SAFE_RETENTION_HOURS,
 ) -> list[str]:
-    """Compact, checkpoint and vacuum the tables that exist; which ones these were.
+    """Compact, checkpoint and vacuum those of `tables` that exist; which ones these were.
 
     Raises `ContractError` for a retention below the safe one.
     """
@@ -46,7 +50,7 @@ def maintain(
             f"{retention_hours:g}",
             "leave the files of recent versions to their readers",
         )
-    uris = (table_uri(settings.lake_uri, name) for name in TABLES)
+    uris = (table_uri(settings.lake_uri, name) for name in tables)
     present = [uri for uri in uris if store.exists(uri, settings.lake_options)]
     for uri in present:
         removed, added = _compact(spark, uri)

@@ -6,13 +6,14 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from pyspark.sql import SparkSession
 
-from lakehouse import logs, names, settings
+from lakehouse import logs, names
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.errors import CdrlakeError
 from lakehouse.settings import Settings
@@ -23,12 +24,15 @@ from pyspark_jobs.engine.supervisor import Supervisor
 LOG = logging.getLogger(__name__)
 
 
+S = TypeVar("S", bound=Settings)
+
+
 @dataclass
-class Job:
+class Job(Generic[S]):
     """The parts that a job is given; `exit_code` is settled when its block ends."""
 
     spark: SparkSession
-    settings: Settings
+    settings: S
     clock: Clock
     stop: threading.Event
     supervisor: Supervisor
@@ -43,12 +47,15 @@ class Job:
 
 
 @contextmanager
-def job(app: str) -> Iterator[Job]:
-    """Open a session for `app`; SIGTERM and SIGINT set `stop`; a known error gives exit code 1."""
+def job(app: str, load: Callable[[], S]) -> Iterator[Job[S]]:
+    """Load the settings and open a session for `app`.
+
+    SIGTERM and SIGINT set `stop`; a known error gives exit code 1.
+    """
     logs.configure()
     clock = SystemClock()
     try:
-        loaded = settings.load()
+        loaded = load()
         spark = open_session(app, loaded)
     except CdrlakeError as error:
         LOG.error("%s", error)

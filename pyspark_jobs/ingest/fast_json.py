@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from lakehouse.contracts import CDR_EVENT, Contract, Kind
+from lakehouse.contracts import Contract, Kind
+from lakehouse.domains.cdr.contracts import CDR_EVENT
 from pyspark_jobs.ingest import fast_json_kernel as kernel
 from pyspark_jobs.ingest.fast_json_kernel import Bytes, Integers
 

@@ -12,13 +12,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import contracts, names
 from lakehouse.clock import Clock
 from lakehouse.contracts import Contract
+from lakehouse.domains.cdr import contracts, names
+from lakehouse.domains.cdr.settings import CdrSettings
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity
 from lakehouse.settings import Settings
-from lakehouse.settings.model import CdrSettings
 from pyspark_jobs.cdr.subscribers import KnownSubscribers
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.files import PendingFile
@@ -169,7 +169,7 @@ class Ingest:
         return [PendingFile(**file) for file in seen["quarantine"]] if is_held else None
 
     def _write_files(self, messages: DataFrame, batch_id: int, now: datetime) -> list[WrittenFile]:
-        lateness = timedelta(days=self._settings.cdr.allowed_lateness_days)
+        lateness = timedelta(days=self._settings.domain("cdr").allowed_lateness_days)
         oldest = self._latest - lateness if self._latest else None
         writer = BatchWriter(
             self._feed.topic,
@@ -193,7 +193,7 @@ class Ingest:
         ]
 
     def _stop_if_too_bad(self, written: Sequence[WrittenFile], tally: Tally) -> None:
-        cdr, total = self._settings.cdr, tally.good + tally.bad
+        cdr, total = self._settings.domain("cdr"), tally.good + tally.bad
         enough = total >= cdr.quarantine_stop_rows
         if self._accept or not enough or tally.bad <= cdr.quarantine_stop_ratio * total:
             return

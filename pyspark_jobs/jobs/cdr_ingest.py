@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from lakehouse.domains.settings import load
 from pyspark_jobs.engine import queries, runtime
 from pyspark_jobs.ingest import fast_json, ingest
 
@@ -25,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--accept-loss needs --once")
     leave = ingest.Overrides(options.accept, options.accept_loss)
     fast_json.compile_ahead()
-    with runtime.job("cdr_ingest") as job:
+    with runtime.job("cdr_ingest", load) as job:
         every = None if options.once else queries.interval(job.settings.spark)
         settings = job.settings
         for feed in (

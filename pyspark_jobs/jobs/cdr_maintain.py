@@ -8,6 +8,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from lakehouse.domains import tables
+from lakehouse.domains.settings import load
 from pyspark_jobs.delta import maintain
 from pyspark_jobs.engine import runtime
 
@@ -22,8 +24,8 @@ def main(argv: list[str] | None = None) -> int:
         help="how old a file must be before it is deleted; shorter than the default is refused",
     )
     options = parser.parse_args(argv)
-    with runtime.job("cdr_maintain") as job:
-        maintain.maintain(job.spark, job.settings, options.retention_hours)
+    with runtime.job("cdr_maintain", load) as job:
+        maintain.maintain(job.spark, job.settings, tables(), options.retention_hours)
     return job.exit_code
 
 

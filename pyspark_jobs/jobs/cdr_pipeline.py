@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from lakehouse.domains.settings import load
 from pyspark_jobs.cdr.pipeline import Pipeline
 from pyspark_jobs.engine import runtime
 from pyspark_jobs.ingest import fast_json
@@ -15,7 +16,7 @@ from pyspark_jobs.ingest import fast_json
 def main() -> int:
     """Run until SIGTERM or SIGINT; 0 when stopped, 1 when a query failed."""
     fast_json.compile_ahead()
-    with runtime.job("cdr_pipeline") as job:
+    with runtime.job("cdr_pipeline", load) as job:
         Pipeline(job.spark, job.settings, job.clock, job.stop, job.supervisor).run()
     return job.exit_code
 

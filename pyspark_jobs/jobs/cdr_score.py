@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
 from pyspark_jobs.engine import queries, runtime
 from pyspark_jobs.scoring import outcomes, score
@@ -19,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--once", action="store_true", help="read what is there, then end")
     options = parser.parse_args(argv)
-    with runtime.job("cdr_score") as job:
+    with runtime.job("cdr_score", load) as job:
         every = None if options.once else queries.interval(job.settings.spark)
         registry = open_registry(job.settings)
         parts = job.spark, job.settings

@@ -13,7 +13,9 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from lakehouse import names, periods
+from lakehouse import periods
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import load
 from pyspark_jobs.cdr import processed, transform
 from pyspark_jobs.engine import queries, query_lock, runtime
 
@@ -27,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--end-date", help="last date to prepare, YYYY-MM-DD")
     options = parser.parse_args(argv)
     dates = options.config, options.start_date, options.end_date
-    with runtime.job("cdr_transform") as job:
+    with runtime.job("cdr_transform", load) as job:
         period = periods.choose(*dates) if any(dates) else None
         every = None if options.once or period else queries.interval(job.settings.spark)
         if not (period and query_lock.is_taken(names.TRANSFORM, job.settings.lake_uri)):

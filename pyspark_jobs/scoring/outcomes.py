@@ -8,8 +8,8 @@ import polars as pl
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import contracts, names
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import contracts, names
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from pyspark_jobs.delta import tables

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 import stamina
 from deltalake.exceptions import CommitFailedError
 
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import Clock, today
-from lakehouse.contracts import LABEL, PREDICTIONS
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
+from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from pyspark_jobs.delta.table_writer import ATTEMPTS, DeltaTableWriter
 
@@ -31,8 +33,8 @@ class Predictions:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock, self._timezone = clock, settings.timezone
-        self._horizon = timedelta(days=settings.cdr.label_horizon_days)
-        self._outcomes = names.table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
+        self._horizon = settings.domain("cdr").label_delay
+        self._outcomes = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
         self._options = settings.lake_options
         self._table = DeltaTableWriter(settings.lake_uri, PREDICTIONS, self._options)
 

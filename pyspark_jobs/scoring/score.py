@@ -15,8 +15,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import contracts, names
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import contracts, names
 from lakehouse.errors import StreamError
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.scoring import Scorer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as f
 
-from lakehouse.contracts import LABEL
+from lakehouse.domains.cdr.contracts import LABEL
 
 _PLACES = 10_000
 

@@ -107,6 +107,6 @@ def require_enough(found: ClassCounts, split: Split, settings: ModelSettings) ->
         if stayers + churners < settings.min_rows:
             got = f"{stayers + churners:,}"
             raise ModelError(where, f"at least {settings.min_rows:,} rows", got, _TOO_LITTLE)
-        if churners < settings.min_churners:
-            needed = f"at least {settings.min_churners:,} rows of churners"
+        if churners < settings.min_positives:
+            needed = f"at least {settings.min_positives:,} rows of churners"
             raise ModelError(where, needed, f"{churners:,}", _TOO_LITTLE)

@@ -16,9 +16,11 @@ import pytest
 
 from cdrlake.services.ports import free_ports
 from cdrlake.services.process import find_running, tree
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import SystemClock, today
-from lakehouse.names import QUERIES, table_uri
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.names import QUERIES
+from lakehouse.names import table_uri
 from tests.e2e.test_main_path import Installation, replaying, wait_for
 
 # What differs between two runs of the same world: names of streams, moments, and the way taken.

@@ -20,10 +20,12 @@ from bench.installation import SMALL
 from cdrlake.services.ports import free_ports
 from cdrlake.services.process import find_running, tree
 from cdrlake.waiting import Waiter
-from lakehouse import mysql, names, store
+from lakehouse import mysql, store
 from lakehouse.clock import SystemClock
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import load
 from lakehouse.names import table_uri
-from lakehouse.settings import ROOT, load
+from lakehouse.settings import ROOT
 from tests.e2e import exposure
 
 SMALL_WORLD = SMALL | {"WORLD__SUBSCRIBERS": "250", "WORLD__REPLAY_DAYS": "4"}

@@ -22,9 +22,11 @@ from cdrlake.services.process import Child
 from cdrlake.waiting import Waiter
 from flaskapp import database as schema
 from flaskapp.cdr import loader
-from lakehouse import kafka, mysql, names
+from lakehouse import kafka, mysql
 from lakehouse.clock import SystemClock
-from lakehouse.settings import ROOT, Settings, load
+from lakehouse.domains.cdr import CDR
+from lakehouse.domains.settings import Settings, load
+from lakehouse.settings import ROOT
 from monitoring.analysis import fitted
 from tests.integration import monitoring_data
 from tests.integration.simulator import Service
@@ -108,7 +110,7 @@ def broker(settings: Settings, java: Java, resolved: Jars) -> Iterator[KafkaBrok
     child = server.start()
     try:
         wait_for(server.healthy, "the broker")
-        kafka.create_topics(settings.kafka, names.TOPICS)
+        kafka.create_topics(settings.kafka, CDR.topics)
         yield server
     finally:
         _stop_all(settings.state, child)

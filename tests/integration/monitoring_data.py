@@ -13,13 +13,14 @@ import numpy as np
 import polars as pl
 from deltalake import write_deltalake
 
-from lakehouse import names
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import PREDICTIONS
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import PREDICTIONS
+from lakehouse.domains.settings import Settings
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Costs
+from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion
-from lakehouse.settings import Settings
 from monitoring.analysis import findings, fitted, limits, verdicts
 from monitoring.analysis.findings import Finding
 from monitoring.analysis.fitted import Fitted
@@ -115,7 +116,7 @@ def predictions(scored: pl.DataFrame, version: int = 1, at: datetime = NOW) -> p
 def append(settings: Settings, scored: pl.DataFrame, **options: Any) -> None:
     """Write rows to the predictions table of the installation."""
     write_deltalake(
-        names.table_uri(settings.lake_uri, names.PREDICTIONS),
+        table_uri(settings.lake_uri, names.PREDICTIONS),
         predictions(scored, **options).to_arrow(),
         mode="append",
         configuration={"delta.enableChangeDataFeed": "true"},

@@ -13,7 +13,7 @@ from flaskapp.relay import Relay
 from flaskapp.runner import Runner
 from lakehouse import mysql
 from lakehouse.clock import SystemClock
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 
 QUICK = {"batch_size": 20, "num_batches": 3, "interval": 1}
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from flaskapp import migrations, outbox
 from flaskapp.cdr import reads
+from lakehouse.domains.cdr import CDR
 from lakehouse.settings import ROOT
 from mirror import sync
 
@@ -59,7 +60,7 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
             {"Date": _DAY, "User": "49170000001", "features_str": "{}", "run_id": "r"}.get(
                 field.name, _NOW if field.kind == "timestamp" else 1)
             for field in mirror.contract.fields))
-        for mirror in sync.MIRRORS[:1]
+        for mirror in CDR.mirrors[:1]
     ],
 }  # fmt: skip
 

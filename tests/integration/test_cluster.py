@@ -16,9 +16,11 @@ from cdrlake.services import process
 from cdrlake.services.jars import Jars, Java
 from cdrlake.services.ports import free_ports
 from cdrlake.services.spark import SparkCluster
-from lakehouse import names, store
-from lakehouse.names import INGEST_EVENTS, table_uri
-from lakehouse.settings import Settings, load
+from lakehouse import store
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.names import INGEST_EVENTS
+from lakehouse.domains.settings import Settings, load
+from lakehouse.names import table_uri
 from tests.integration.conftest import wait_for
 from tests.integration.test_streams_recover import events, own, send
 

@@ -17,10 +17,12 @@ import eda
 from eda import association, profile, source
 from eda.config import read as read_config
 from eda.proposal import propose
-from lakehouse import mysql, names
-from lakehouse.contracts import LABEL, MEASURE_NAMES
+from lakehouse import mysql
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import SourceError
-from lakehouse.settings import Settings
+from lakehouse.names import table_uri
 
 START = date(2026, 5, 4)
 DAYS, USERS = 12, 150
@@ -67,10 +69,10 @@ def lake_of(rows: pl.DataFrame, folder: Path) -> Settings:
     event_id = pl.format("t:{}", pl.int_range(pl.len()))
     moment = pl.col("DP_DATE").dt.replace_time_zone("UTC").dt.cast_time_unit("us")
     events = rows.drop(LABEL).with_columns(moment, event_id=event_id)
-    write_deltalake(names.table_uri(settings.lake_uri, names.BRONZE_EVENTS), events.to_arrow())
+    write_deltalake(table_uri(settings.lake_uri, names.BRONZE_EVENTS), events.to_arrow())
     known = rows.filter(pl.col(LABEL).is_not_null())
     outcomes = known.select("DP_MSISDN", pl.col("Date").alias("date"), LABEL)
-    uri = names.table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
+    uri = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
     write_deltalake(uri, outcomes.unique().to_arrow())
     return settings
 

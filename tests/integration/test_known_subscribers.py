@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from cdrlake.services.ports import free_ports
-from lakehouse import mysql, names
+from lakehouse import mysql
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.settings import CdrSettings
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import UnreachableError
-from lakehouse.settings import Settings
-from lakehouse.settings.model import CdrSettings
 from pyspark_jobs.cdr.subscribers import KEEP_S, KnownSubscribers
 from pyspark_jobs.ingest.ingest import events_feed, outcomes_feed
 

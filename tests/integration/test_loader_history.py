@@ -16,10 +16,12 @@ from flaskapp.bulk import open_uploader
 from flaskapp.cdr import feed, loader
 from flaskapp.cdr.history import History
 from flaskapp.cdr.worlds import open_world
-from lakehouse import mysql, names
+from lakehouse import mysql
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError
-from lakehouse.settings import Settings
+from lakehouse.names import MYSQL_OUTBOX, MYSQL_STREAMS
 
 pytestmark = pytest.mark.integration
 CLOCK = FixedClock(datetime(2026, 11, 20, 12, 0, tzinfo=UTC))
@@ -100,7 +102,7 @@ def test_every_row_and_every_outcome_waits_in_the_outbox(small: Settings) -> Non
     waiting = query(
         small,
         "SELECT kind, SUM(last_sequence - first_sequence + 1), MIN(first_sequence) "
-        f"FROM {names.MYSQL_OUTBOX} GROUP BY kind ORDER BY kind",
+        f"FROM {MYSQL_OUTBOX} GROUP BY kind ORDER BY kind",
     )
     assert [(kind, int(rows), first) for kind, rows, first in waiting] == [
         ("event", stored(small).height, 0),
@@ -174,7 +176,7 @@ def test_a_load_killed_at_its_end_loses_no_outcome(
     rows = stored(small)
     assert rows["sequence"].to_list() == list(range(rows.height))
     assert known(small).equals(by_definition(rows, date(2026, 11, 14)))
-    assert query(small, f"SELECT state FROM {names.MYSQL_STREAMS}") == [("finished",)]
+    assert query(small, f"SELECT state FROM {MYSQL_STREAMS}") == [("finished",)]
 
 
 def test_a_full_table_is_left_alone(small: Settings) -> None:

@@ -10,18 +10,20 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from cdrlake.services.kafka import KafkaBroker
-from lakehouse import kafka, mysql, names, store
-from lakehouse.contracts import PROCESSED_COLUMNS
+from lakehouse import kafka, mysql, store
+from lakehouse.domains.cdr import CDR, names
+from lakehouse.domains.cdr.contracts import PROCESSED_COLUMNS
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.settings import Settings
+from lakehouse.names import MYSQL_CURSORS, table_uri
 from lakehouse.settings.model import LakeSettings
 from mirror import sync
 from mirror.publish import Publisher
-from mirror.sync import MIRRORS, step
+from mirror.sync import step
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 
-PREDICTIONS, PROCESSED = MIRRORS
+PREDICTIONS, PROCESSED = CDR.mirrors
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
@@ -60,7 +62,7 @@ def predictions(*rows: tuple[str, float]) -> pl.DataFrame:
 def lake(tmp_path: Path, database: Settings) -> str:
     with mysql.connect(database.mysql, admin=True) as connection:
         cursor = connection.cursor()
-        for table in (names.MYSQL_PREDICTIONS, names.MYSQL_PROCESSED, names.MYSQL_CURSORS):
+        for table in (names.MYSQL_PREDICTIONS, names.MYSQL_PROCESSED, MYSQL_CURSORS):
             cursor.execute(f"DELETE FROM {database.mysql.database}.{table}")
         connection.commit()
     return str(tmp_path)
@@ -68,7 +70,7 @@ def lake(tmp_path: Path, database: Settings) -> str:
 
 def append(lake: str, frame: pl.DataFrame) -> None:
     write_deltalake(
-        names.table_uri(lake, names.PREDICTIONS),
+        table_uri(lake, names.PREDICTIONS),
         frame.to_arrow(),
         mode="append",
         configuration={"delta.enableChangeDataFeed": "true"},
@@ -76,7 +78,7 @@ def append(lake: str, frame: pl.DataFrame) -> None:
 
 
 def upsert(lake: str, frame: pl.DataFrame) -> None:
-    table = DeltaTable(names.table_uri(lake, names.PREDICTIONS))
+    table = DeltaTable(table_uri(lake, names.PREDICTIONS))
     merge = table.merge(frame.to_arrow(), "t.User = s.User", source_alias="s", target_alias="t")
     merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
@@ -166,7 +168,7 @@ def test_changes_that_were_cleaned_away_are_made_up_for_by_the_whole_table_a_day
     for day in (1, 2):
         rows = predictions(("111111111", day / 10)).with_columns(Date=pl.date(2026, 1, day))
         append(lake, rows)
-    log = Path(names.table_uri(lake, names.PREDICTIONS)) / "_delta_log"
+    log = Path(table_uri(lake, names.PREDICTIONS)) / "_delta_log"
     DeltaTable(str(log.parent)).create_checkpoint()
     (log / f"{0:020}.json").unlink()
     assert [rows.height for rows in run_step(database, lake)] == [1, 1]
@@ -188,7 +190,7 @@ def test_a_lake_that_cannot_be_read_is_no_reason_to_write_all_again(
 
 
 def test_processed_data_follows_the_lake(lake: str, database: Settings) -> None:
-    uri = names.table_uri(lake, names.PROCESSED)
+    uri = table_uri(lake, names.PROCESSED)
     tables.create_missing(Settings(lake=LakeSettings(uri=lake)), PROCESSED.contract)
     amounts = dict.fromkeys(PROCESSED_COLUMNS, 2)
     key = {"Date": date(2026, 1, 1), "User": "111111111"}

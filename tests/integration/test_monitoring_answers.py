@@ -10,8 +10,10 @@ import msgspec
 import polars as pl
 import pytest
 
-from lakehouse import names, store
-from lakehouse.settings import Settings
+from lakehouse import store
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
+from lakehouse.names import MONITORING_RUNS, table_uri
 from monitoring.monitor import Monitor, Request
 from monitoring.output.names import FILES
 from monitoring.report import SINGLE_CLASS, Report
@@ -47,7 +49,7 @@ def test_a_run_leaves_files_a_row_and_an_answer(parts: Parts, settings: Settings
     assert (report.schema_version, report.run_id) == (2, body["run_id"])
     page = (settings.output / "report.html").read_text(encoding="utf-8")
     assert "http://" not in page and "https://" not in page and "data:image/png" in page
-    rows = store.scan(names.table_uri(settings.lake_uri, names.MONITORING_RUNS)).collect()
+    rows = store.scan(table_uri(settings.lake_uri, MONITORING_RUNS)).collect()
     assert rows["run_id"].to_list() == [body["run_id"]]
     assert parts.app.test_client().get(body["links"]["drift_report.csv"]).status_code == 200
 
@@ -69,7 +71,7 @@ def test_a_run_on_a_chosen_period_or_version_is_not_the_latest(
             assert (settings.output / folder / name).read_bytes() == kept
     assert client.get("/metrics").get_data(as_text=True) == figures
     assert client.get("/health").get_json()["last_run"] == present["run_id"]
-    rows = store.scan(names.table_uri(settings.lake_uri, names.MONITORING_RUNS)).collect()
+    rows = store.scan(table_uri(settings.lake_uri, MONITORING_RUNS)).collect()
     assert set(rows["run_id"]) == {present["run_id"], chosen["run_id"]}
 
 
@@ -140,7 +142,7 @@ def test_rows_of_the_same_day_and_a_new_table_wake_it(tmp_path: Path) -> None:
     assert not polling.step()
     made.append(settings, made.rows(ANALYSIS_START, 1, per_day=150, seed=3))
     assert polling.step(), "same dates, new rows"
-    uri = Path(names.table_uri(settings.lake_uri, names.PREDICTIONS))
+    uri = Path(table_uri(settings.lake_uri, names.PREDICTIONS))
     uri.rename(uri.with_name("gone"))
     assert not polling.step(), "the table is gone, the poller is not"
     made.append(settings, made.rows(ANALYSIS_START, 1, seed=4))

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from lakehouse.domains.settings import Settings
 from lakehouse.http import server
-from lakehouse.settings import Settings
 from monitoring.monitor import Request
 from monitoring.output.folder import OutputFolder
 from monitoring.subscribers import Subscribers

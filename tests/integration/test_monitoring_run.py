@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse import names
-from lakehouse.settings import Settings
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
+from lakehouse.names import table_uri
 from monitoring.analysis import fitted as fitted_module
 from monitoring.chunks import Period
 from monitoring.errors import ConflictError, NotFoundError, NotReadyError
@@ -104,7 +105,7 @@ def test_labels_that_mature_later_turn_estimates_into_figures(
     made.append(settings, scored.with_columns(pl.lit(None, pl.Int32).alias("label")))
     before = looking.run(Request(), RUN_ID)
     assert before.performance.realised == {} and before.verdicts["model_drift"] == "unknown"
-    uri = names.table_uri(settings.lake_uri, names.PREDICTIONS)
+    uri = table_uri(settings.lake_uri, names.PREDICTIONS)
     known = made.predictions(scored.filter(pl.col("Date") == ANALYSIS_START))
     source = known.select("User", "Date", "label").to_arrow()
     DeltaTable(uri).merge(
@@ -120,7 +121,7 @@ def test_a_table_made_anew_is_read_anew(settings: Settings, computed: list[int])
     looking = monitor(settings)
     made.append(settings, made.rows(ANALYSIS_START, 3, seed=2))
     looking.run(Request(), RUN_ID)
-    uri = Path(names.table_uri(settings.lake_uri, names.PREDICTIONS))
+    uri = Path(table_uri(settings.lake_uri, names.PREDICTIONS))
     uri.rename(uri.with_name("gone"))
     made.append(settings, made.rows(ANALYSIS_START, 2, seed=4))
     assert len(looking.run(Request(), RUN_ID).chunks) == 2
@@ -131,7 +132,7 @@ def test_an_emptied_table_is_a_sentence_and_not_a_crash(settings: Settings) -> N
     looking = monitor(settings)
     made.append(settings, made.rows(ANALYSIS_START, 2, seed=2))
     looking.run(Request(), RUN_ID)
-    DeltaTable(names.table_uri(settings.lake_uri, names.PREDICTIONS)).delete()
+    DeltaTable(table_uri(settings.lake_uri, names.PREDICTIONS)).delete()
     with pytest.raises(NotFoundError, match="rows of model version 1"):
         looking.run(Request(), RUN_ID)
     made.append(settings, made.rows(ANALYSIS_START, 2, seed=3))

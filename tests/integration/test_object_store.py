@@ -15,10 +15,12 @@ import pytest
 from cdrlake.services import jars, process
 from cdrlake.services.jars import Java
 from cdrlake.services.ports import free_ports
-from lakehouse import ledger, names, store
+from lakehouse import ledger, store
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.names import table_uri
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import ROOT
 from tests.integration.conftest import wait_for
 from tests.integration.test_streams_recover import (
     DAYS,

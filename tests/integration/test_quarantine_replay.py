@@ -11,13 +11,14 @@ import pytest
 from deltalake import write_deltalake
 
 from cdrlake.services.kafka import KafkaBroker
-from lakehouse import kafka, names, quarantine
+from lakehouse import kafka, quarantine
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import QUARANTINE_EVENTS
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import QUARANTINE_EVENTS
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ContractError, ServiceError
 from lakehouse.names import table_uri
 from lakehouse.quarantine import Correction, Replayed
-from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
 
 pytestmark = pytest.mark.integration

@@ -18,10 +18,12 @@ from flaskapp.cdr import event_store
 from flaskapp.cdr.mappings.fields import EVENTS
 from flaskapp.publisher import Publisher
 from flaskapp.relay import Relay
-from lakehouse import contracts, kafka, mysql, names
+from lakehouse import kafka, mysql
 from lakehouse.clock import SystemClock
+from lakehouse.domains.cdr import contracts, names
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.settings import Settings
+from lakehouse.names import MYSQL_OUTBOX
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker")]
 NOW = datetime(2026, 11, 20, 12, 0, 0, 250_000, UTC)
@@ -149,7 +151,7 @@ def test_blocks_committed_out_of_order_leave_no_gap(fresh: Settings) -> None:
         streams.begin(cursor, "late", "live", {}, NOW)
         late.commit()
         cursor.execute(
-            f"INSERT INTO {names.MYSQL_OUTBOX} "
+            f"INSERT INTO {MYSQL_OUTBOX} "
             "(kind, stream_id, first_sequence, last_sequence, created_at) "
             "VALUES ('outcome', 'late', 0, 0, UTC_TIMESTAMP(3))"
         )

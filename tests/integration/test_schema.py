@@ -6,8 +6,8 @@ import pytest
 
 from cdrlake import schema
 from lakehouse import mysql, names
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError
-from lakehouse.settings import Settings
 
 pytestmark = pytest.mark.integration
 

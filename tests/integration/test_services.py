@@ -21,6 +21,7 @@ from cdrlake.services.mysql import MySqlServer, _explain
 from cdrlake.services.ports import free_ports, require_free_port
 from cdrlake.services.process import Child, tree
 from lakehouse import kafka, mysql
+from lakehouse.domain import Topic
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
 from lakehouse.settings.model import KafkaSettings, MysqlSettings
@@ -60,7 +61,7 @@ def test_the_broker_keeps_its_topics_over_kill_9(
     tmp_path: Path, resolved: Jars, java: Java
 ) -> None:
     server = make_broker(tmp_path, resolved, java)
-    child = kill_and_restart(server, lambda: kafka.create_topics(server.settings, ("kept",)))
+    child = kill_and_restart(server, lambda: kafka.create_topics(server.settings, [Topic("kept")]))
     try:
         assert kafka.message_count(server.settings, "kept") == 0
     finally:

@@ -16,9 +16,12 @@ from flaskapp.bulk import Uploader, open_uploader
 from flaskapp.cdr import event_store, reads
 from flaskapp.cdr.mappings.fields import EVENTS
 from flaskapp.migrations import Migration
-from lakehouse import contracts, mysql, names
+from lakehouse import mysql
+from lakehouse.contracts import Contract
+from lakehouse.domains.cdr import contracts, names
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError, UnreachableError
-from lakehouse.settings import Settings
+from lakehouse.names import MYSQL_OUTBOX, MYSQL_STATE
 
 pytestmark = pytest.mark.integration
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -80,9 +83,7 @@ def test_a_migration_that_was_edited_after_it_ran_is_refused(fresh: Settings) ->
         (names.MYSQL_PREDICTIONS, contracts.PREDICTIONS),
     ],
 )
-def test_columns_are_those_of_the_contract(
-    fresh: Settings, table: str, contract: contracts.Contract
-) -> None:
+def test_columns_are_those_of_the_contract(fresh: Settings, table: str, contract: Contract) -> None:
     found = {
         name.lower(): (kind, nullable == "YES")
         for name, kind, nullable in query(
@@ -129,7 +130,7 @@ def test_a_server_that_reads_no_files_gets_the_same_rows(uploader: Uploader) -> 
         f"DROP TABLE {names.MYSQL_RAW}",
         f"DELETE FROM {names.MYSQL_RAW}",
         f"DELETE FROM {names.MYSQL_PROCESSED}",
-        f"TRUNCATE TABLE {names.MYSQL_OUTBOX}",
+        f"TRUNCATE TABLE {MYSQL_OUTBOX}",
         "CREATE TABLE mine (id INT)",
         "SELECT * FROM mysql.user",
         "GRANT ALL ON *.* TO cdrlake",
@@ -148,7 +149,7 @@ def test_the_server_may_read_no_file_outside_the_upload_folder(
 ) -> None:
     (tmp_path / "secret").write_text("x", encoding="utf-8")
     with open_uploader(fresh) as opened, opened.connection.cursor() as cursor:
-        statement = f"LOAD DATA LOCAL INFILE %s INTO TABLE {names.MYSQL_STATE}"
+        statement = f"LOAD DATA LOCAL INFILE %s INTO TABLE {MYSQL_STATE}"
         with pytest.raises(mysql.Error):
             cursor.execute(statement, (str(tmp_path / "secret"),))
 
@@ -245,7 +246,7 @@ def test_the_label_of_a_day_is_known_when_its_horizon_closes(
         fresh, f"SELECT DP_MSISDN, PSEUDO_CHURNED FROM {names.MYSQL_RAW} WHERE DAY(Date) = 2"
     )
     assert sorted(labels, key=lambda row: row[0]) == [(stays, 0), (leaves, 1), (idle, None)]
-    entries = query(fresh, f"SELECT kind, first_sequence, last_sequence FROM {names.MYSQL_OUTBOX}")
+    entries = query(fresh, f"SELECT kind, first_sequence, last_sequence FROM {MYSQL_OUTBOX}")
     assert entries == [("event", 0, 5), ("outcome", 0, 0), ("outcome", 1, 3), ("outcome", 4, 5)]
 
 

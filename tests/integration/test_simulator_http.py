@@ -10,8 +10,9 @@ import schemathesis
 from hypothesis.strategies import SearchStrategy
 from pydantic import SecretStr
 
-from lakehouse import mysql, names
-from lakehouse.settings import Settings
+from lakehouse import mysql
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 from tests.integration.simulator import QUICK, Service, query
 
 pytestmark = pytest.mark.integration

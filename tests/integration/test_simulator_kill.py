@@ -18,8 +18,9 @@ import pytest
 from confluent_kafka import Message
 
 from flaskapp.cdr import loader
-from lakehouse import kafka, mysql, names
-from lakehouse.settings import Settings
+from lakehouse import kafka, mysql
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker"), pytest.mark.timeout(900)]
 KILLS = int(os.environ.get("KILLS", "6"))  # `make test-long`: 20

@@ -24,9 +24,10 @@ from flaskapp.app import Parts, create_app
 from flaskapp.cdr import loader
 from flaskapp.relay import Relay
 from flaskapp.runner import Runner
-from lakehouse import kafka, mysql, names
+from lakehouse import kafka, mysql
 from lakehouse.clock import SystemClock
-from lakehouse.settings import Settings
+from lakehouse.domains.cdr import CDR, names
+from lakehouse.domains.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 OUTAGE_S = float(os.environ.get("OUTAGE_SECONDS", "4"))
@@ -77,7 +78,7 @@ def servers(
     try:
         for name in made.makers:
             made.start(name)
-        kafka.create_topics(settings.kafka, names.TOPICS)
+        kafka.create_topics(settings.kafka, CDR.topics)
         database.initialise(settings)
         loader.load_history(settings)
         yield made

@@ -16,8 +16,8 @@ from flaskapp.cdr import loader
 from flaskapp.relay import Relay
 from flaskapp.runner import Runner
 from lakehouse.clock import SystemClock
+from lakehouse.domains.settings import Settings
 from lakehouse.http import server
-from lakehouse.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker")]
 WIDE, MIDDLE, NARROW = ({"width": width, "height": 900} for width in (1360, 820, 390))

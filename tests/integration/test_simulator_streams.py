@@ -9,9 +9,10 @@ import pytest
 
 from flaskapp.cdr import loader
 from flaskapp.cdr.live import SPREAD_S
-from lakehouse import names
-from lakehouse.contracts import LABEL, MEASURE_NAMES
-from lakehouse.settings import Settings
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.settings import Settings
+from lakehouse.names import MYSQL_STATE
 from tests.integration.simulator import QUICK, Service, query
 
 pytestmark = pytest.mark.integration
@@ -125,7 +126,7 @@ def test_a_stream_is_stopped_from_another_process_too(service: Service) -> None:
 def test_days_are_closed_by_live_streams_once_the_source_has_ended(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = f"SELECT COUNT(*) FROM {names.MYSQL_STATE} WHERE name = 'source_ended'"
+    ended = f"SELECT COUNT(*) FROM {MYSQL_STATE} WHERE name = 'source_ended'"
     service.finished(num_batches=1)
     assert query(service.settings, ended) == [(0,)]
     service.finished(mode="replay", num_batches=1, days_per_batch=4)
@@ -148,7 +149,7 @@ def test_days_are_closed_by_live_streams_after_a_file_alone(
     path = tmp_path / "RawData.csv"
     path.write_text("\n".join([",".join(columns), *lines]), encoding="utf-8")
     loader.load_file(fresh, (path,), "rawdata")
-    closed = f"SELECT value FROM {names.MYSQL_STATE} WHERE name = 'closed_through'"
+    closed = f"SELECT value FROM {MYSQL_STATE} WHERE name = 'closed_through'"
     assert query(fresh, closed) == [(f'"{now - timedelta(days=3):%Y-%m-%d}"',)]
     stream = Service(fresh).finished(batch_size=5, num_batches=1)
     assert (stream["state"], stream["sent_rows"]) == ("finished", 5)

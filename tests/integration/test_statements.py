@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from lakehouse import mysql
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 from tests.integration import sql_statements as sql
 
 pytestmark = pytest.mark.integration

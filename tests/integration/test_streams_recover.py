@@ -23,10 +23,12 @@ from cdrlake.services import process
 from cdrlake.services.jars import Jars, Java
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.ports import free_ports
-from lakehouse import kafka, names, progress, store
+from lakehouse import kafka, progress, store
 from lakehouse.clock import SystemClock
+from lakehouse.domains.cdr import CDR, names
+from lakehouse.domains.settings import Settings, load
 from lakehouse.names import table_uri
-from lakehouse.settings import ROOT, Settings, load
+from lakehouse.settings import ROOT
 from tests.integration.conftest import wait_for
 
 pytestmark = pytest.mark.integration
@@ -95,7 +97,7 @@ def own(environment: dict[str, str], java: Java, resolved: Jars) -> Iterator[Set
     child = server.start()
     try:
         wait_for(server.healthy, "the broker")
-        kafka.create_topics(settings.kafka, names.TOPICS)
+        kafka.create_topics(settings.kafka, CDR.topics)
         yield settings
     finally:
         child.stop(20)

@@ -9,7 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cdrlake.services import jars
-from lakehouse.settings import ROOT, Settings
+from lakehouse.domains.settings import Settings
+from lakehouse.settings import ROOT
 from lakehouse.settings.model import LakeSettings, SparkSettings
 from pyspark_jobs.engine.session import open_session
 from tests.spark.model_site import DAYS, Data, Site, telling, train_site

@@ -14,13 +14,14 @@ from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import BRONZE_OUTCOMES, LABEL, PROCESSED_COLUMNS
+from lakehouse.domains.cdr.contracts import BRONZE_OUTCOMES, LABEL, PROCESSED_COLUMNS
 from lakehouse.domains.cdr.features import feature_names, gold_contract
+from lakehouse.domains.cdr.settings import CdrSettings
+from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
-from lakehouse.settings import Settings
-from lakehouse.settings.model import CdrSettings, LakeSettings, ModelSettings
+from lakehouse.settings.model import LakeSettings, ModelSettings
 from pyspark_jobs.cdr.train import TrainingResult, train
 
 START = date(2026, 1, 1)
@@ -121,7 +122,7 @@ def installation(place: Path) -> Settings:
         ),
         model=ModelSettings(
             trees=(4, 12), depths=(2, 5), folds=2, sample_every_days=2, test_days=TEST_DAYS,
-            min_rows=50, min_churners=5, budget_minutes=0.01, max_calibration_error=0.2,
+            min_rows=50, min_positives=5, budget_minutes=0.01, max_calibration_error=0.2,
         ),
     )  # fmt: skip
 

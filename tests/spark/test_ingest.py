@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import readers

@@ -9,14 +9,17 @@ from delta.tables import DeltaOptimizeBuilder
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse import names
-from lakehouse.contracts import PREDICTIONS, PROCESSED_DATA
+from lakehouse import domains
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import PREDICTIONS, PROCESSED_DATA
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ContractError
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
 from pyspark_jobs.delta import maintain, tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import readers
+
+TABLES = domains.tables()
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def test_many_small_files_become_one_and_hold_the_same_rows(
     spark: SparkSession, lake: Settings, uri: str
 ) -> None:
     before = pl.read_delta(uri).sort("User")
-    assert maintain.maintain(spark, lake) == [uri]
+    assert maintain.maintain(spark, lake, TABLES) == [uri]
     assert len(DeltaTable(uri).file_uris()) == 1
     assert pl.read_delta(uri).sort("User").equals(before)
 
@@ -53,28 +56,31 @@ def test_a_table_that_is_written_to_meanwhile_keeps_nobody_from_the_next(
         raise ConcurrentDeleteReadException("This transaction attempted to read deleted files")
 
     monkeypatch.setattr(DeltaOptimizeBuilder, "executeCompaction", overtaken)
-    assert maintain.maintain(spark, lake) == [table_uri(lake.lake_uri, PREDICTIONS.name), uri]
+    assert maintain.maintain(spark, lake, TABLES) == [
+        table_uri(lake.lake_uri, PREDICTIONS.name),
+        uri,
+    ]
     assert len(DeltaTable(uri).file_uris()) == 1
 
 
 def test_files_of_recent_versions_stay_for_their_readers(
     spark: SparkSession, lake: Settings, uri: str
 ) -> None:
-    maintain.maintain(spark, lake)
+    maintain.maintain(spark, lake, TABLES)
     assert pl.read_delta(uri, version=3).height == 3
     with pytest.raises(ContractError, match="at least 168"):
-        maintain.maintain(spark, lake, retention_hours=1)
+        maintain.maintain(spark, lake, TABLES, retention_hours=1)
 
 
 def test_a_stream_reads_no_row_again_after_maintenance(
     spark: SparkSession, lake: Settings, uri: str
 ) -> None:
-    maintain.maintain(spark, lake)
+    maintain.maintain(spark, lake, TABLES)
     seen: list[int] = []
     stream = readers.table_stream(spark, uri, 1).writeStream.trigger(availableNow=True)
     checkpoint = f"{lake.lake_uri}/_checkpoints/test"
     writer = stream.option("checkpointLocation", checkpoint)
     for _ in range(2):
         writer.foreachBatch(lambda rows, _: seen.append(rows.count())).start().awaitTermination()
-        maintain.maintain(spark, lake)
+        maintain.maintain(spark, lake, TABLES)
     assert sum(seen) == 6

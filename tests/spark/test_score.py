@@ -11,15 +11,16 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import names, trace
+from lakehouse import trace
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import LABEL, PREDICTIONS
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
 from lakehouse.models import onnx_file
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
-from lakehouse.settings import Settings
 from pyspark_jobs.delta import tables
 from pyspark_jobs.engine import readers
 from pyspark_jobs.scoring import outcomes, parallel, score
@@ -213,6 +214,6 @@ def test_any_stored_prediction_is_reproduced_by_the_version_it_names(
 ) -> None:
     run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
     for row in predictions(copy).sample(5, seed=1).to_dicts():
-        found = trace.trace(copy.settings, copy.registry, row["User"], row["Date"])
+        found = trace.trace(copy.settings, copy.registry, row["User"], row["Date"], 30)
         assert [one.is_reproduced for one in found.predictions] == [True]
         assert found.features is not None and found.outcome is None

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from pyspark.sql import SparkSession
 
-from lakehouse import names
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr import names
 from lakehouse.errors import ModelError
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore

@@ -10,9 +10,9 @@ from flask import Flask, Response
 
 import flaskapp.__main__ as simulator
 import monitoring.__main__ as monitor
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import SettingsError
 from lakehouse.http.access import LOOPBACK, allow_own_style, guard, require_safe_address
-from lakehouse.settings import Settings
 from lakehouse.settings.model import ApiSettings
 
 Serve = Callable[[Settings, threading.Event], None]

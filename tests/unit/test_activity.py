@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flaskapp.cdr.activity import Activity
 from flaskapp.serial_executor import SerialExecutor
-from lakehouse.settings.model import CdrSettings
+from lakehouse.domains.cdr.settings import CdrSettings
 
 FIRST = date(2026, 3, 2)
 CDR = CdrSettings(label_horizon_days=4, active_window_days=2)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.domains.cdr.names import SCORE, TRANSFORM
 from lakehouse.errors import StreamError
-from lakehouse.names import SCORE, TRANSFORM
 from lakehouse.settings import ROOT
 from pyspark_jobs.engine import query_lock
 
 CLAIM = """
 import sys
-from lakehouse.names import TRANSFORM
+from lakehouse.domains.cdr.names import TRANSFORM
 from pyspark_jobs.engine import query_lock
 query_lock.take(TRANSFORM, sys.argv[1])
 print("taken", flush=True)

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from cdrlake import cli, cli_model, jobs
 from lakehouse.clock import FixedClock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
-from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings, ModelSettings
 
 MakeBundle = Callable[..., tuple[Path, str]]

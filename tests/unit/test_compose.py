@@ -15,8 +15,8 @@ import jsonschema
 import pytest
 import yaml
 
-from lakehouse import names
-from lakehouse.settings import load
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")

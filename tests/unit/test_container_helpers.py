@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from lakehouse import names
 from lakehouse.clock import FixedClock, SystemClock
+from lakehouse.domains.cdr import names
+from lakehouse.domains.settings import load
 from lakehouse.progress import QueryProgress, State, write_query
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
-from lakehouse.settings import load
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 MINUTE = timedelta(minutes=1)

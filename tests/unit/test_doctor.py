@@ -17,8 +17,8 @@ from cdrlake.services.process import Child, Command
 from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
 from lakehouse.clock import SystemClock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.settings import Settings
 
 # The process that listens is a child of the one that was started, as a server of a launcher.
 LISTENS = """

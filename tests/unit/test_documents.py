@@ -12,7 +12,7 @@ import typer.main
 import yaml
 
 from cdrlake.cli import app
-from lakehouse.settings import load
+from lakehouse.domains.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lakehouse.contracts import MEASURES, SILVER_DAILY
+from lakehouse.domains.cdr.contracts import MEASURES, SILVER_DAILY
 from lakehouse.domains.cdr.features import (
     COUNTS,
     Windows,

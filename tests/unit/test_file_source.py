@@ -20,9 +20,10 @@ from flaskapp.cdr.mappings import source as staging
 from flaskapp.cdr.mappings.lines import read_blocks
 from flaskapp.cdr.mappings.reading import read
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import MEASURE_NAMES
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import SourceError
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import ROOT
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 REAL = Path(os.environ.get("REAL_DATA_DIR", ROOT.parent / "shared" / "data"))

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse import kafka, names, store
+from lakehouse import kafka, store
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.names import INGEST_EVENTS
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
-from lakehouse.names import INGEST_EVENTS, table_uri
-from lakehouse.settings import Settings
+from lakehouse.names import DATA_LOSS, table_uri
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.ingest import data_loss
 
@@ -41,7 +43,7 @@ def test_a_gap_stops_the_query_and_is_named(settings: Settings) -> None:
 
 def test_an_accepted_gap_is_on_record(settings: Settings) -> None:
     data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=True)
-    rows = store.scan(table_uri(settings.lake_uri, names.DATA_LOSS)).collect()
+    rows = store.scan(table_uri(settings.lake_uri, DATA_LOSS)).collect()
     assert rows.select("partition", "first", "until").rows() == [(0, 10, 25)]
 
 
@@ -52,7 +54,7 @@ def test_a_topic_that_was_made_anew_is_told_from_a_gap(
     for accept in (False, True):
         with pytest.raises(StreamError, match=r"ends at 3, so made anew; .* raise the query's"):
             data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept)
-    assert not store.exists(table_uri(settings.lake_uri, names.DATA_LOSS))
+    assert not store.exists(table_uri(settings.lake_uri, DATA_LOSS))
 
 
 @pytest.mark.parametrize("left", ["", f'v1\n{{}}\n{{"{TOPIC}":{{"0":'])
@@ -69,4 +71,4 @@ def test_without_a_gap_or_a_first_batch_nothing_is_asked(
     data_loss.check(settings, names.INGEST_OUTCOMES, TOPIC, CLOCK, accept=False)
     monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (10, 40)})
     data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
-    assert not store.exists(table_uri(settings.lake_uri, names.DATA_LOSS))
+    assert not store.exists(table_uri(settings.lake_uri, DATA_LOSS))

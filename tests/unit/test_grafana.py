@@ -17,7 +17,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from flaskapp import metrics as simulator
-from lakehouse import names
+from lakehouse.domains.cdr import names
 from lakehouse.progress import QueryProgress, write_query
 from monitoring.web import metrics as monitoring
 

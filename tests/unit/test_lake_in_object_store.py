@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.domains.settings import Settings
 from lakehouse.object_store import spark_jars, spark_properties
-from lakehouse.settings import Settings
 
 S3A = "spark.hadoop.fs.s3a"
 

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse import contracts, store
+from lakehouse import store
 from lakehouse.contracts import Contract
+from lakehouse.domains.cdr import contracts
+from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.delta import table_writer as rows_module
 from pyspark_jobs.delta import tables

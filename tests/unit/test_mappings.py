@@ -14,7 +14,7 @@ import yaml
 from flaskapp.cdr import mappings
 from flaskapp.cdr.mappings.reading import read
 from flaskapp.cdr.mappings.spec import Mapping
-from lakehouse.contracts import MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import MEASURE_NAMES
 from lakehouse.errors import SourceError
 from lakehouse.settings import ROOT
 

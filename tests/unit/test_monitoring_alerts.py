@@ -15,8 +15,8 @@ import pytest
 from pydantic import SecretStr
 
 from lakehouse.clock import FixedClock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import SettingsError
-from lakehouse.settings import Settings
 from monitoring.alerts import Alerts, Notice
 from monitoring.analysis.findings import Finding, FindingName, State
 from monitoring.channels import Retrain, Webhook, channels

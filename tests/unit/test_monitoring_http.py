@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from lakehouse.clock import FixedClock
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 from monitoring.errors import NotReadyError
 from monitoring.output.folder import OutputFolder
 from monitoring.web.app import create_app

@@ -15,8 +15,8 @@ import pytest
 
 from lakehouse import mysql
 from lakehouse.clock import FixedClock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError
-from lakehouse.settings import Settings
 from monitoring import compose, monitor, quality
 from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import ChunkValues, Figure, Slice

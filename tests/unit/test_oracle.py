@@ -10,12 +10,13 @@ from deltalake import write_deltalake
 
 from cdrlake.cdr import oracle
 from flaskapp.cdr.world import World
-from lakehouse import names
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.settings import SourceSettings, WorldSettings
+from lakehouse.domains.settings import Settings
 from lakehouse.models import bundle
 from lakehouse.models.bundle import Bundle
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
-from lakehouse.settings.model import LakeSettings, SourceSettings, WorldSettings
+from lakehouse.settings.model import LakeSettings
 
 START = date(2026, 2, 2)
 WORLD = WorldSettings(seed=3, subscribers=400)

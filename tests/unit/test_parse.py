@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakehouse.contracts import BRONZE_EVENTS, BRONZE_OUTCOMES, CDR_EVENT, CDR_OUTCOME
+from lakehouse.domains.cdr.contracts import BRONZE_EVENTS, BRONZE_OUTCOMES, CDR_EVENT, CDR_OUTCOME
 from pyspark_jobs.ingest.parse import parse, read_bulk
 from pyspark_jobs.ingest.validation import Rules, validate
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.contracts import CDR_EVENT, Contract, Field
+from lakehouse.contracts import Contract, Field
+from lakehouse.domains.cdr.contracts import CDR_EVENT
 from pyspark_jobs.ingest.fast_json import read
 
 TRIO = Contract(

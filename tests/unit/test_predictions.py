@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from lakehouse import names
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import LABEL, PREDICTIONS
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
+from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.scoring.predictions import Predictions, latest
 

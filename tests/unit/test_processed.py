@@ -9,14 +9,15 @@ import polars as pl
 import pytest
 from deltalake import write_deltalake
 
-from lakehouse import names, store
+from lakehouse import store
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import BRONZE_OUTCOMES, PROCESSED_COLUMNS
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import BRONZE_OUTCOMES, PROCESSED_COLUMNS
 from lakehouse.domains.cdr.features import feature_names, gold_contract
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ContractError
 from lakehouse.names import table_uri
 from lakehouse.periods import Period
-from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.cdr import processed
 from pyspark_jobs.delta import tables

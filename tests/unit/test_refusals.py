@@ -14,9 +14,9 @@ import pytest
 
 from cdrlake.cdr import demo
 from cdrlake.doctor import require_disk
+from lakehouse.domains.settings import load
 from lakehouse.errors import LedgerError, ServiceError
 from lakehouse.ledger import Check, Ledger
-from lakehouse.settings import load
 
 
 def cdrlake(tmp_path: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from lakehouse.clock import FixedClock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.models import bundle
 from lakehouse.registry import ModelVersion, Registry, open_registry
 from lakehouse.registry.mlflow_store import MlflowStore
 from lakehouse.registry.stores import MemoryStore, Store
-from lakehouse.settings import Settings
 
 MakeBundle = Callable[..., tuple[Path, str]]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -214,7 +214,7 @@ def test_mlflow_shows_parameters_figures_and_where_the_data_was(
 def test_an_installation_without_models_is_asked_without_loading_mlflow(tmp_path: Path) -> None:
     script = (
         "import sys; from lakehouse.registry import open_registry;"
-        "from lakehouse.settings import load;"
+        "from lakehouse.domains.settings import load;"
         "registry = open_registry(load()); assert registry.champion() is None;"
         "assert registry.scoring_start() is None; assert 'mlflow' not in sys.modules"
     )

@@ -16,8 +16,8 @@ from flaskapp.cdr.sending import StreamContext
 from flaskapp.runner import Runner
 from flaskapp.validation import StreamRequest
 from lakehouse.clock import SystemClock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import UnreachableError
-from lakehouse.settings import Settings
 
 
 @dataclass
@@ -55,7 +55,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> Rows:
     monkeypatch.setattr(streams, "end", made.end)
     monkeypatch.setattr(runners, "send", made.send)
     monkeypatch.setattr(runners, "begin", lambda *_: "stream")
-    monkeypatch.setattr(Runner, "_desk", lambda self: made.context(self))
+    monkeypatch.setattr(Runner, "_context", lambda self: made.context(self))
     return made
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from cdrlake import schema
 from flaskapp import migrations
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError
-from lakehouse.settings import Settings
 
 Serve = Callable[[list[int] | None], list[bool]]
 

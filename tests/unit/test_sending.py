@@ -12,8 +12,8 @@ from flaskapp import state, streams
 from flaskapp.cdr import event_store, feed, sending
 from flaskapp.cdr.sending import StreamContext, first_to_close
 from flaskapp.validation import StreamRequest
-from lakehouse.settings import Settings
-from lakehouse.settings.model import CdrSettings
+from lakehouse.domains.cdr.settings import CdrSettings
+from lakehouse.domains.settings import Settings
 
 CDR = CdrSettings(label_horizon_days=30)
 FIRST = date(2026, 5, 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 from pyspark_jobs.engine import session
 
 PARTITIONS = "spark.sql.shuffle.partitions"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from lakehouse.domains.settings import load
 from lakehouse.errors import SettingsError
-from lakehouse.settings import load
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flaskapp.cdr.live import SPREAD_S, batch
 from flaskapp.cdr.world.drift import Effect
-from lakehouse.contracts import CDR_EVENT, MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import CDR_EVENT, MEASURE_NAMES
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 COUNTS = [name for name in MEASURE_NAMES if CDR_EVENT.field(name).kind == "long"]

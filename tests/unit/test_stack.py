@@ -16,8 +16,8 @@ from cdrlake.services.process import SUPERVISOR, Child, Command, find_running
 from cdrlake.stack import DEATHS, Stack
 from cdrlake.waiting import Waiter
 from lakehouse.clock import FixedClock, SystemClock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.settings import Settings
 
 LIVES = "import signal, sys; print('alive', flush=True); signal.pause()"
 DIES = "print('no such column')"
@@ -28,7 +28,7 @@ from cdrlake.console import Steps
 from cdrlake.services.process import Child, Command, registered
 from cdrlake.stack import Stack
 from lakehouse.clock import SystemClock
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 state, clock = Path(sys.argv[1]), SystemClock()
 command = Command("worker", [sys.executable, "-c", {LIVES!r}])

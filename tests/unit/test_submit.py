@@ -9,8 +9,9 @@ import pytest
 from cdrlake import jobs, runs, submit
 from cdrlake.services import spark
 from cdrlake.services.process import Child, Command
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.settings import ROOT, Settings
+from lakehouse.settings import ROOT
 
 GIB = 1024**3
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from lakehouse import store
-from lakehouse.contracts import PROCESSED_DATA
+from lakehouse.domains.cdr.contracts import PROCESSED_DATA
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.delta import tables
 

@@ -13,14 +13,15 @@ from deltalake import DeltaTable, write_deltalake
 from typer.testing import CliRunner
 
 from cdrlake import cli, cli_trace
-from lakehouse import names, trace
+from lakehouse import trace
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import LABEL
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import LABEL
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
-from lakehouse.settings import Settings
 from lakehouse.settings.model import LakeSettings
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -94,7 +95,7 @@ def registry(settings: Settings, tmp_path: Path, make_bundle: MakeBundle) -> Reg
 def test_a_prediction_is_followed_to_its_messages_and_days(
     settings: Settings, registry: Registry
 ) -> None:
-    found = trace.trace(settings, registry, USER, DAY)
+    found = trace.trace(settings, registry, USER, DAY, 30)
     assert [(row["partition"], row["offset"]) for row in found.events] == [(1, 7), (1, 12)]
     assert [row["Date"] for row in found.days] == [DAY - timedelta(days=29), DAY]
     assert found.features is not None and found.features["days_silent"] == 4.0
@@ -104,7 +105,7 @@ def test_a_prediction_is_followed_to_its_messages_and_days(
 def test_the_version_it_names_gives_the_stored_number_again(
     settings: Settings, registry: Registry
 ) -> None:
-    (one,) = trace.trace(settings, registry, USER, DAY).predictions
+    (one,) = trace.trace(settings, registry, USER, DAY, 30).predictions
     assert (one.model_version, one.run_id, one.prediction) == (1, "run-1", 1)
     assert one.probability == pytest.approx(0.9) and one.recomputed == one.probability
     assert one.features == {"days_silent": 4.0, "calls": 0.1 + 0.2}
@@ -118,7 +119,7 @@ def test_a_number_that_was_changed_afterwards_is_noticed(
 ) -> None:
     stored = DeltaTable(table_uri(settings.lake_uri, names.PREDICTIONS))
     stored.update(updates={"probability_1": f"probability_1 + {by}"})
-    (one,) = trace.trace(settings, registry, USER, DAY).predictions
+    (one,) = trace.trace(settings, registry, USER, DAY, 30).predictions
     assert one.is_reproduced is reproduced
 
 
@@ -126,7 +127,7 @@ def test_the_features_are_those_of_the_scoring_not_of_today(
     settings: Settings, registry: Registry
 ) -> None:
     DeltaTable(table_uri(settings.lake_uri, names.GOLD_FEATURES)).update({"days_silent": "0.0"})
-    found = trace.trace(settings, registry, USER, DAY)
+    found = trace.trace(settings, registry, USER, DAY, 30)
     assert found.features is not None and found.features["days_silent"] == 0.0
     assert found.predictions[0].features["days_silent"] == 4.0
     assert found.predictions[0].is_reproduced
@@ -137,12 +138,12 @@ def test_the_truth_is_the_last_word_of_the_outcomes(settings: Settings, registry
     rows = [outcome(known_at, 9, 0), outcome(known_at, 3, 1), outcome(DAY, 20, 1)]
     uri = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
     write_deltalake(uri, pl.DataFrame(rows).to_arrow())
-    assert trace.trace(settings, registry, USER, DAY).outcome == 0
+    assert trace.trace(settings, registry, USER, DAY, 30).outcome == 0
 
 
 def test_nobody_and_nothing_to_trace_is_said_so(settings: Settings, registry: Registry) -> None:
     with pytest.raises(ModelError, match="a trace of 49179999999 on 2026-03-20"):
-        trace.trace(settings, registry, "49179999999", DAY)
+        trace.trace(settings, registry, "49179999999", DAY, 30)
 
 
 @pytest.fixture
@@ -190,5 +191,5 @@ def test_a_table_that_is_not_there_yet_leaves_a_gap_and_no_error(
     bare = settings.model_copy(update={"lake": LakeSettings(uri=str(tmp_path / "bare"))})
     gold = pl.read_delta(table_uri(settings.lake_uri, names.GOLD_FEATURES))
     write_deltalake(table_uri(bare.lake_uri, names.GOLD_FEATURES), gold.to_arrow())
-    found = trace.trace(bare, registry, USER, DAY)
+    found = trace.trace(bare, registry, USER, DAY, 30)
     assert replace(found, features=None) == trace.Trace(USER, DAY, [], [], None, [], None)

@@ -11,11 +11,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lakehouse import contracts, names, store
+from lakehouse import store
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import MEASURES
+from lakehouse.domains.cdr import contracts, names
+from lakehouse.domains.cdr.contracts import MEASURES
 from lakehouse.domains.cdr.features import gold_contract
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
+from lakehouse.names import table_uri
 from pyspark_jobs.cdr import transform
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows
@@ -89,7 +91,7 @@ def run(settings: Settings, batches: list[Events]) -> Settings:
 
 def silver_and_gold(settings: Settings) -> list[pl.DataFrame]:
     return [
-        store.scan(names.table_uri(settings.lake_uri, name)).sort("User", "Date").collect()
+        store.scan(table_uri(settings.lake_uri, name)).sort("User", "Date").collect()
         for name in (names.SILVER_DAILY, names.GOLD_FEATURES)
     ]
 
@@ -166,9 +168,7 @@ def test_gold_is_what_the_pure_function_makes_of_silver(
 def test_a_batch_that_comes_again_makes_no_commit(make_lake: Callable[[str], Settings]) -> None:
     events, settings = world(), make_lake("lake")
     run(settings, [events])
-    uris = [
-        names.table_uri(settings.lake_uri, t) for t in (names.SILVER_DAILY, names.GOLD_FEATURES)
-    ]
+    uris = [table_uri(settings.lake_uri, t) for t in (names.SILVER_DAILY, names.GOLD_FEATURES)]
     before = [store.version(uri) for uri in uris]
     run(settings, pieces(events, 3))
     assert [store.version(uri) for uri in uris] == before
@@ -179,7 +179,7 @@ def test_only_rows_that_change_enter_golds_change_feed(
 ) -> None:
     events, settings = world(), make_lake("lake")
     run(settings, [events])
-    uri = names.table_uri(settings.lake_uri, names.GOLD_FEATURES)
+    uri = table_uri(settings.lake_uri, names.GOLD_FEATURES)
     version = store.version(uri)
     assert version is not None
     last = START + timedelta(days=DAYS - 1)

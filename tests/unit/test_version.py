@@ -10,7 +10,7 @@ import pytest
 
 import flaskapp.openapi
 import monitoring.web.openapi
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 from lakehouse.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]

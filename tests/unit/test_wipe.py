@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cdrlake import cli, wipe
 from cdrlake.wipe import EDA
 from eda.run import FOLDER
-from lakehouse.settings import Settings
+from lakehouse.domains.settings import Settings
 from monitoring.output import names
 
 OURS = (

@@ -13,9 +13,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from flaskapp.cdr.world import PLANS, Drift, Horizon, World
-from lakehouse.contracts import CDR_EVENT, MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import CDR_EVENT, MEASURE_NAMES
+from lakehouse.domains.cdr.settings import WorldSettings
 from lakehouse.errors import SettingsError
-from lakehouse.settings.model import WorldSettings
 
 START = date(2026, 3, 2)
 SEEDS = range(5)

@@ -15,7 +15,7 @@ from flaskapp.cdr.mappings import fields
 from flaskapp.cdr.mappings.fields import Converted
 from flaskapp.cdr.mappings.lines import LINE
 from flaskapp.cdr.mappings.spec import FileSpec, Parties
-from lakehouse.contracts import MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import MEASURE_NAMES
 
 _OUT = {"call": "DP_MOC_COUNT", "seconds": "DP_MOC_DURATION", "text": "DP_MOSMS_COUNT"}
 _IN = {"call": "DP_MTC_COUNT", "seconds": "DP_MTC_DURATION", "text": "DP_MTSMS_COUNT"}

@@ -12,7 +12,7 @@ import polars as pl
 
 from flaskapp.cdr.mappings.lines import LINE
 from flaskapp.cdr.mappings.spec import FileSpec, KindSpec, MeasureSpec, NumberSpec, TimeSpec
-from lakehouse.contracts import CDR_EVENT, MEASURE_NAMES, MSISDN_PATTERN
+from lakehouse.domains.cdr.contracts import CDR_EVENT, MEASURE_NAMES, MSISDN_PATTERN
 
 ABSENT = ["", "NaN", "nan", "NULL", "null", "None", "\\N"]
 REASON = "reason"

@@ -22,8 +22,8 @@ from flaskapp.cdr.mappings.reading import REJECTS, read
 from flaskapp.cdr.mappings.spec import Mapping, load
 from flaskapp.cdr.sources import SourceDay
 from lakehouse.clock import Clock
+from lakehouse.domains.settings import Settings
 from lakehouse.errors import SourceError
-from lakehouse.settings import Settings
 
 SUBSCRIBERS = "subscribers.parquet"
 SUMMARY = "summary.json"

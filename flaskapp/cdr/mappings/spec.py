@@ -10,7 +10,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lakehouse.contracts import MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import MEASURE_NAMES
 from lakehouse.errors import SourceError, closest
 from lakehouse.settings import ROOT
 

@@ -10,7 +10,7 @@ from flaskapp.cdr.mappings import fields
 from flaskapp.cdr.mappings.fields import Converted
 from flaskapp.cdr.mappings.lines import LINE
 from flaskapp.cdr.mappings.spec import FileSpec, NumberSpec
-from lakehouse.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
 
 
 def usage(rows: pl.DataFrame, spec: FileSpec, number: NumberSpec, latest: datetime) -> Converted:

@@ -12,7 +12,7 @@ from flaskapp.cdr.world import season
 from flaskapp.cdr.world.drift import Effect
 from flaskapp.cdr.world.latent import FADE_ACTIVITY, FADE_AMOUNT, GONE, LOYAL, Latent
 from flaskapp.cdr.world.population import MAX_ACTIVITY, Floats, Ints, Population
-from lakehouse.contracts import MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import MEASURE_NAMES
 
 DARK_ACTIVITY = 0.03
 MAX_COUNT = 5_000.0

@@ -17,7 +17,7 @@ from flaskapp.cdr.world.drift import Drift, Effect, combined
 from flaskapp.cdr.world.population import Ints, Population, draw, msisdn
 from flaskapp.cdr.world.segments import REGIONS, SEGMENTS
 from flaskapp.cdr.world.usage import draw_day, to_frame
-from lakehouse.settings.model import WorldSettings
+from lakehouse.domains.cdr.settings import WorldSettings
 
 BURN_IN_DAYS = 180
 CALIBRATION_SUBSCRIBERS, CALIBRATION_SEED = 800, 0

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from lakehouse.contracts import MEASURES, PROCESSED_COLUMNS, Contract, Field
-from lakehouse.names import GOLD_FEATURES
+from lakehouse.contracts import Contract, Field
+from lakehouse.domains.cdr.contracts import MEASURES, PROCESSED_COLUMNS
+from lakehouse.domains.cdr.names import GOLD_FEATURES
 
 Windows = tuple[int, int, int]
 Family = Literal[

@@ -1,0 +1,183 @@
+"""What a domain declares about itself, for everything that is shared to work from.
+
+A `Domain` is one frozen value: no engine, no I/O, no settings. A field stands here only when two
+shared modules read it; transforms, recipes and routes stay plain functions in the domain's folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from lakehouse.contracts import Contract
+from lakehouse.names import QueryIdentity
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A Kafka topic; `partitions` None takes the installation's number.
+
+    `retention_ms` -1 keeps messages for ever.
+    """
+
+    name: str
+    partitions: int | None = None
+    retention_ms: int = -1
+    compacted: bool = False
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A topic, what its messages must be, and the two tables that they end in.
+
+    `event_time` names the field that says when a thing happened, and `event_date` the bronze column
+    that gets its calendar date in the installation's timezone; a message too far behind the latest
+    date is refused. `entity` names the field that says to whom it happened, `event_id` the one that
+    tells a repeated event. A value of the second of each pair in `ordered` must come after the
+    first. With `asks_for_entity` only known entities are taken, others are refused for the reason
+    `unknown_reason`.
+    """
+
+    identity: QueryIdentity
+    topic: str
+    message: Contract
+    bronze: Contract
+    quarantine: Contract
+    event_time: str | None = None
+    event_date: str | None = None
+    entity: str | None = None
+    event_id: str | None = None
+    ordered: tuple[tuple[str, str], ...] = ()
+    unknown_reason: str = "unknown_entity"
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The table that says what came true.
+
+    `entity`, `time` and `label` name its columns. Of several words about the same entity and time
+    the greatest by `order` counts.
+    """
+
+    table: Contract
+    entity: str
+    time: str
+    label: str
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Traits of entities, by which monitoring cuts its figures: columns of a MySQL table.
+
+    `since` names a date column from which the length of the acquaintance follows.
+    """
+
+    mysql_table: str
+    entity: str
+    traits: tuple[str, ...]
+    since: str | None = None
+
+
+@dataclass(frozen=True)
+class Words:
+    """How pages and notes speak of a model: `positives` are "churners", one `unit` "subscriber"."""
+
+    title: str
+    unit: str
+    positives: str
+    became_positive: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A table of predictions: whose they are, of when, by which model, and what came of them.
+
+    `entity` and `time` name the key columns that `features` and `table` share; `time` is a date or
+    a timestamp. `chunk` is the period by which monitoring cuts the rows unless settings say
+    otherwise.
+    """
+
+    model: str
+    experiment: str
+    features: str
+    table: Contract
+    entity: str
+    time: str
+    score: str
+    prediction: str
+    label: str
+    outcomes: Outcomes | None
+    words: Words
+    chunk: str = "D"
+    slices: Slices | None = None
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A Delta table and the MySQL table, and perhaps the topic, that follow it.
+
+    A table whose changes are gone is written anew in parts, one value of `part_by` at a time.
+    """
+
+    contract: Contract
+    mysql_table: str
+    topic: str | None = None
+    part_by: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the mirror, where its cursors' names begin."""
+        return f"{self.contract.name}>{self.mysql_table}"
+
+    def cursor(self, table_id: str) -> str:
+        """Name of the cursor for the table of that id."""
+        return f"{self.name}@{table_id}"
+
+
+@dataclass(frozen=True)
+class Station:
+    """A place where rows are counted: `of` names a Delta table, a topic, or an SQL question."""
+
+    name: str
+    unit: str
+    kind: Literal["table", "topic", "sql"]
+    of: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process of the domain: a Python module, or a Spark job with `job`.
+
+    `port` names the setting (section.key) of its port; `after` the services that must be up first.
+    """
+
+    name: str
+    module: str
+    port: str | None = None
+    after: tuple[str, ...] = ()
+    job: bool = False
+
+
+@dataclass(frozen=True)
+class Domain:
+    """All that shared modules know of a domain."""
+
+    name: str
+    topics: tuple[Topic, ...]
+    feeds: tuple[Feed, ...]
+    tables: tuple[str, ...]
+    scored: tuple[Scored, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
+    stations: tuple[Station, ...] = ()
+    services: tuple[Service, ...] = ()
+    migrations: str | None = None
+
+    def feed(self, topic: str) -> Feed | None:
+        """The feed of a topic, None where the domain reads no such topic."""
+        return next((feed for feed in self.feeds if feed.topic == topic), None)
+
+
+Domains = tuple[Domain, ...]
+OnProgress = Callable[[str], None]

@@ -1,0 +1,85 @@
+"""The domain as one value: what the shared modules work from."""
+
+from __future__ import annotations
+
+from lakehouse.domain import (
+    Domain,
+    Feed,
+    Mirror,
+    Outcomes,
+    Scored,
+    Service,
+    Slices,
+    Topic,
+    Words,
+)
+from lakehouse.domains.cdr import contracts, names
+from lakehouse.domains.cdr.stations import STATIONS
+
+EVENTS = Feed(
+    identity=names.INGEST_EVENTS,
+    topic=names.TOPIC_EVENTS,
+    message=contracts.CDR_EVENT,
+    bronze=contracts.BRONZE_EVENTS,
+    quarantine=contracts.QUARANTINE_EVENTS,
+    event_time="DP_DATE",
+    event_date="Date",
+    entity="DP_MSISDN",
+    event_id="event_id",
+    unknown_reason="unknown_subscriber",
+)
+OUTCOMES = Feed(
+    identity=names.INGEST_OUTCOMES,
+    topic=names.TOPIC_OUTCOMES,
+    message=contracts.CDR_OUTCOME,
+    bronze=contracts.BRONZE_OUTCOMES,
+    quarantine=contracts.QUARANTINE_OUTCOMES,
+    entity="DP_MSISDN",
+    ordered=(("date", "known_at"),),
+)
+CHURN = Scored(
+    model=names.MODEL_NAME,
+    experiment=names.EXPERIMENT,
+    features=names.GOLD_FEATURES,
+    table=contracts.PREDICTIONS,
+    entity="User",
+    time="Date",
+    score="probability_1",
+    prediction="prediction",
+    label="label",
+    outcomes=Outcomes(
+        contracts.BRONZE_OUTCOMES,
+        entity="DP_MSISDN",
+        time="date",
+        label=contracts.LABEL,
+        order=("known_at", "kafka_timestamp", "offset"),
+    ),
+    words=Words("Churn", "subscriber", "churners", "churned"),
+    slices=Slices(
+        names.MYSQL_SUBSCRIBERS, "DP_MSISDN", ("segment", "region"), since="activated_on"
+    ),
+)
+CDR = Domain(
+    name="cdr",
+    topics=tuple(map(Topic, names.TOPICS)),
+    feeds=(EVENTS, OUTCOMES),
+    tables=(
+        names.BRONZE_EVENTS,
+        names.BRONZE_OUTCOMES,
+        names.QUARANTINE_EVENTS,
+        names.QUARANTINE_OUTCOMES,
+        names.SILVER_DAILY,
+        names.GOLD_FEATURES,
+        names.PREDICTIONS,
+        names.PROCESSED,
+    ),
+    scored=(CHURN,),
+    mirrors=(
+        Mirror(
+            contracts.PREDICTIONS, names.MYSQL_PREDICTIONS, names.TOPIC_PREDICTIONS, part_by="Date"
+        ),
+        Mirror(contracts.PROCESSED_DATA, names.MYSQL_PROCESSED, part_by="Date"),
+    ),
+    stations=STATIONS,
+    services=(Service("pipeline", "pyspark_jobs.jobs.cdr_pipeline", job=True),),
+)

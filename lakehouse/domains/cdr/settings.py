@@ -1,0 +1,68 @@
+"""The settings of the domain: what churn means, and where history comes from."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from lakehouse.domains.cdr.features import lookback_days
+from lakehouse.errors import SettingsError
+from lakehouse.settings.model import DomainSettings, ModelSettings, Section
+
+
+class WorldSettings(Section):
+    """The simulated population. `start_date` empty: history and replay end yesterday."""
+
+    seed: int = 42
+    subscribers: int = Field(2_000, ge=1)
+    history_days: int = Field(180, ge=1)
+    replay_days: int = Field(10, ge=0)
+    churn_rate: float = Field(0.05, gt=0, lt=0.5)
+    start_date: date | None = None
+
+
+class SourceSettings(Section):
+    """Where history comes from: the world generator, or files with a mapping."""
+
+    files: tuple[Path, ...] = ()
+    mapping: str = "rawdata"
+    replay_days: int = Field(0, ge=0)
+
+
+class CdrSettings(DomainSettings):
+    """What churn means, and how features look back (days)."""
+
+    label_horizon_days: int = Field(30, ge=1)
+    active_window_days: int = Field(7, ge=1)
+    feature_windows: tuple[int, int, int] = (7, 14, 30)
+    known_subscribers_only: bool = False
+
+    @property
+    def label_delay(self) -> timedelta:
+        """How long after a date its outcome is known at the earliest."""
+        return timedelta(days=self.label_horizon_days)
+
+    def check(self) -> None:
+        """Raise `SettingsError` where the active window is longer than features look back."""
+        days = lookback_days(self.feature_windows)
+        if self.active_window_days > days:
+            raise SettingsError(
+                "settings cdr.active_window_days and cdr.feature_windows",
+                "an active window within the days that features look back on",
+                f"{self.active_window_days} days and {days}",
+                "make the first smaller or the last window longer",
+            )
+
+
+class ChurnModelSettings(ModelSettings):
+    """Training of the churn model; `min_churners` is the older name of `min_positives`."""
+
+    min_churners: int | None = Field(None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_the_older_name(cls, values: dict[str, object]) -> dict[str, object]:
+        older = values.get("min_churners")
+        return values if older is None else {"min_positives": older} | values

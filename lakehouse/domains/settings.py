@@ -1,0 +1,31 @@
+"""The settings of an installation with the sections of its domains, read at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lakehouse.domains.cdr.settings import (
+    CdrSettings,
+    ChurnModelSettings,
+    SourceSettings,
+    WorldSettings,
+)
+from lakehouse.settings import ROOT, model
+from lakehouse.settings import load as read
+
+
+class Settings(model.Settings):
+    """All settings of one installation."""
+
+    world: WorldSettings = WorldSettings()
+    source: SourceSettings = SourceSettings()
+    cdr: CdrSettings = CdrSettings()
+    model: ChurnModelSettings = ChurnModelSettings()
+
+
+def load(
+    environ: Mapping[str, str] | None = None, root: Path = ROOT, profile: str | None = None
+) -> Settings:
+    """Read the settings of this installation, as `lakehouse.settings.load` does."""
+    return read(Settings, environ, root, profile)
