@@ -10,8 +10,9 @@ import sys
 import urllib.request
 from datetime import timedelta
 
-from lakehouse import progress, settings
+from lakehouse import progress
 from lakehouse.clock import SystemClock
+from lakehouse.domains import settings
 from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
