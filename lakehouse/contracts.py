@@ -26,6 +26,7 @@ Kind = Literal[
     "strings",
 ]
 CONTRACT_VERSION = 1
+DECIMAL_DIGITS, DECIMAL_PLACES = 18, 3
 
 
 @dataclass(frozen=True)

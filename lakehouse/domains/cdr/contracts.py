@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from lakehouse.contracts import BATCH, EXTRAS, WIRE, Contract, Field, quarantine
+from decimal import Decimal
+
+from lakehouse.contracts import (
+    BATCH,
+    DECIMAL_DIGITS,
+    DECIMAL_PLACES,
+    EXTRAS,
+    WIRE,
+    Contract,
+    Field,
+    quarantine,
+)
 from lakehouse.contracts import REASONS as COMMON_REASONS
 
 COUNT_MAX = 1_000_000
 MEASURE_MAX = 1_000_000_000_000
+# A day's sum of a measure stops here: the greatest value of a decimal column.
+DAY_MAX = Decimal("9" * (DECIMAL_DIGITS - DECIMAL_PLACES) + "." + "9" * DECIMAL_PLACES)
 MSISDN_PATTERN = r"^[0-9]{8,15}$"
 EVENT_ID_PATTERN = r"^[A-Za-z0-9_.-]{1,64}:[0-9]{1,19}$"
 
