@@ -89,9 +89,9 @@ def model_rows(settings: Settings) -> list[tuple[str, str]]:
     window = f"{manifest.test_start} to {manifest.test_end}, {figures.rows:,} rows"
     rows = [
         ("model version", f"{champion.number}, tested on {window}"),
-        ("ROC-AUC in the test", f"{figures.roc_auc}  random forest"),
+        ("ROC-AUC in the test", f"{figures.interval('roc_auc')}  random forest"),
     ]
-    rows += [("", f"{one.roc_auc}  {name}") for name, one in figures.baselines.items()]
+    rows += [("", f"{one['roc_auc']}  {name}") for name, one in figures.baselines.items()]
     best = oracle.beside(bundle, settings)
     return rows if best is None else [*rows, ("", f"{best.roc_auc}  the world's oracle")]
 

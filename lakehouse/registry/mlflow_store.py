@@ -5,9 +5,9 @@ MLflow takes seconds and 150 MB to import, so it is imported at the first use th
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
+
+from filelock import FileLock
 
 from lakehouse.registry.stores import Entry, RunRecord
 
@@ -36,8 +38,9 @@ _SWITCHES = {
 class MlflowStore:
     """Versions of the registered model called `model`; its runs are filed under `experiment`.
 
-    `artifacts` is where files go when the tracking store is a SQLite file; a tracking server
-    decides for itself.
+    `artifacts` is where files go, and are found, when the tracking store is a SQLite file; a
+    tracking server decides for itself. The file notes absolute places, which hold only until the
+    installation is moved, so a place is worked out from the run instead of being read from there.
     """
 
     def __init__(self, tracking_uri: str, artifacts: Path, model: str, experiment: str) -> None:
@@ -55,9 +58,13 @@ class MlflowStore:
         now = started.info.start_time
         metrics = [Metric(key, value, now, 0) for key, value in run.metrics.items()]
         client.log_batch(run_id, metrics, params)
-        client.log_artifacts(run_id, str(folder), _ARTIFACTS)
+        if self._file() is None:
+            client.log_artifacts(run_id, str(folder), _ARTIFACTS)
+            source = f"{started.info.artifact_uri}/{_ARTIFACTS}"
+        else:
+            shutil.copytree(folder, self._place(run_id))
+            source = self._place(run_id).as_uri()
         client.set_terminated(run_id)
-        source = f"{started.info.artifact_uri}/{_ARTIFACTS}"
         if not client.search_registered_models(f"name = '{self._model}'"):
             client.create_registered_model(self._model)
         made = client.create_model_version(self._model, source, run_id, tags=dict(tags))
@@ -73,6 +80,8 @@ class MlflowStore:
     def folder(self, version: int) -> Path:
         """Where the files of a version can be read, fetched from a server where need be."""
         found = self._client.get_model_version(self._model, str(version))
+        if self._file() is not None and self._place(found.run_id).is_dir():
+            return self._place(found.run_id)
         place = urlparse(found.source)
         if place.scheme in ("", "file"):
             return Path(url2pathname(place.path))
@@ -118,8 +127,7 @@ class MlflowStore:
             yield
             return
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock(file.with_suffix(".lock")):
             yield
 
     def _experiment_id(self) -> str:
@@ -128,6 +136,10 @@ class MlflowStore:
             return str(found.experiment_id)
         place = self._artifacts.as_uri() if self._file() else None
         return str(self._client.create_experiment(self._experiment, artifact_location=place))
+
+    def _place(self, run_id: str) -> Path:
+        """Where the files of a run are, as MLflow lays out a folder of artifacts."""
+        return self._artifacts / run_id / "artifacts" / _ARTIFACTS
 
     def _file(self) -> Path | None:
         return Path(self._uri.removeprefix(_SQLITE)) if self._uri.startswith(_SQLITE) else None

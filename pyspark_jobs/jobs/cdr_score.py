@@ -12,6 +12,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
+from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.engine import queries, runtime
 from pyspark_jobs.scoring import outcomes, score
 
@@ -24,9 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     with runtime.job("cdr_score", load) as job:
         every = None if options.once else queries.interval(job.settings.spark)
         registry = open_registry(job.settings, CHURN)
-        parts = job.spark, job.settings
-        job.supervisor.add(partial(score.start, *parts, registry, job.clock, every))
-        job.supervisor.add(partial(outcomes.start, *parts, job.clock, every))
+        context = scoring_context(job.settings, registry, job.clock)
+        job.supervisor.add(partial(score.start, job.spark, context, every))
+        job.supervisor.add(partial(outcomes.start, job.spark, context, every))
         job.run(every)
     return job.exit_code
 

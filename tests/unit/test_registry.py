@@ -14,7 +14,8 @@ from lakehouse.clock import FixedClock
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
-from lakehouse.models import bundle
+from lakehouse.models.manifest import FOREST
+from lakehouse.models.model_kinds import model_kind
 from lakehouse.registry import ModelVersion, Registry, open_registry
 from lakehouse.registry.mlflow_store import MlflowStore
 from lakehouse.registry.stores import MemoryStore, Store
@@ -86,7 +87,7 @@ def test_a_registered_version_loads_as_it_was_sealed(
     assert version.number == 1
     assert version.manifest_sha256 == manifest_sha256
     assert version.score_from == date(2026, 3, 6)
-    assert version.roc_auc == "0.800 [0.780, 0.820]"
+    assert version.metric == "roc_auc" and version.figure == "0.800 [0.780, 0.820]"
     assert loaded.manifest.features == ("days_silent", "calls")
 
 
@@ -94,7 +95,7 @@ def test_a_folder_changed_in_the_store_is_refused(
     registry: Registry, store: Store, add: Add
 ) -> None:
     version = add()
-    (store.folder(1) / bundle.MODEL).write_bytes(b"something else")
+    (store.folder(1) / model_kind(FOREST).file).write_bytes(b"something else")
     with pytest.raises(ModelError, match=r"model\.onnx with SHA-256"):
         registry.load(version)
 
