@@ -11,10 +11,11 @@ import polars as pl
 
 from lakehouse.domains.cdr.features import feature_names
 from lakehouse.domains.settings import Settings
-from lakehouse.models import bundle, onnx_file
+from lakehouse.models import bundle, forest_scorer, onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, Forest, from_nodes
-from lakehouse.models.manifest import Costs, Figures, Interval, Manifest
+from lakehouse.models.manifest import FOREST, Costs, Figures, Interval, Manifest
+from lakehouse.models.model_kinds import model_kind
 from lakehouse.models.onnx_file import ForestModel
 from lakehouse.registry import Registry
 
@@ -28,10 +29,10 @@ def crown(registry: Registry, settings: Settings, score_from: date) -> None:
     model = ForestModel(features, _forest(len(features)), Calibration(1.0, 0.0), 0.5)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / bundle.MODEL).write_bytes(onnx_file.encode(model))
+        (folder / model_kind(FOREST).file).write_bytes(onnx_file.encode(model))
         (folder / bundle.CARD).write_text("# A forest of random questions\n", encoding="utf-8")
         pl.DataFrame({"User": ["0"], "Date": [score_from]}).write_parquet(folder / bundle.REFERENCE)
-        sealed = bundle.finalize(folder, _manifest(model, settings, score_from))
+        sealed = bundle.finalize(folder, _manifest(model, score_from))
         registry.promote(registry.register(folder, sealed).number, "for a measurement")
 
 
@@ -54,14 +55,12 @@ def _forest(features: int) -> Forest:
     )
 
 
-def _manifest(model: ForestModel, settings: Settings, score_from: date) -> Manifest:
+def _manifest(model: ForestModel, score_from: date) -> Manifest:
     before = score_from - timedelta(days=1)
     return Manifest(
         features=model.features,
         feature_hash=bundle.feature_hash(model.features),
-        feature_windows=settings.cdr.feature_windows,
-        label_horizon_days=settings.cdr.label_horizon_days,
-        active_window_days=settings.cdr.active_window_days,
+        details=forest_scorer.details(model),
         contract_version=1,
         threshold=model.threshold,
         costs=Costs(100.0, 10.0),
@@ -73,7 +72,7 @@ def _manifest(model: ForestModel, settings: Settings, score_from: date) -> Manif
         test_end=before,
         score_from=score_from,
         train_rows=1,
-        train_churners=1,
+        train_positives=1,
         delta_versions={},
         git_commit="unknown",
         figures=_figures(),
@@ -83,11 +82,4 @@ def _manifest(model: ForestModel, settings: Settings, score_from: date) -> Manif
 
 def _figures() -> Figures:
     none = Interval(0.5, 0.5, 0.5)
-    zeros = dict.fromkeys(
-        ("base_rate", "f1", "accuracy", "brier", "calibration_error", "precision_top_decile",
-         "lift_top_decile", "cost_per_day"), 0.0,
-    )  # fmt: skip
-    return Figures(
-        rows=1, subscribers=1, churners=1, roc_auc=none, pr_auc=none, baselines={},
-        importance={}, **zeros,
-    )  # fmt: skip
+    return Figures(rows=1, entities=1, positives=1, metrics={"roc_auc": none, "pr_auc": none})

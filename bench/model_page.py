@@ -42,7 +42,7 @@ def page(worlds: Sequence[Quality]) -> str:
 def _verdict(worlds: Sequence[Quality]) -> str:
     beaten = sum(world.beats_baselines for world in worlds)
     near = sum(world.share.value >= BAR_SHARE for world in worlds)
-    right = sum(world.figures.calibration_error <= BAR_ERROR for world in worlds)
+    right = sum(world.figures.value("calibration_error") <= BAR_ERROR for world in worlds)
     mean = fmean(world.share.value for world in worlds)
     return (
         f"Of the {len(worlds)} default worlds, {beaten} beat both baselines, {right} have a "
@@ -53,9 +53,10 @@ def _verdict(worlds: Sequence[Quality]) -> str:
 
 def _row(world: Quality) -> str:
     figures, others = world.figures, world.figures.baselines
-    rule, line = (str(others[name].roc_auc) for name in ("one_rule", "logistic_regression"))
+    rule, line = (str(others[name]["roc_auc"]) for name in ("one_rule", "logistic_regression"))
     return (
-        f"| {world.seed} | {world.subscribers:,} | {world.shape} | {figures.roc_auc} | {rule} "
-        f"| {line} | {world.oracle} | {world.share} | {figures.calibration_error:.4f} "
-        f"| {figures.rows:,}, {figures.churners:,} |"
+        f"| {world.seed} | {world.subscribers:,} | {world.shape} "
+        f"| {figures.interval('roc_auc')} | {rule} | {line} | {world.oracle} | {world.share} "
+        f"| {figures.value('calibration_error'):.4f} "
+        f"| {figures.rows:,}, {figures.positives:,} |"
     )

@@ -16,7 +16,7 @@ from bench.churn_lake import world_of, write_history
 from cdrlake.cdr import oracle
 from lakehouse.clock import SystemClock
 from lakehouse.domains.settings import Settings
-from lakehouse.models.manifest import Figures, Interval
+from lakehouse.models.manifest import Figures, Interval, as_interval
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import LakeSettings
@@ -39,8 +39,8 @@ class Quality:
     @property
     def beats_baselines(self) -> bool:
         """Whether the forest ranks better than one rule and than a logistic regression."""
-        ours, others = self.figures.roc_auc.value, self.figures.baselines.values()
-        return all(ours > other.roc_auc.value for other in others)
+        ours, others = self.figures.value("roc_auc"), self.figures.baselines.values()
+        return all(ours > as_interval(other["roc_auc"]).value for other in others)
 
 
 def measure(spark: SparkSession, seed: int, settings: Settings) -> Quality:

@@ -17,9 +17,11 @@ from pyspark.sql import SparkSession
 from bench.measure import seconds
 from bench.usage import Sampler
 from lakehouse.clock import SystemClock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings, load
 from lakehouse.registry import open_registry
 from pyspark_jobs.cdr import transform
+from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.engine.session import open_session
 from pyspark_jobs.engine.supervisor import Start, Supervisor
 from pyspark_jobs.ingest import ingest
@@ -76,8 +78,8 @@ def _transform(spark: SparkSession, settings: Settings) -> Start:
 
 
 def _score(spark: SparkSession, settings: Settings) -> Start:
-    registry = open_registry(settings)
-    return lambda: score.start(spark, settings, registry, SystemClock(), None)
+    context = scoring_context(settings, open_registry(settings, CHURN), SystemClock())
+    return lambda: score.start(spark, context, None)
 
 
 _WORK: Mapping[str, Callable[[SparkSession, Settings], Start]] = {

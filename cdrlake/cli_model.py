@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -10,102 +13,191 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from cdrlake import jobs
-from cdrlake.cdr import oracle
 from cdrlake.console import CONSOLE
-from lakehouse.domains.settings import load
-from lakehouse.registry import Registry, gates, open_registry
+from lakehouse.domain import Domain, Scored
+from lakehouse.domains import DOMAINS
+from lakehouse.domains import domain as domain_named
+from lakehouse.domains.settings import Settings, load
+from lakehouse.errors import SettingsError, closest
+from lakehouse.models import bundle, metric_text
+from lakehouse.models.bundle import Bundle
+from lakehouse.registry import ModelVersion, Registry, gates, open_registry
 
 model = typer.Typer(no_args_is_help=True, help="The registry of models.")
 
 Number = Annotated[int, typer.Argument(help="Version in the registry.")]
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Both days are included.")]
+Of = Annotated[str, typer.Option("--domain", help="The domain that the model belongs to.")]
+Name = Annotated[
+    str | None, typer.Option("--model", help="Name in the registry. Default: the domain's first.")
+]
+DEFAULT = DOMAINS[0].name
 
 
-def _registry() -> Registry:
-    return open_registry(load())
+@dataclass(frozen=True)
+class _Chosen:
+    """The model that a command is about."""
+
+    settings: Settings
+    domain: Domain
+    scored: Scored
+    registry: Registry
+
+    @property
+    def options(self) -> str:
+        """The options that name this model again; empty for the default one."""
+        domain = "" if self.domain.name == DEFAULT else f" --domain {self.domain.name}"
+        first = self.scored.model == self.domain.scored[0].model
+        return domain if first else f"{domain} --model {self.scored.model}"
+
+    def gates(self) -> gates.Gates:
+        """The gates of the model."""
+        return gates.Gates(self.registry, self.scored, self.settings.model)
+
+    def say_champion(self, version: ModelVersion) -> None:
+        """Say who decides now, and how days are scored that only this version may score."""
+        number, start = version.number, self.registry.scoring_start()
+        CONSOLE.print(f"version {number} is champion")
+        if start is not None and version.score_from < start:
+            before = start - timedelta(days=1)
+            CONSOLE.print(
+                f"Scoring began on {start}, and stays that way. Version {number} may score from "
+                f"{version.score_from} on; for those days run `cdrlake model backfill {number} "
+                f"--first {version.score_from} --last {before}{self.options}`.",
+                soft_wrap=True,
+            )
+
+
+def _choose(domain: str, name: str | None) -> _Chosen:
+    """Settings, description and registry of a model.
+
+    Raises `SettingsError` for a domain or a model that there is not.
+    """
+    found, settings = domain_named(domain), load()
+    models = {one.model: one for one in found.scored}
+    if not models:
+        raise SettingsError("--domain", "a domain with a model", repr(domain), "choose another")
+    chosen = name or next(iter(models))
+    if chosen not in models:
+        raise SettingsError("--model", f"a model of {domain}", repr(name), closest(chosen, models))
+    scored = models[chosen]
+    return _Chosen(settings, found, scored, open_registry(settings, scored))
 
 
 @model.command("list")
-def list_versions() -> None:
+def list_versions(domain: Of = DEFAULT, name: Name = None) -> None:
     """List all versions, with the figure that they were judged by."""
-    table = Table()
-    for name in ("version", "alias", "ROC-AUC in its test", "scores from", "made"):
-        table.add_column(name, no_wrap=True)
-    for one in _registry().versions():
+    versions = _choose(domain, name).registry.versions()
+    if not versions:
+        CONSOLE.print("There is no version yet; `cdrlake train` makes the first.")
+        return
+    table, metric = Table(), versions[-1].metric
+    measured = f"{metric_text.title(metric)} in its test"
+    for title in ("version", "alias", measured, "scores from", "made"):
+        table.add_column(title, no_wrap=True)
+    for one in versions:
         made = f"{one.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(str(one.number), one.alias or "", one.roc_auc, str(one.score_from), made)
+        figure = one.figure if one.metric == metric else f"{one.metric} {one.figure}"
+        table.add_row(str(one.number), one.alias or "", figure, str(one.score_from), made)
     CONSOLE.print(table)
 
 
 @model.command()
-def show(number: Number) -> None:
+def show(number: Number, domain: Of = DEFAULT, name: Name = None) -> None:
     """Print a version's card and every verdict on it."""
-    registry = _registry()
-    version = registry.version(number)
-    bundle = registry.load(version)
-    card = (bundle.folder / "card.md").read_text(encoding="utf-8")
+    chosen = _choose(domain, name)
+    version = chosen.registry.version(number)
+    loaded = chosen.registry.load(version)
+    card = (loaded.folder / bundle.CARD).read_text(encoding="utf-8")
     if CONSOLE.is_terminal:
         CONSOLE.print(Markdown(card))
     else:
         CONSOLE.print(card, markup=False, soft_wrap=True)
-    found = oracle.beside(bundle, load())
-    if found is not None:
-        CONSOLE.print(f"ROC-AUC {found}", soft_wrap=True)
+    ceiling = _oracle(chosen, loaded)
+    if ceiling is not None:
+        CONSOLE.print(f"ROC-AUC {ceiling}", soft_wrap=True)
     for verdict in version.verdicts:
         CONSOLE.print(f"- {verdict}", markup=False, soft_wrap=True)
-    CONSOLE.print(f"run {version.run_id}, files in {bundle.folder}", soft_wrap=True)
+    CONSOLE.print(f"run {version.run_id}, files in {loaded.folder}", soft_wrap=True)
 
 
 @model.command()
 def promote(
-    number: Number, reason: Annotated[str, typer.Option(help="Why; kept with the version.")]
+    number: Number,
+    reason: Annotated[str, typer.Option(help="Why; kept with the version.")],
+    domain: Of = DEFAULT,
+    name: Name = None,
 ) -> None:
     """Make a version the champion, whatever the gates say."""
-    version = _registry().promote(number, f"by hand: {reason}")
-    CONSOLE.print(f"version {version.number} is champion")
+    chosen = _choose(domain, name)
+    chosen.say_champion(chosen.registry.promote(number, f"by hand: {reason}"))
 
 
 @model.command()
 def rollback(
     number: Annotated[int | None, typer.Argument(help="Default: the champion before.")] = None,
+    domain: Of = DEFAULT,
+    name: Name = None,
 ) -> None:
     """Go back to an earlier champion."""
-    version = _registry().rollback(number)
-    CONSOLE.print(f"version {version.number} is champion")
+    chosen = _choose(domain, name)
+    chosen.say_champion(chosen.registry.rollback(number))
 
 
 @model.command()
 def challenge(
     number: Annotated[int | None, typer.Argument(help="Default: none, the shadow ends.")] = None,
+    domain: Of = DEFAULT,
+    name: Name = None,
 ) -> None:
     """Let a version score beside the champion, without deciding anything."""
-    _registry().challenge(number)
+    _choose(domain, name).registry.shadow(number)
     who = "nobody" if number is None else f"version {number}"
     CONSOLE.print(f"{who} scores in the champion's shadow")
 
 
 @model.command()
 def approve(
-    number: Number, by: Annotated[str, typer.Option(help="Who approves; kept with the version.")]
+    number: Number,
+    by: Annotated[str, typer.Option(help="Who approves; kept with the version.")],
+    domain: Of = DEFAULT,
+    name: Name = None,
 ) -> None:
     """Approve a version where `model.require_approval` asks for it, and let the gates judge it."""
-    registry = _registry()
-    registry.approve(number, by)
-    verdict = gates.promote_by_gates(number, registry, load().model)
+    chosen = _choose(domain, name)
+    chosen.registry.approve(number, by)
+    verdict = chosen.gates().promote(number)
     said = "promoted" if verdict.promoted else "not promoted"
     CONSOLE.print(f"version {number} approved by {by}; {said}: {verdict.reason}", soft_wrap=True)
 
 
 @model.command()
-def compare(challenger: Number, champion: Number) -> None:
+def compare(challenger: Number, champion: Number, domain: Of = DEFAULT, name: Name = None) -> None:
     """Compare two versions on the rows that both can be judged by."""
-    settings, registry = load(), _registry()
+    chosen = _choose(domain, name)
+    registry, seed = chosen.registry, chosen.settings.model.seed
     new, old = (registry.load(registry.version(one)) for one in (challenger, champion))
-    CONSOLE.print(str(gates.compare(new, old, settings.model.seed)), soft_wrap=True)
+    CONSOLE.print(str(gates.compare(new, old, chosen.scored, seed)), soft_wrap=True)
 
 
 @model.command()
-def backfill(number: Number, first: Day, last: Day) -> None:
+def backfill(
+    number: Number, first: Day, last: Day, domain: Of = DEFAULT, name: Name = None
+) -> None:
     """Score past days with any version; what it has scored the same already stays as it is."""
+    chosen = _choose(domain, name)
     days = (f"--first={first:%Y-%m-%d}", f"--last={last:%Y-%m-%d}")
-    jobs.run("cdr_backfill", f"--version={number}", *days)
+    which = () if chosen.scored == chosen.domain.scored[0] else (f"--model={chosen.scored.model}",)
+    jobs.run(f"{chosen.domain.name}_backfill", f"--version={number}", *days, *which)
+
+
+def _oracle(chosen: _Chosen, loaded: Bundle) -> object | None:
+    """What nobody can beat on the version's test window, where the domain's world knows it."""
+    package = f"cdrlake.{chosen.domain.name}"
+    known = importlib.util.find_spec(package) and importlib.util.find_spec(f"{package}.oracle")
+    if not known:
+        return None
+    found: object | None = importlib.import_module(f"{package}.oracle").beside(
+        loaded, chosen.settings
+    )
+    return found

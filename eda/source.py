@@ -13,9 +13,11 @@ from eda.config import Config
 from lakehouse import mysql, store
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import LABEL, MEASURES
+from lakehouse.domains.cdr.domain import CHURN_OUTCOMES
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError, SourceError
 from lakehouse.names import table_uri
+from lakehouse.outcomes import latest
 
 USER, DAY, MOMENT, ROW = "DP_MSISDN", "Date", "DP_DATE", "id"
 BLOCK_ROWS = 100_000
@@ -84,7 +86,7 @@ def _labelled(
         rows = rows.with_columns(pl.lit(None).alias(LABEL))
     else:
         known = outcomes.filter(pl.col("date").is_between(first, last))
-        named = known.select(USER, pl.col("date").alias(DAY), LABEL).unique([USER, DAY])
+        named = latest(known, CHURN_OUTCOMES).rename({"date": DAY})
         rows = rows.join(named, on=[USER, DAY], how="left")
     moment = pl.col(MOMENT).dt.replace_time_zone(None).dt.cast_time_unit("ms")
     columns = [pl.col(name).cast(kind) for name, kind in SCHEMA.items()]

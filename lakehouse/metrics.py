@@ -1,17 +1,19 @@
-"""Figures of a scored_labels and of probabilities, with bootstrap intervals; arrays only, no Spark.
+"""Metrics of scores and of probabilities, with bootstrap intervals; arrays only, no Spark.
 
-Rows of one subscriber are alike, so intervals resample subscribers: each replicate draws as many
-as there are, with replacement, and a row weighs as often as its subscriber was drawn.
+Rows of one entity are alike, so intervals resample entities: each replicate draws as many as there
+are, with replacement, and a row weighs as often as its entity was drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from lakehouse.models.forest import Floats
 from lakehouse.models.manifest import Costs, Interval
@@ -39,35 +41,47 @@ class ScoredLabels:
         return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
     def counts(self, weight: Floats | None = None) -> tuple[Floats, Floats]:
-        """Weight of churners and of stayers at each step, from the highest score down."""
+        """Weight of positives and of negatives at each step, from the highest score down."""
         weights = np.ones(len(self.label)) if weight is None else weight
         ordered, label = weights[self._order], self.label[self._order]
-        churners = np.add.reduceat(ordered * label, self._steps)
-        return churners, np.add.reduceat(ordered * (1 - label), self._steps)
+        positives = np.add.reduceat(ordered * label, self._steps)
+        return positives, np.add.reduceat(ordered * (1 - label), self._steps)
 
     def roc_auc(self, weight: Floats | None = None) -> float:
-        """Chance that a churner ranks above a stayer; ties count half. NaN with one class."""
-        churners, stayers = self.counts(weight)
-        below = stayers.sum() - np.cumsum(stayers)
-        pairs = churners.sum() * stayers.sum()
-        return float((churners * (below + stayers / 2)).sum() / pairs) if pairs else float("nan")
+        """Chance that a positive ranks above a negative; ties count half. NaN with one class."""
+        positives, negatives = self.counts(weight)
+        below = negatives.sum() - np.cumsum(negatives)
+        pairs = positives.sum() * negatives.sum()
+        return float((positives * (below + negatives / 2)).sum() / pairs) if pairs else float("nan")
 
     def pr_auc(self, weight: Floats | None = None) -> float:
-        """Average precision over the churners. NaN without any."""
-        churners, stayers = self.counts(weight)
-        total, found = churners.sum(), np.cumsum(churners)
-        flagged = found + np.cumsum(stayers)
+        """Average precision over the positives. NaN without any."""
+        positives, negatives = self.counts(weight)
+        total, found = positives.sum(), np.cumsum(positives)
+        flagged = found + np.cumsum(negatives)
         precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
-        return float((churners * precision).sum() / total) if total else float("nan")
+        return float((positives * precision).sum() / total) if total else float("nan")
 
 
-def resampled(user: npt.NDArray[np.int64], seed: int) -> Iterator[Floats]:
-    """Weights of rows for each bootstrap replicate; `user` numbers the subscribers from 0."""
+# Metrics of a ranking: of the scores' order alone.
+RANKINGS: Mapping[str, Callable[[ScoredLabels, Floats | None], float]] = {
+    "roc_auc": ScoredLabels.roc_auc,
+    "pr_auc": ScoredLabels.pr_auc,
+}
+
+
+def resampled(entity: npt.NDArray[np.int64], seed: int) -> Iterator[Floats]:
+    """Weights of rows for each bootstrap replicate; `entity` numbers the entities from 0."""
     rng = np.random.default_rng(seed)
-    subscribers = int(user.max()) + 1
+    count = int(entity.max()) + 1
     for _ in range(REPLICATES):
-        drawn = rng.integers(0, subscribers, subscribers)
-        yield np.bincount(drawn, minlength=subscribers)[user].astype(float)
+        drawn = rng.integers(0, count, count)
+        yield np.bincount(drawn, minlength=count)[entity].astype(float)
+
+
+def numbered(entities: pl.Series) -> npt.NDArray[np.int64]:
+    """The number of each row's entity, from 0, as `resampled` takes it."""
+    return entities.rank("dense").cast(pl.Int64).to_numpy() - 1
 
 
 def interval(value: float, replicates: list[float]) -> Interval:
@@ -77,23 +91,23 @@ def interval(value: float, replicates: list[float]) -> Interval:
 
 
 def with_intervals(
-    scored_labels: dict[str, ScoredLabels], user: npt.NDArray[np.int64], seed: int
-) -> dict[str, tuple[Interval, Interval]]:
-    """ROC-AUC and PR-AUC of several scored_labels of the same rows, on the same replicates."""
-    drawn: dict[str, list[tuple[float, float]]] = {name: [] for name in scored_labels}
-    for weight in resampled(user, seed):
-        for name, one in scored_labels.items():
-            drawn[name].append((one.roc_auc(weight), one.pr_auc(weight)))
+    rankings: dict[str, ScoredLabels], entity: npt.NDArray[np.int64], seed: int
+) -> dict[str, dict[str, Interval]]:
+    """Every metric of `RANKINGS` of several rankings of the same rows, on the same replicates."""
+    drawn: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for weight in resampled(entity, seed):
+        for name, one in rankings.items():
+            for metric, of in RANKINGS.items():
+                drawn[name, metric].append(of(one, weight))
     return {
-        name: (
-            interval(scored_labels.roc_auc(), [roc for roc, _ in drawn[name]]),
-            interval(scored_labels.pr_auc(), [pr for _, pr in drawn[name]]),
-        )
-        for name, scored_labels in scored_labels.items()
+        name: {
+            metric: interval(of(one, None), drawn[name, metric]) for metric, of in RANKINGS.items()
+        }
+        for name, one in rankings.items()
     }
 
 
-def calibration_error(probability: Floats, label: Labels) -> float:
+def calibration_error(probability: Floats, label: Labels | Floats) -> float:
     """Mean gap between probability and frequency over ten bins of equally many rows."""
     order = np.argsort(probability, kind="stable")
     bins = np.array_split(order, _BINS)
@@ -102,23 +116,16 @@ def calibration_error(probability: Floats, label: Labels) -> float:
 
 
 def precision_at_top(probability: Floats, label: Labels) -> float:
-    """Share of churners among the tenth of rows with the highest probabilities."""
+    """Share of positives among the tenth of rows with the highest probabilities."""
     count = max(1, int(len(label) * _DECILE))
     return float(label[np.argsort(-probability, kind="stable")[:count]].mean())
-
-
-def f1(prediction: Labels, label: Labels) -> float:
-    """Harmonic mean of precision and recall; 0 where nothing is found."""
-    found = int((prediction & label).sum())
-    claimed = int(prediction.sum() + label.sum())
-    return 2 * found / claimed if claimed else 0.0
 
 
 def cost(prediction: Labels, label: Labels, costs: Costs) -> float:
     """What the wrong decisions cost in all."""
     missed = int((label & ~prediction & 1).sum())
-    bothered = int((prediction & ~label & 1).sum())
-    return missed * costs.false_negative + bothered * costs.false_positive
+    needless = int((prediction & ~label & 1).sum())
+    return missed * costs.false_negative + needless * costs.false_positive
 
 
 def cheapest_threshold(probability: Floats, label: Labels, costs: Costs) -> float:
@@ -127,11 +134,11 @@ def cheapest_threshold(probability: Floats, label: Labels, costs: Costs) -> floa
     It lies halfway between two neighbouring probabilities, or beyond the last one where acting on
     nobody is cheapest.
     """
-    scored_labels = ScoredLabels(probability, label)
-    churners, stayers = (
-        np.concatenate([[0.0], np.cumsum(each)]) for each in scored_labels.counts()
+    positives, negatives = (
+        np.concatenate([[0.0], np.cumsum(each)])
+        for each in ScoredLabels(probability, label).counts()
     )
-    total = (churners[-1] - churners) * costs.false_negative + stayers * costs.false_positive
+    total = (positives[-1] - positives) * costs.false_negative + negatives * costs.false_positive
     steps = np.unique(probability)[::-1]
     edges = np.concatenate([[1.0], (steps[:-1] + steps[1:]) / 2, [0.0]])
     edges[0] = (1.0 + steps[0]) / 2

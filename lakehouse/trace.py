@@ -13,9 +13,11 @@ import polars as pl
 
 from lakehouse import store
 from lakehouse.domains.cdr import names
-from lakehouse.domains.cdr.contracts import BRONZE_EVENTS, LABEL, SILVER_DAILY
+from lakehouse.domains.cdr.contracts import BRONZE_EVENTS, SILVER_DAILY
+from lakehouse.domains.cdr.domain import CHURN_OUTCOMES
 from lakehouse.errors import ModelError
 from lakehouse.names import table_uri
+from lakehouse.outcomes import latest
 from lakehouse.registry import Registry
 from lakehouse.settings import Settings
 
@@ -97,6 +99,13 @@ class _Lake:
     def __init__(self, settings: Settings, user: str) -> None:
         self._uri, self._options, self._user = settings.lake_uri, settings.lake_options, user
 
+    def scan(self, table: str, key: str, where: pl.Expr) -> pl.LazyFrame | None:
+        """Rows of the subscriber that satisfy `where`; None where there is no table."""
+        uri = table_uri(self._uri, table)
+        if not store.exists(uri, self._options):
+            return None
+        return store.scan(uri, self._options).filter(where & (pl.col(key) == self._user))
+
     def rows(
         self,
         table: str,
@@ -106,10 +115,9 @@ class _Lake:
         columns: list[str] | None = None,
     ) -> list[Row]:
         """Rows of the subscriber that satisfy `where`, in order."""
-        uri = table_uri(self._uri, table)
-        if not store.exists(uri, self._options):
+        found = self.scan(table, key, where)
+        if found is None:
             return []
-        found = store.scan(uri, self._options).filter(where & (pl.col(key) == self._user))
         return found.sort(order).select(columns or pl.all()).collect().to_dicts()
 
 
@@ -131,7 +139,8 @@ def _recompute(row: Row, registry: Registry) -> TracedPrediction:
 
 
 def _outcome(lake: _Lake, day: date) -> int | None:
-    """The last word of the outcomes, in the order in which predictions are labelled by them."""
-    of_day, order = pl.col("date") == day, ("known_at", "kafka_timestamp", "offset")
-    known = lake.rows(names.BRONZE_OUTCOMES, "DP_MSISDN", of_day, order)
-    return int(known[-1][LABEL]) if known else None
+    """The last word of the outcomes, as predictions are labelled by it."""
+    told = CHURN_OUTCOMES
+    found = lake.scan(told.table.name, told.entity, pl.col(told.time) == day)
+    known = None if found is None else latest(found, told).collect()
+    return None if known is None or known.is_empty() else int(known[told.label].item())

@@ -10,6 +10,7 @@ from flask import Flask
 from lakehouse import store
 from lakehouse.clock import Clock
 from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.http import access
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
@@ -63,7 +64,7 @@ def wire(settings: Settings, clock: Clock, registry: Registry | None = None) -> 
     """All parts. Raises `SettingsError` for a setting that would be unsafe or is incomplete."""
     access.require_safe_address(settings.api, "monitoring.host", settings.monitoring.host)
     state, limits = settings.state / FOLDER, settings.monitoring
-    registry = registry or open_registry(settings)
+    registry = registry or open_registry(settings, CHURN)
     quiet = timedelta(minutes=limits.quiet_minutes)
     alerts = Alerts(channels(settings), state / "alerts", quiet, clock)
     monitor = Monitor(settings, registry, clock, Subscribers(settings.mysql, clock).enrich)

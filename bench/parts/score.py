@@ -21,11 +21,12 @@ from bench import forest_data
 from bench.forest_data import Table
 from bench.measure import ROUNDS, Figure, Measurement, Size, compare, hold, seconds
 from bench.stand import Stand, scratch
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.models import onnx_file
 from lakehouse.models.calibration import VOTE_MIN, Calibration
 from lakehouse.models.forest import Floats
+from lakehouse.models.forest_scorer import ForestScorer
 from lakehouse.models.onnx_file import ForestModel
-from lakehouse.models.scoring import Scorer
 from pyspark_jobs.scoring import parallel
 from pyspark_jobs.training import forests
 from pyspark_jobs.training.forests import Shape
@@ -70,7 +71,7 @@ def _in_spark(
     against = compare(
         Figure("score_vs_mllib", "s", False, data, NOTE),
         "MLlib transform",
-        partial(seconds, lambda: _to_nothing(parallel.with_probability(rows, file))),
+        partial(seconds, lambda: _to_nothing(parallel.with_probability(rows, file, CHURN))),
         partial(seconds, lambda: _to_nothing(pipeline.transform(rows))),
         ROUNDS[size],
     )
@@ -82,9 +83,9 @@ def _in_process(taught: Table, rows: Floats, size: Size) -> list[Measurement]:
     fitted = RandomForestClassifier(
         shape.trees, max_depth=shape.depth, n_jobs=CORES, random_state=1
     ).fit(taught.rows, taught.label)
-    scorer = Scorer(ForestModel(taught.names, forest_data.from_sklearn(fitted), PLAIN, 0.5))
+    scorer = ForestScorer(ForestModel(taught.names, forest_data.from_sklearn(fitted), PLAIN, 0.5))
     some = rows[:PARITY_ROWS]
-    votes = scorer.score(some).votes / shape.trees
+    votes = scorer.score(some).raw / shape.trees
     assert np.abs(votes - fitted.predict_proba(some)[:, 1]).max() <= PARITY
     data = f"{len(rows):,} rows x {FEATURES} features, {_size(shape)}"
     with ThreadPoolExecutor(CORES) as threads:
@@ -105,7 +106,7 @@ def _in_process(taught: Table, rows: Floats, size: Size) -> list[Measurement]:
     return [against, one]
 
 
-def _one_by_one(scorer: Scorer, rows: Floats) -> float:
+def _one_by_one(scorer: ForestScorer, rows: Floats) -> float:
     """Median of microseconds that a row takes alone."""
     taken = []
     for row in rows:
@@ -136,7 +137,7 @@ def _to_nothing(rows: DataFrame) -> None:
 def _require_equal(rows: DataFrame, pipeline: PipelineModel, model: ForestModel) -> None:
     mllib = pipeline.transform(rows).withColumn("p", vector_to_array(f.col("probability"))[1])
     theirs = pl.DataFrame(mllib.select("User", "p").toArrow())
-    ours = pl.DataFrame(parallel.with_probability(rows, onnx_file.encode(model)).toArrow())
+    ours = pl.DataFrame(parallel.with_probability(rows, onnx_file.encode(model), CHURN).toArrow())
     both = ours.join(theirs, on="User")
     assert len(both) == len(theirs)
     vote = pl.col("p").clip(VOTE_MIN, 1 - VOTE_MIN)  # as calibration takes it

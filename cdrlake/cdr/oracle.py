@@ -14,7 +14,7 @@ from flaskapp.cdr.world import Horizon, World
 from lakehouse import store
 from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import Settings
-from lakehouse.metrics import ScoredLabels, interval, resampled
+from lakehouse.metrics import ScoredLabels, interval, numbered, resampled
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Interval, Manifest
 from lakehouse.names import table_uri
@@ -28,8 +28,8 @@ class Oracle:
     share: Interval
 
     def __str__(self) -> str:
-        """`0.986 [0.982, 0.989] oracle; the forest has 0.844 [0.825, 0.861] of its edge`."""
-        return f"{self.roc_auc} oracle; the forest has {self.share} of its edge over chance"
+        """`0.986 [0.982, 0.989] oracle; the model has 0.844 [0.825, 0.861] of its edge`."""
+        return f"{self.roc_auc} oracle; the model has {self.share} of its edge over chance"
 
 
 def beside(bundle: Bundle, settings: Settings) -> Oracle | None:
@@ -66,8 +66,8 @@ def judge(rows: pl.DataFrame, seed: int) -> Oracle:
     model, oracle = (
         ScoredLabels(rows[name].to_numpy(), label) for name in ("probability_1", "probability")
     )
-    user = rows["User"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    pairs = [(model.roc_auc(weight), oracle.roc_auc(weight)) for weight in resampled(user, seed)]
+    entity = numbered(rows["User"])
+    pairs = [(model.roc_auc(weight), oracle.roc_auc(weight)) for weight in resampled(entity, seed)]
     best = oracle.roc_auc()
     return Oracle(
         interval(best, [ceiling for _, ceiling in pairs]),

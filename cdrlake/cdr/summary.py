@@ -14,6 +14,7 @@ from cdrlake.cdr import oracle
 from cdrlake.cdr.demo import Outcome
 from lakehouse import store
 from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.ledger import Ledger
 from lakehouse.names import table_uri
@@ -78,7 +79,7 @@ def figures_table(rows: list[tuple[str, str]]) -> Table:
 
 def model_rows(settings: Settings) -> list[tuple[str, str]]:
     """The champion on its own test window, beside the baselines on the same rows."""
-    registry = open_registry(settings)
+    registry = open_registry(settings, CHURN)
     champion = registry.champion()
     if champion is None:
         return [("model", "no champion")]
@@ -88,9 +89,9 @@ def model_rows(settings: Settings) -> list[tuple[str, str]]:
     window = f"{manifest.test_start} to {manifest.test_end}, {figures.rows:,} rows"
     rows = [
         ("model version", f"{champion.number}, tested on {window}"),
-        ("ROC-AUC in the test", f"{figures.roc_auc}  random forest"),
+        ("ROC-AUC in the test", f"{figures.interval('roc_auc')}  random forest"),
     ]
-    rows += [("", f"{one.roc_auc}  {name}") for name, one in figures.baselines.items()]
+    rows += [("", f"{one['roc_auc']}  {name}") for name, one in figures.baselines.items()]
     best = oracle.beside(bundle, settings)
     return rows if best is None else [*rows, ("", f"{best.roc_auc}  the world's oracle")]
 

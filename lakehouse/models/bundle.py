@@ -13,12 +13,10 @@ import polars as pl
 
 from lakehouse.errors import ModelError
 from lakehouse.models import manifest as manifests
-from lakehouse.models import onnx_file
 from lakehouse.models.manifest import Manifest
-from lakehouse.models.onnx_file import ForestModel
+from lakehouse.models.model_kinds import model_kind
 from lakehouse.models.scoring import Scorer
 
-MODEL = "model.onnx"
 MANIFEST = "manifest.json"
 REFERENCE = "reference.parquet"
 CARD = "card.md"
@@ -27,17 +25,20 @@ MAX_BYTES = 512 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model that has been checked against the registry, ready to score; `folder` is its home."""
+    """A model that has been checked against the registry, ready to score.
+
+    `folder` is its home; `file` has the bytes of the model file, for scoring in another process.
+    """
 
     manifest: Manifest
-    model: ForestModel
     scorer: Scorer
     folder: Path
+    file: bytes
 
     def reference(self) -> pl.DataFrame:
         """The test window scored out of sample: what later days are held against.
 
-        Columns: User, Date, the features, label, prediction, probability_1. Raises `ModelError`
+        Columns: entity, time, the features, label, prediction and score. Raises `ModelError`
         when the file is not the registered one.
         """
         data = _read(self.folder, REFERENCE)
@@ -81,14 +82,15 @@ def load(folder: Path, manifest_sha256: str) -> Bundle:
     data = _read(folder, MANIFEST)
     _require_hash(folder, MANIFEST, manifest_sha256, data)
     manifest = _decode(folder, data)
-    _require_names(folder, manifest.files)
+    kind = model_kind(manifest.kind)
+    _require_names(folder, manifest.files, kind.file)
     contents = {name: _read(folder, name) for name in manifest.files}
     for name, expected in manifest.files.items():
         _require_hash(folder, name, expected, contents[name])
-    model = onnx_file.decode(contents[MODEL])
-    if (model.features, model.threshold) != (manifest.features, manifest.threshold):
+    scorer = kind.load(contents[kind.file], manifest.details)
+    if (scorer.features, scorer.threshold) != (manifest.features, manifest.threshold):
         raise _refused(folder, "a manifest that speaks of another model")
-    return Bundle(manifest, model, Scorer(model), folder)
+    return Bundle(manifest, scorer, folder, contents[kind.file])
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -103,15 +105,15 @@ def _read(folder: Path, name: str) -> bytes:
 
 def _decode(folder: Path, data: bytes) -> Manifest:
     try:
-        return msgspec.json.decode(data, type=Manifest)
-    except msgspec.MsgspecError as error:
+        return manifests.decode(data)
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise _refused(folder, f"{MANIFEST}: {error}") from None
 
 
-def _require_names(folder: Path, files: Mapping[str, str]) -> None:
+def _require_names(folder: Path, files: Mapping[str, str], model: str) -> None:
     present = {path.name for path in folder.iterdir()} - {MANIFEST}
-    if present != set(files) or MODEL not in files:
-        odd = sorted(present ^ set(files)) or [MODEL]
+    if present != set(files) or model not in files:
+        odd = sorted(present ^ set(files)) or [model]
         raise _refused(folder, f"other files than registered: {', '.join(odd[:3])}")
 
 

@@ -29,7 +29,7 @@ class Calibration:
     offset: float
 
     def apply(self, vote: Floats) -> Floats:
-        """Probabilities of churn for mean votes in [0, 1]."""
+        """Probabilities of the positive class for mean votes in [0, 1]."""
         return 1.0 / (1.0 + np.exp(-(self.slope * _log_odds(vote) + self.offset)))
 
     def apply_one(self, vote: float) -> float:
@@ -46,10 +46,10 @@ def fit(vote: Floats, label: npt.NDArray[np.int64]) -> Calibration:
     probabilities of few rows off 0 and 1.
     """
     x = _log_odds(vote)
-    churners, stayers = int(label.sum()), int(len(label) - label.sum())
-    target = np.where(label == 1, (churners + 1) / (churners + 2), 1 / (stayers + 2))
+    positives, negatives = int(label.sum()), int(len(label) - label.sum())
+    target = np.where(label == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     design = np.stack([x, np.ones_like(x)], axis=1)
-    weights = np.array([0.0, np.log((churners + 1) / (stayers + 1))])
+    weights = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
     for _ in range(_STEPS):
         p = 1.0 / (1.0 + np.exp(-(design @ weights)))
         curvature = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)

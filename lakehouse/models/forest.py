@@ -21,7 +21,7 @@ class Forest:
 
     A row goes left where `row[feature] <= threshold`; the left child of node i is `left[i]`, the
     right one `left[i] + 1`, both later than i, and a leaf has `left[i] == LEAF`. `value` is the
-    share of churners among the training rows that came by, and a tree votes with its leaf's.
+    share of positives among the training rows that came by, and a tree votes with its leaf's.
     `roots` holds the first node of each tree.
     """
 

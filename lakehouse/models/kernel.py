@@ -62,14 +62,14 @@ def pack(forest: Forest, features: int) -> Packed:
 
 
 def votes(packed: Packed, rows: Floats) -> Floats:
-    """Sum of the trees' votes for churn, for each row."""
+    """Sum of the trees' votes for the positive class, for each row."""
     total = np.zeros(len(rows))
     _vote(packed, rows, total)
     return total
 
 
 def vote(packed: Packed, row: Floats) -> float:
-    """Sum of the trees' votes for churn for one row, to the bit what `votes` gives it."""
+    """The same for one row, to the bit what `votes` gives it."""
     return float(_vote_one(packed, row))
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import msgspec
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+RANKING = "roc_auc"
+FOREST = "forest"
 
 
 class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,52 +24,57 @@ class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How another way of ranking the same rows does."""
-
-    roc_auc: Interval
-    pr_auc: Interval
+Metrics = dict[str, Interval | float]
 
 
-class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the model does on its test window; intervals resample subscribers.
+class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the model does on its test window; intervals resample entities.
 
-    `cost_per_day` is in the units of the cost settings; `baselines` are by name.
+    `metrics` are the model's own, by name, each a number or an interval; versions are listed and
+    compared by the one that `ranking` names. `importance` is what that one loses when a feature is
+    shuffled, and `baselines` are the metrics of other ways to rank the same rows.
     """
 
     rows: int
-    subscribers: int
-    churners: int
-    base_rate: float
-    roc_auc: Interval
-    pr_auc: Interval
-    f1: float
-    accuracy: float
-    brier: float
-    calibration_error: float
-    precision_top_decile: float
-    lift_top_decile: float
-    cost_per_day: float
-    baselines: dict[str, Baseline]
-    importance: dict[str, float]
+    entities: int
+    positives: int
+    metrics: Metrics
+    ranking: str = RANKING
+    baselines: dict[str, Metrics] = {}
+    importance: dict[str, float] = {}
+
+    def interval(self, name: str) -> Interval:
+        """The metric called `name`; a number without an interval is its own low and high.
+
+        Raises `KeyError` for a metric that the model was not measured by.
+        """
+        return as_interval(self.metrics[name])
+
+    def value(self, name: str) -> float:
+        """The number of a metric. Raises as `interval` does."""
+        return self.interval(name).value
 
 
 class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a wrong decision costs: a churner missed, a stayer bothered."""
+    """What a wrong decision costs: a positive missed, somebody else acted upon."""
 
     false_negative: float
     false_positive: float
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A model's papers; dates are inclusive, `files` has the SHA-256 of each file beside it."""
+    """A model's papers; dates are inclusive, `files` has the SHA-256 of each file beside it.
+
+    `kind` names what reads the model file, and `details` is that kind's own part. `recipe` is what
+    the domain notes of how features and labels were made.
+    """
 
     manifest_version: int = MANIFEST_VERSION
+    kind: str = FOREST
+    details: dict[str, Any] = {}
     features: tuple[str, ...]
     feature_hash: str
-    feature_windows: tuple[int, int, int]
-    label_horizon_days: int
-    active_window_days: int
+    recipe: dict[str, Any] = {}
     contract_version: int
     threshold: float
     costs: Costs
@@ -78,13 +86,57 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     test_end: date
     score_from: date
     train_rows: int
-    train_churners: int
+    train_positives: int
     delta_versions: dict[str, int]
     git_commit: str
     figures: Figures
     files: dict[str, str]
 
 
+def as_interval(metric: Interval | float) -> Interval:
+    """A metric as an interval."""
+    return metric if isinstance(metric, Interval) else Interval(metric, metric, metric)
+
+
 def encode(manifest: Manifest) -> bytes:
     """The manifest as readable JSON."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def decode(data: bytes) -> Manifest:
+    """The manifest that `encode` wrote, now or in version 1.
+
+    Raises `msgspec.MsgspecError` for anything else.
+    """
+    papers = msgspec.json.decode(data, type=dict[str, Any])
+    if papers.get("manifest_version") == 1:
+        papers = _from_version_1(papers)
+    return msgspec.convert(papers, Manifest)
+
+
+def _from_version_1(papers: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 was written for one domain and named some fields by its words.
+
+    What is no field today is that domain's recipe, but for the number of rows of positives, the
+    only such field of the train days.
+    """
+    own = {key: papers[key] for key in papers if key not in Manifest.__struct_fields__}
+    counts = [own.pop(key) for key in [*own] if key.startswith("train_")]
+    if len(counts) != 1 or not isinstance(papers.get("figures"), dict):
+        raise msgspec.ValidationError("no manifest of version 1")
+    kept = {key: value for key, value in papers.items() if key in Manifest.__struct_fields__}
+    return kept | {
+        "manifest_version": MANIFEST_VERSION,
+        "recipe": own,
+        "train_positives": counts[0],
+        "figures": _figures_of_version_1(papers["figures"]),
+    }
+
+
+def _figures_of_version_1(figures: dict[str, Any]) -> dict[str, Any]:
+    """The three counts came first, then the metrics, then baselines and importance."""
+    rest = dict(figures)
+    baselines, importance = rest.pop("baselines", {}), rest.pop("importance", {})
+    counts = dict(zip(("rows", "entities", "positives"), [*rest.values()][:3], strict=False))
+    metrics = dict([*rest.items()][3:])
+    return {**counts, "metrics": metrics, "baselines": baselines, "importance": importance}

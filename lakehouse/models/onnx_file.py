@@ -8,6 +8,7 @@ be refused, and never reach for another file, run code, or walk out of an array.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,8 @@ _OPSETS = {"": 21, "ai.onnx.ml": 5}
 _IR_VERSION = 10
 _BRANCH_LEQ = 0
 _SUM = 1
-_NODE_VALUES = "node_values"
+_NODE_VALUES, _VOTES = "node_values", "_votes"
+_NAME = re.compile(r"[a-z]+(_[a-z]+)?")
 _OPERATORS = (
     "TreeEnsemble", "Sub", "Concat", "Div", "Clip", "Sub", "Div", "Log", "Mul", "Add", "Sigmoid",
     "Sub", "Concat", "GreaterOrEqual", "Cast",
@@ -31,24 +33,40 @@ _OPERATORS = (
 
 
 @dataclass(frozen=True)
+class Naming:
+    """Names in a model file that mean nothing to a reader: of the graph, and of the two classes.
+
+    Files of before have other ones, and must be written back as they were to be checked.
+    """
+
+    graph: str = "forest"
+    negative: str = "negative"
+    positive: str = "positive"
+
+
+@dataclass(frozen=True)
 class ForestModel:
-    """A forest with what turns its votes into decisions; `features` are its columns, in order."""
+    """A forest with what turns its votes into decisions; `features` are its columns, in order.
+
+    `naming` is how its file calls graph and classes.
+    """
 
     features: tuple[str, ...]
     forest: Forest
     calibration: Calibration
     threshold: float
+    naming: Naming = Naming()
 
 
 def encode(model: ForestModel) -> bytes:
     """The model as an ONNX file.
 
     Input `features` (rows x features, double). Outputs `prediction` (0 or 1), `probability` and
-    `votes` (rows x 2, double; the second column is churn).
+    `votes` (rows x 2, double; the second column is the positive class).
     """
     graph = helper.make_graph(
-        [_tree_ensemble(model.forest), *_decision()],
-        "churn_forest",
+        [_tree_ensemble(model), *_decision(model.naming)],
+        model.naming.graph,
         [
             helper.make_tensor_value_info(
                 "features", TensorProto.DOUBLE, [None, len(model.features)]
@@ -92,29 +110,32 @@ def _constants(model: ForestModel) -> dict[str, Any]:
     }
 
 
-def _decision() -> list[onnx.NodeProto]:
+def _decision(naming: Naming) -> list[onnx.NodeProto]:
     """From votes to probabilities and a prediction, in the terms of `Calibration`."""
+    no, yes = naming.negative, naming.positive
+    no_votes, yes_votes = f"{no}{_VOTES}", f"{yes}{_VOTES}"
     steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
-        ("Sub", ["trees", "churn_votes"], "stay_votes", {}),
-        ("Concat", ["stay_votes", "churn_votes"], "votes", {"axis": 1}),
-        ("Div", ["churn_votes", "trees"], "vote", {}),
+        ("Sub", ["trees", yes_votes], no_votes, {}),
+        ("Concat", [no_votes, yes_votes], "votes", {"axis": 1}),
+        ("Div", [yes_votes, "trees"], "vote", {}),
         ("Clip", ["vote", "vote_min", "vote_max"], "clipped", {}),
         ("Sub", ["one", "clipped"], "complement", {}),
         ("Div", ["clipped", "complement"], "odds", {}),
         ("Log", ["odds"], "log_odds", {}),
         ("Mul", ["log_odds", "slope"], "scaled", {}),
         ("Add", ["scaled", "offset"], "shifted", {}),
-        ("Sigmoid", ["shifted"], "churn", {}),
-        ("Sub", ["one", "churn"], "stay", {}),
-        ("Concat", ["stay", "churn"], "probability", {"axis": 1}),
-        ("GreaterOrEqual", ["churn", "threshold"], "reached", {}),
+        ("Sigmoid", ["shifted"], yes, {}),
+        ("Sub", ["one", yes], no, {}),
+        ("Concat", [no, yes], "probability", {"axis": 1}),
+        ("GreaterOrEqual", [yes, "threshold"], "reached", {}),
         ("Cast", ["reached"], "prediction", {"to": TensorProto.INT64}),
     ]
     return [helper.make_node(kind, inputs, [out], **more) for kind, inputs, out, more in steps]
 
 
-def _tree_ensemble(forest: Forest) -> onnx.NodeProto:
+def _tree_ensemble(model: ForestModel) -> onnx.NodeProto:
     """The trees in the terms of ONNX: inner nodes and leaves are numbered apart."""
+    forest = model.forest
     inner = forest.left != LEAF
     number = np.where(inner, np.cumsum(inner) - 1, np.cumsum(~inner) - 1)
     left, right = forest.left[inner], forest.left[inner] + 1
@@ -125,7 +146,7 @@ def _tree_ensemble(forest: Forest) -> onnx.NodeProto:
     return helper.make_node(
         "TreeEnsemble",
         ["features"],
-        ["churn_votes"],
+        [f"{model.naming.positive}{_VOTES}"],
         domain="ai.onnx.ml",
         aggregate_function=_SUM,
         n_targets=1,
@@ -162,10 +183,36 @@ def _read(file: onnx.ModelProto) -> ForestModel:
         _forest(trees, constants[_NODE_VALUES], len(features)),
         Calibration(float(constants["slope"]), float(constants["offset"])),
         float(constants["threshold"]),
+        _naming(graph),
     )
+    _require_sound(model)
     if encode(model) != file.SerializeToString(deterministic=True):
         raise _refused("a graph that this program does not write")
     return model
+
+
+def _naming(graph: onnx.GraphProto) -> Naming:
+    """The names that a file uses; no other tensor may be called so, or the graph means another."""
+    voted, counted = graph.node[0].output[0], graph.node[1].output[0]
+    found = Naming(graph.name, counted.removesuffix(_VOTES), voted.removesuffix(_VOTES))
+    names = (found.graph, found.negative, found.positive)
+    outputs = [name for node in graph.node for name in node.output]
+    tensors = [*outputs, *(tensor.name for tensor in graph.initializer), graph.input[0].name]
+    if not all(map(_NAME.fullmatch, names)) or len(set(tensors)) < len(tensors):
+        raise _refused("names that stand for more than one thing")
+    return found
+
+
+def _require_sound(model: ForestModel) -> None:
+    """Refuse numbers by which the forest would rank backwards or decide nothing."""
+    curve, threshold = model.calibration, model.threshold
+    if not (np.isfinite([curve.slope, curve.offset]).all() and curve.slope > 0):
+        raise _refused(f"a calibration of slope {curve.slope:g} and offset {curve.offset:g}")
+    if not 0 <= threshold <= 1:
+        raise _refused(f"a threshold of {threshold:g}, which is no probability")
+    value = model.forest.value
+    if not ((value >= 0) & (value <= 1)).all():
+        raise _refused("votes that are no shares")
 
 
 def _forest(trees: dict[str, Any], values: Floats, features: int) -> Forest:

@@ -1,94 +1,116 @@
-"""Scores of many rows at once: votes, probabilities, decisions, and the reasons behind them."""
+"""Scores of many rows at once, whatever the kind of model, as rows of a table of predictions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from lakehouse.domain import Scored
 from lakehouse.errors import ModelError
-from lakehouse.models import kernel
+from lakehouse.kinds import polars_schema
 from lakehouse.models.forest import Floats
-from lakehouse.models.onnx_file import ForestModel
 
 REASONS = 3
+# Columns of predictions, beside those that `Scored` names, under the names that MLlib gave them.
+NEGATIVE, RAW_NEGATIVE, RAW = "probability_0", "rawPrediction_0", "rawPrediction_1"
+FEATURES, WHY = "features_str", "reasons"
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model says of some rows, one entry each."""
+    """What a model says of some rows, one entry each.
 
-    votes: Floats
-    probability: Floats
-    prediction: npt.NDArray[np.int32]
-
-
-class Scorer:
-    """A model made ready to score; safe to share between threads.
-
-    Bulk scoring takes about a microsecond a row on one core, a single row a few microseconds.
+    `raw` speaks for the positive class in the model's own unit: votes of a forest, log-odds of a
+    linear model. Of both classes together it is `total`.
     """
 
-    def __init__(self, model: ForestModel) -> None:
-        self.features = model.features
-        self._model = model
-        self._packed = kernel.pack(model.forest, len(model.features))
+    raw: Floats
+    probability: Floats
+    prediction: npt.NDArray[np.int32]
+    total: float = 0.0
+
+
+class Scorer(Protocol):
+    """A model made ready to score; safe to share between threads."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the columns that it scores, in order."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which on the prediction is 1."""
+        ...
 
     def score(self, rows: Floats) -> Scores:
-        """Votes (of `trees`), calibrated probabilities and decisions for a matrix of rows."""
-        votes = kernel.votes(self._packed, np.ascontiguousarray(rows))
-        probability = self._model.calibration.apply(votes / self._model.forest.trees)
-        reached = probability >= self._model.threshold
-        return Scores(votes, probability, reached.astype(np.int32))
+        """Scores of a matrix of rows, its columns in the order of `features`."""
+        ...
 
-    def probability(self, row: Floats) -> float:
-        """Calibrated probability for one row, a vector of the features in order; for services."""
-        votes = kernel.vote(self._packed, row)
-        return self._model.calibration.apply_one(votes / self._model.forest.trees)
+    def contributions(self, rows: Floats) -> Floats | None:
+        """How far each feature moved each row's raw score; None for a kind that cannot say."""
+        ...
 
-    def score_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """`frame` (User, Date, the features, `last_emitted_at`) as rows of predictions.
 
-        The columns are those of the predictions contract that depend on the row and the model.
-        Raises `ModelError` when a feature is missing.
-        """
-        rows = matrix(frame, self.features)
-        scores = self.score(rows)
-        features = frame.select(pl.struct(self.features).struct.json_encode())
-        return frame.select("User", "Date", "last_emitted_at").with_columns(
-            prediction=scores.prediction,
-            probability_0=1.0 - scores.probability,
-            probability_1=scores.probability,
-            rawPrediction_0=self._model.forest.trees - scores.votes,
-            rawPrediction_1=scores.votes,
-            features_str=features.to_series(),
-            reasons=self._reasons(rows),
+def score_frame(scorer: Scorer, frame: pl.DataFrame, scored: Scored) -> pl.DataFrame:
+    """`frame` (entity, time, the features) as rows of the table of predictions.
+
+    The columns are those of the table's contract that depend on the row and the model; what the
+    contract shares with `frame` besides is carried over. Raises `ModelError` when a feature is
+    missing.
+    """
+    rows = matrix(frame, scorer.features)
+    scores = scorer.score(rows)
+    found: dict[str, Any] = {
+        scored.prediction: scores.prediction,
+        NEGATIVE: 1.0 - scores.probability,
+        scored.score: scores.probability,
+        RAW_NEGATIVE: scores.total - scores.raw,
+        RAW: scores.raw,
+    }
+    if FEATURES in scored.table.names:
+        as_json = frame.select(pl.struct(scorer.features).struct.json_encode())
+        found[FEATURES] = as_json.to_series()
+    if WHY in scored.table.names:
+        found[WHY] = reasons(scorer, rows)
+    mine = [pl.Series(name, found[name]) for name in scored.table.names if name in found]
+    types = polars_schema(scored.table)
+    kinds = {one.name: types[one.name] for one in mine}
+    carried = [
+        name
+        for name in frame.columns
+        if name in scored.table.names and name not in kinds and name != scored.label
+    ]
+    return frame.select(carried).with_columns(mine).cast(kinds)  # type: ignore[arg-type]
+
+
+def reasons(scorer: Scorer, rows: Floats) -> pl.Series:
+    """The features that moved each row's score most, as JSON; null for a kind that cannot say."""
+    moved = scorer.contributions(rows)
+    if moved is None:
+        return pl.Series([None] * len(rows), dtype=pl.String)
+    strongest = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :REASONS]
+    names = np.array(scorer.features)
+    columns = []
+    for rank in range(strongest.shape[1]):
+        which = strongest[:, rank, None]
+        direction = np.take_along_axis(moved, which, axis=1)[:, 0] > 0
+        reason = pl.DataFrame(
+            {
+                "feature": names[which[:, 0]],
+                "value": np.take_along_axis(rows, which, axis=1)[:, 0],
+                "direction": np.where(direction, "raises", "lowers"),
+            }
         )
-
-    def _reasons(self, rows: Floats) -> pl.Series:
-        """The features that moved each row's votes most, as JSON."""
-        moved = kernel.contributions(self._packed, rows)
-        strongest = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :REASONS]
-        names = np.array(self.features)
-        columns = []
-        for rank in range(strongest.shape[1]):
-            which = strongest[:, rank, None]
-            reason = pl.DataFrame(
-                {
-                    "feature": names[which[:, 0]],
-                    "value": np.take_along_axis(rows, which, axis=1)[:, 0],
-                    "direction": np.where(
-                        np.take_along_axis(moved, which, axis=1)[:, 0] > 0, "raises", "lowers"
-                    ),
-                }
-            )
-            columns.append(reason.select(pl.struct(pl.all()).struct.json_encode()).to_series())
-        joined = pl.concat_str(
-            [column.alias(str(i)) for i, column in enumerate(columns)], separator=","
-        )
-        return pl.select(pl.format("[{}]", joined)).to_series()
+        columns.append(reason.select(pl.struct(pl.all()).struct.json_encode()).to_series())
+    joined = pl.concat_str(
+        [column.alias(str(i)) for i, column in enumerate(columns)], separator=","
+    )
+    return pl.select(pl.format("[{}]", joined)).to_series()
 
 
 def matrix(frame: pl.DataFrame, features: tuple[str, ...]) -> Floats:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
+from lakehouse import metrics
+from lakehouse.domain import Scored
 from lakehouse.errors import ModelError
-from lakehouse.metrics import Labels, ScoredLabels, interval, resampled
-from lakehouse.models import scoring
+from lakehouse.metrics import RANKINGS, Labels, ScoredLabels, interval, resampled
+from lakehouse.models import metric_text, scoring
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.forest import Floats
-from lakehouse.models.manifest import Costs, Interval
+from lakehouse.models.manifest import Costs, Figures, Interval
 from lakehouse.models.scoring import Scores
 from lakehouse.registry import ModelVersion, Registry
 from lakehouse.settings.model import ModelSettings
@@ -21,10 +24,31 @@ AWAITS_APPROVAL = "awaits approval"
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A bound that a metric of the model has to keep: at least, or at most."""
+
+    metric: str
+    bound: float
+    is_least: bool
+
+    def broken(self, figures: Figures) -> str | None:
+        """What to say of figures that do not keep the bound; None for those that do."""
+        name = metric_text.title(self.metric)
+        if self.metric not in figures.metrics:
+            return f"{name} was not measured"
+        metric, value = figures.metrics[self.metric], figures.value(self.metric)
+        if value >= self.bound if self.is_least else value <= self.bound:
+            return None
+        found = str(metric) if isinstance(metric, Interval) else f"{value:.3f}"
+        return f"{name} {found} is {'below' if self.is_least else 'above'} {self.bound}"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A challenger beside the champion on the same rows, the challenger's test window.
 
-    `points` is the gain in ROC-AUC x 100, `saving` what its decisions save a day.
+    `points` is the gain in the challenger's ranking metric x 100, `saving` what its decisions save
+    a day.
     """
 
     rows: int
@@ -50,7 +74,69 @@ class Verdict:
     reason: str
 
 
-def compare(challenger: Bundle, champion: Bundle, seed: int) -> Comparison:
+class Gates:
+    """The gates of one model: limits of its metrics, the champion, and a person's approval.
+
+    Without `limits` they are those of a classifier, from the settings.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        scored: Scored,
+        settings: ModelSettings,
+        limits: tuple[Limit, ...] | None = None,
+    ) -> None:
+        self._registry, self._scored, self._settings = registry, scored, settings
+        self._limits = of_a_classifier(settings) if limits is None else limits
+
+    def judge(self, candidate: ModelVersion) -> Verdict:
+        """Whether `candidate` passes all gates.
+
+        A first model needs no champion to beat. Otherwise the whole interval of the paired
+        difference has to be at or above 0.
+        """
+        bundle = self._registry.load(candidate)
+        figures = bundle.manifest.figures
+        for limit in self._limits:
+            if (reason := limit.broken(figures)) is not None:
+                return Verdict(False, reason)
+        champion = self._registry.champion()
+        reason = f"first model, {metric_text.title(figures.ranking)} {candidate.figure}"
+        if champion is not None:
+            against = self._registry.load(champion)
+            found = compare(bundle, against, self._scored, self._settings.seed)
+            reason = f"{found} against version {champion.number}"
+            if found.points.low < 0:
+                return Verdict(False, reason)
+        if self._settings.require_approval and candidate.approved_by is None:
+            return Verdict(False, f"{reason}, {AWAITS_APPROVAL}")
+        return Verdict(True, reason)
+
+    def promote(self, number: int) -> Verdict:
+        """Judge a version and act on it: champion, or refused with the reason kept.
+
+        A version that awaits approval scores in the champion's shadow until then.
+        """
+        verdict = self.judge(self._registry.version(number))
+        if verdict.promoted:
+            self._registry.promote(number, verdict.reason)
+            return verdict
+        self._registry.refuse(number, verdict.reason)
+        if verdict.reason.endswith(AWAITS_APPROVAL):
+            self._registry.shadow(number)
+        return verdict
+
+
+def of_a_classifier(settings: ModelSettings) -> tuple[Limit, ...]:
+    """The least ROC-AUC and the greatest calibration error of the settings."""
+    return (
+        Limit("roc_auc", settings.min_roc_auc, is_least=True),
+        Limit("calibration_error", settings.max_calibration_error, is_least=False),
+    )
+
+
+def compare(challenger: Bundle, champion: Bundle, scored: Scored, seed: int) -> Comparison:
     """Score the challenger's test window with both and bootstrap the difference in pairs.
 
     Raises `ModelError` when the champion needs features that the window does not have.
@@ -62,72 +148,31 @@ def compare(challenger: Bundle, champion: Bundle, seed: int) -> Comparison:
             "comparison", "models of the same features", f"no {sorted(missing)[0]}",
             "promote by hand once the new features are meant",
         )  # fmt: skip
-    label = frame["label"].cast(int).to_numpy()
+    label = frame[scored.label].cast(int).to_numpy()
     new, old = (
         bundle.scorer.score(scoring.matrix(frame, bundle.manifest.features))
         for bundle in (challenger, champion)
     )
-    user = frame["User"].rank("dense").cast(int).to_numpy() - 1
-    costs, days = challenger.manifest.costs, frame["Date"].n_unique()
+    entity = metrics.numbered(frame[scored.entity])
+    costs, days = challenger.manifest.costs, frame[scored.time].cast(pl.Date).n_unique()
     saved = (_costs(old, label, costs) - _costs(new, label, costs)) / days
-    scored_labels = ScoredLabels(new.probability, label), ScoredLabels(old.probability, label)
+    rank = RANKINGS[challenger.manifest.figures.ranking]
+    ours, theirs = ScoredLabels(new.probability, label), ScoredLabels(old.probability, label)
+
+    def gain(weight: Floats | None) -> float:
+        return _POINTS * (rank(ours, weight) - rank(theirs, weight))
+
     points, savings = [], []
-    for weight in resampled(user, seed):
-        points.append(_gain(*scored_labels, weight))
+    for weight in resampled(entity, seed):
+        points.append(gain(weight))
         savings.append(float((saved * weight).sum()))
     return Comparison(
-        len(frame),
-        interval(_gain(*scored_labels, None), points),
-        interval(float(saved.sum()), savings),
+        len(frame), interval(gain(None), points), interval(float(saved.sum()), savings)
     )
-
-
-def judge(candidate: ModelVersion, registry: Registry, settings: ModelSettings) -> Verdict:
-    """Whether `candidate` passes all gates: floor, calibration, champion, approval.
-
-    A first model needs no champion to beat. Otherwise the whole interval of the paired difference
-    has to be at or above 0.
-    """
-    bundle = registry.load(candidate)
-    figures = bundle.manifest.figures
-    if figures.roc_auc.value < settings.min_roc_auc:
-        return Verdict(False, f"ROC-AUC {figures.roc_auc} is below {settings.min_roc_auc}")
-    if figures.calibration_error > settings.max_calibration_error:
-        error = f"calibration error {figures.calibration_error:.3f}"
-        return Verdict(False, f"{error} is above {settings.max_calibration_error}")
-    champion = registry.champion()
-    reason = f"first model, ROC-AUC {figures.roc_auc}"
-    if champion is not None:
-        found = compare(bundle, registry.load(champion), settings.seed)
-        reason = f"{found} against version {champion.number}"
-        if found.points.low < 0:
-            return Verdict(False, reason)
-    if settings.require_approval and candidate.approved_by is None:
-        return Verdict(False, f"{reason}, {AWAITS_APPROVAL}")
-    return Verdict(True, reason)
-
-
-def promote_by_gates(number: int, registry: Registry, settings: ModelSettings) -> Verdict:
-    """Judge a version and act on it: champion, or refused with the reason kept.
-
-    A version that awaits approval scores in the champion's shadow until then.
-    """
-    verdict = judge(registry.version(number), registry, settings)
-    if verdict.promoted:
-        registry.promote(number, verdict.reason)
-        return verdict
-    registry.refuse(number, verdict.reason)
-    if verdict.reason.endswith(AWAITS_APPROVAL):
-        registry.challenge(number)
-    return verdict
-
-
-def _gain(new: ScoredLabels, old: ScoredLabels, weight: Floats | None) -> float:
-    return _POINTS * (new.roc_auc(weight) - old.roc_auc(weight))
 
 
 def _costs(scores: Scores, label: Labels, costs: Costs) -> Floats:
     """Cost of the decision on each row."""
     missed = (label == 1) & (scores.prediction == 0)
-    bothered = (label == 0) & (scores.prediction == 1)
-    return np.where(missed, costs.false_negative, np.where(bothered, costs.false_positive, 0.0))
+    needless = (label == 0) & (scores.prediction == 1)
+    return np.where(missed, costs.false_negative, np.where(needless, costs.false_positive, 0.0))

@@ -1,4 +1,4 @@
-"""Versions of the model: what they are, which one decides, and how that changes."""
+"""Versions of a model: what they are, which one decides, and how that changes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 
 from lakehouse.clock import Clock, SystemClock
+from lakehouse.domain import Scored
 from lakehouse.errors import ModelError
-from lakehouse.models import bundle
+from lakehouse.models import bundle, metric_text
 from lakehouse.models.bundle import Bundle
-from lakehouse.models.manifest import Figures, Manifest
+from lakehouse.models.manifest import RANKING, Figures, Interval, Manifest, as_interval
 from lakehouse.registry.mlflow_store import MlflowStore
 from lakehouse.registry.stores import Entry, RunRecord, Store
 from lakehouse.settings import Settings
@@ -25,14 +26,18 @@ _VERDICT = "verdict."
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered model and its standing; `verdicts` are the decisions on it, oldest first."""
+    """A registered model and its standing; `verdicts` are the decisions on it, oldest first.
+
+    `figure` is how it did in its test by `metric`, the one that versions are compared by.
+    """
 
     number: int
     run_id: str
     created_at: datetime
     manifest_sha256: str
     score_from: date
-    roc_auc: str
+    metric: str
+    figure: str
     promoted_at: datetime | None
     approved_by: str | None
     verdicts: tuple[str, ...]
@@ -40,7 +45,7 @@ class ModelVersion:
 
 
 class Registry:
-    """All versions of the model. Every decision on a version is kept with its reason."""
+    """All versions of a model. Every decision on a version is kept with its reason."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -55,7 +60,7 @@ class Registry:
         tags = {
             "manifest_sha256": manifest_sha256,
             "score_from": manifest.score_from.isoformat(),
-            "roc_auc": str(manifest.figures.roc_auc),
+            **_figure(manifest.figures),
         }
         return self.version(self._store.add(folder, _run_record(manifest), tags))
 
@@ -85,9 +90,13 @@ class Registry:
         return bundle.load(self._store.folder(version.number), version.manifest_sha256)
 
     def scoring_start(self) -> date | None:
-        """First date that any version which was ever champion may score."""
-        ever = [one.score_from for one in self.versions() if one.promoted_at is not None]
-        return min(ever, default=None)
+        """First date that the first champion may score; None before there is one.
+
+        It never moves: what lies before was not scored when it came, and a later champion that may
+        score earlier days scores them only where a backfill asks it to.
+        """
+        ever = [(one.promoted_at, one.number, one) for one in self.versions() if one.promoted_at]
+        return min(ever)[-1].score_from if ever else None
 
     def promote(self, number: int, verdict: str) -> ModelVersion:
         """Make a version the champion, for the reason in `verdict`."""
@@ -104,7 +113,7 @@ class Registry:
         self._note(number, f"not promoted: {verdict}")
         return self.version(number)
 
-    def challenge(self, number: int | None) -> None:
+    def shadow(self, number: int | None) -> None:
         """Let a version score in the champion's shadow, or none.
 
         Raises `ModelError` for the champion itself.
@@ -148,22 +157,26 @@ class Registry:
         self._store.set_tag(number, f"{_VERDICT}{self._clock.now():%Y%m%dT%H%M%S%f}", verdict)
 
 
-def open_registry(settings: Settings) -> Registry:
-    """The registry of this installation. Costs nothing until a version is asked for."""
+def open_registry(settings: Settings, scored: Scored) -> Registry:
+    """The versions of the model behind `scored`. Costs nothing until a version is asked for."""
     artifacts = settings.state / "mlflow" / "artifacts"
-    return Registry(MlflowStore(settings.tracking_uri, artifacts), SystemClock())
+    store = MlflowStore(settings.tracking_uri, artifacts, scored.model, scored.experiment)
+    return Registry(store, SystemClock())
 
 
 def _version(entry: Entry, aliases: Mapping[int, str]) -> ModelVersion:
-    tags = entry.tags
+    tags, made = entry.tags, entry.created_at
     promoted = tags.get("promoted_at")
+    # Versions of before have the figure under the metric's own name.
+    metric = tags.get("metric", RANKING)
     return ModelVersion(
         number=entry.version,
         run_id=entry.run_id,
-        created_at=entry.created_at,
+        created_at=made,
         manifest_sha256=tags["manifest_sha256"],
-        score_from=date.fromisoformat(tags["score_from"]),
-        roc_auc=tags["roc_auc"],
+        score_from=date.fromisoformat(tags["score_from"]) if "score_from" in tags else made.date(),
+        metric=metric,
+        figure=tags.get("figure") or tags.get(metric, ""),
         promoted_at=datetime.fromisoformat(promoted) if promoted else None,
         approved_by=tags.get("approved_by"),
         verdicts=tuple(tags[key] for key in sorted(tags) if key.startswith(_VERDICT)),
@@ -185,13 +198,19 @@ def _run_record(manifest: Manifest) -> RunRecord:
 
 def _metrics(figures: Figures) -> dict[str, float]:
     """The figures as MLflow's flat metrics: intervals as `x`, `x_low`, `x_high`."""
-    metrics: dict[str, float] = {}
-    for name, value in msgspec.to_builtins(figures).items():
-        if isinstance(value, dict) and "low" in value:
-            metrics |= {name: value["value"]}
-            metrics |= {f"{name}_{end}": value[end] for end in ("low", "high")}
-        elif not isinstance(value, dict):
-            metrics[name] = float(value)
-    for name, baseline in figures.baselines.items():
-        metrics[f"baseline_{name}_roc_auc"] = baseline.roc_auc.value
+    metrics = {name: float(getattr(figures, name)) for name in ("rows", "entities", "positives")}
+    for name, metric in figures.metrics.items():
+        metrics[name] = figures.value(name)
+        if isinstance(metric, Interval):
+            metrics |= {f"{name}_low": metric.low, f"{name}_high": metric.high}
+    for baseline, found in figures.baselines.items():
+        metrics |= {f"baseline_{baseline}_{k}": as_interval(one).value for k, one in found.items()}
     return metrics
+
+
+def _figure(figures: Figures) -> dict[str, str]:
+    """The one figure that stands with a version in a list; nothing where it was not measured."""
+    metric = figures.metrics.get(figures.ranking)
+    if metric is None:
+        return {}
+    return {"metric": figures.ranking, "figure": metric_text.text(figures.ranking, metric)}

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.isotonic import IsotonicRegression
 
+from lakehouse.metrics import calibration_error
 from monitoring.analysis.values import LABEL, SCORE, Relation
 
 Floats = npt.NDArray[np.float64]
@@ -87,13 +88,7 @@ def quality(
 
 def calibration(score: Floats, label: Floats) -> tuple[float, float]:
     """Brier score, and expected calibration error over ten bins of equal count."""
-    order = np.argsort(score, kind="stable")
-    gaps = [
-        abs(score[part].mean() - label[part].mean()) * len(part)
-        for part in np.array_split(order, BINS)
-        if len(part)
-    ]
-    return float(np.square(score - label).mean()), float(sum(gaps) / len(score))
+    return float(np.square(score - label).mean()), calibration_error(score, label)
 
 
 def relations(rows: pd.DataFrame, ruler: ReferenceProfile) -> dict[str, Relation]:

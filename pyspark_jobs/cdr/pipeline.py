@@ -10,11 +10,13 @@ from pyspark.sql import SparkSession
 
 from lakehouse import progress
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.progress import PipelineProgress
 from lakehouse.registry import open_registry
 from pyspark_jobs.cdr import first_model, transform
+from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.cdr.train import train
 from pyspark_jobs.engine.supervisor import Start, Supervisor
 from pyspark_jobs.ingest import ingest
@@ -38,7 +40,7 @@ class Pipeline:
     ) -> None:
         self._spark, self._settings, self._clock, self._stop = spark, settings, clock, stop
         self._supervisor = supervisor
-        self._registry = open_registry(settings)
+        self._registry = open_registry(settings, CHURN)
         self._has_model, self._lacks = False, ""
         self._tried_at = 0.0
 
@@ -100,10 +102,9 @@ class Pipeline:
 
     def _score(self, every_seconds: float) -> None:
         if self._has_model:
-            parts = self._spark, self._settings
-            clock = self._clock
-            self._supervisor.add(partial(score.start, *parts, self._registry, clock, every_seconds))
-            self._supervisor.add(partial(outcomes.start, *parts, clock, every_seconds))
+            context = scoring_context(self._settings, self._registry, self._clock)
+            for start in (score.start, outcomes.start):
+                self._supervisor.add(partial(start, self._spark, context, every_seconds))
         self._report("service", "" if self._has_model else self._lacks)
 
     def _train_when_due(self) -> None:

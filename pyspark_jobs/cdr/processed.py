@@ -14,15 +14,16 @@ from lakehouse import store
 from lakehouse.clock import Clock
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import LABEL, PROCESSED_COLUMNS, PROCESSED_DATA
+from lakehouse.domains.cdr.domain import CHURN_OUTCOMES
 from lakehouse.domains.cdr.features import gold_contract
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ContractError
 from lakehouse.names import table_uri
+from lakehouse.outcomes import latest
 from lakehouse.periods import Period
 from pyspark_jobs.cdr.daily import KEY
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
-from pyspark_jobs.scoring.predictions import latest
 
 _OUTCOMES: dict[str, pl.DataType] = {
     "DP_MSISDN": pl.String(),
@@ -36,7 +37,8 @@ _OUTCOMES: dict[str, pl.DataType] = {
 
 def processed_rows(gold: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
     """Rows of `Processed_Data` from rows of gold; the label is null until it is known."""
-    labels = latest(outcomes).rename({"label": "M_Tenure_Churn"})
+    last = latest(outcomes.lazy(), CHURN_OUTCOMES).collect()
+    labels = last.select(User="DP_MSISDN", Date="date", M_Tenure_Churn=LABEL)
     return gold.join(labels, on=KEY, how="left").select(PROCESSED_DATA.names).sort("Date", "User")
 
 

@@ -1,36 +1,39 @@
-"""Training, from the tables of the lake to a evaluation_rows version in the registry."""
+"""Training, from the tables of the lake to a version in the registry that has been judged."""
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import polars as pl
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse import store
 from lakehouse.clock import Clock
-from lakehouse.contracts import CONTRACT_VERSION
 from lakehouse.domains.cdr import names
-from lakehouse.domains.cdr.features import feature_names, lookback_days
+from lakehouse.domains.cdr.domain import CHURN, CHURN_OUTCOMES
+from lakehouse.domains.cdr.features import feature_list, feature_names, lookback_days
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
-from lakehouse.models.bundle import feature_hash
-from lakehouse.models.manifest import Costs, Figures, Manifest
+from lakehouse.models import forest_scorer, onnx_file
+from lakehouse.models.forest import Floats
+from lakehouse.models.forest_scorer import ForestScorer
+from lakehouse.models.manifest import Figures
 from lakehouse.models.onnx_file import ForestModel
-from lakehouse.models.scoring import Scorer, Scores
+from lakehouse.models.scoring import Scores
 from lakehouse.names import table_uri
-from lakehouse.registry import ModelVersion, Registry, gates
-from lakehouse.registry.gates import Verdict
-from lakehouse.settings import ROOT
+from lakehouse.registry import ModelVersion, Registry
+from lakehouse.registry.gates import Gates, Verdict
+from pyspark_jobs.cdr import papers
 from pyspark_jobs.engine import readers
-from pyspark_jobs.training import bundle_writer, forests, labels, sample
-from pyspark_jobs.training.evaluate import Evaluation, evaluate, one_rule
+from pyspark_jobs.training import forests, labels, sample
+from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
+from pyspark_jobs.training.evaluate import Evaluation, evaluate
 from pyspark_jobs.training.sample import ClassCounts, LabelledRows
 from pyspark_jobs.training.search import Choice, Sample, fit, search
 from pyspark_jobs.training.split import Days, Fold, Split, SplitRule, split
@@ -63,15 +66,18 @@ def train(
         choice = search(data, settings.model, clock, say)
         say(f"fitting {choice.shape.trees} trees of depth {choice.shape.depth} on all train days")
         model, scores, figures = _final(data, choice, settings)
-        say(f"ROC-AUC {figures.roc_auc}; registering")
-        manifest = _manifest(data, choice, figures, settings, versions)
+        say(f"ROC-AUC {figures.interval('roc_auc')}; registering")
+        manifest = papers.manifest(data, choice, figures, settings, versions)
+        manifest = msgspec.structs.replace(manifest, details=forest_scorer.details(model))
+        trained = TrainedModel(onnx_file.encode(model), manifest, papers.purpose(settings))
         with tempfile.TemporaryDirectory() as folder:
             test = data.evaluation_rows.of(data.split.test)
-            finalized = bundle_writer.write_bundle(Path(folder), model, manifest, test, scores)
-            version = registry.register(Path(folder), finalized)
+            version = registry.register(
+                Path(folder), write_bundle(Path(folder), trained, test, scores)
+            )
     finally:
         data.rows.unpersist()
-    verdict = gates.promote_by_gates(version.number, registry, settings.model)
+    verdict = Gates(registry, CHURN, settings.model).promote(version.number)
     say(f"version {version.number}: {'promoted' if verdict.promoted else 'not promoted'}")
     return TrainingResult(registry.version(version.number), verdict, figures)
 
@@ -94,14 +100,15 @@ def _gather(spark: SparkSession, settings: Settings, versions: dict[str, int]) -
         readers.read_table(spark, table_uri(settings.lake_uri, name), versions[name])
         for name in _TABLES
     )
-    known = labels.with_group(labels.latest_outcomes(outcomes), wanted.folds)
-    class_counts = sample.class_counts(known)
+    known = labels.latest_outcomes(outcomes, CHURN_OUTCOMES, CHURN)
+    known = labels.with_group(known, wanted.folds, CHURN)
+    class_counts = sample.class_counts(known, CHURN)
     parts = _split(class_counts, settings)
-    sample.require_enough(class_counts, parts, wanted)
+    sample.require_enough(class_counts, parts, wanted, CHURN.words)
     evaluation_days = sample.evaluation_days(parts)
     share = class_counts.share_for(wanted.max_rows, evaluation_days)
-    known = labels.filter_share_of_subscribers(known, share)
-    is_train = sample.is_train_row(parts.train, wanted.sample_every_days)
+    known = labels.filter_share_of_entities(known, share, CHURN)
+    is_train = sample.is_train_row(parts.train, wanted.sample_every_days, CHURN)
     is_evaluation = f.col("Date").isin(evaluation_days)
     needed = known.where(is_train | is_evaluation)
     rows = gold.join(needed, ["User", "Date"]).select("User", "Date", "group", "label", *features)
@@ -113,8 +120,8 @@ def _gather(spark: SparkSession, settings: Settings, versions: dict[str, int]) -
     return Sample(
         rows=rows,
         train_rows=train_rows,
-        evaluation_rows=LabelledRows(evaluation_rows, features),
-        train_counts=sample.class_counts(train_rows),
+        evaluation_rows=LabelledRows(evaluation_rows, features, CHURN),
+        train_counts=sample.class_counts(train_rows, CHURN),
         split=parts,
         scratch_uri=f"{settings.lake_uri}/_scratch",
     )
@@ -123,7 +130,7 @@ def _gather(spark: SparkSession, settings: Settings, versions: dict[str, int]) -
 def _split(class_counts: ClassCounts, settings: Settings) -> Split:
     if class_counts.counts.is_empty():
         raise ModelError("training", "outcomes of scored dates", "none", "wait until labels mature")
-    first, last = class_counts.counts.select(first=pl.min("Date"), last=pl.max("Date")).row(0)
+    first, last = class_counts.counts.select(first=pl.min("day"), last=pl.max("day")).row(0)
     rule = SplitRule(
         test=settings.model.test_days,
         embargo=settings.cdr.label_horizon_days,
@@ -139,82 +146,21 @@ def _final(data: Sample, choice: Choice, settings: Settings) -> tuple[ForestMode
     forest = fit(data, choice.shape, everything, settings.model.seed)
     test = data.evaluation_rows.of(data.split.test)
     model = ForestModel(test.features, forest, choice.calibration, choice.threshold)
-    scorer = Scorer(model)
+    scorer = ForestScorer(model)
     scores = scorer.score(test.rows)
     stayers, churners = data.train_counts.of(data.split.train)
     weighted = forests.with_class_weight(data.train_rows, stayers, churners)
     coefficients, intercept = forests.fit_logistic(weighted, test.features)
     others = {
-        "one_rule": one_rule(test, settings.cdr.feature_windows),
+        "one_rule": _one_rule(test, settings),
         "logistic_regression": test.rows @ coefficients + intercept,
     }
     evaluation = Evaluation(test, others, settings.model.seed)
-    return model, scores, evaluate(scorer, scores, evaluation, _costs(settings))
+    return model, scores, evaluate(scorer, scores, evaluation, papers.costs(settings))
 
 
-def _manifest(
-    data: Sample, choice: Choice, figures: Figures, settings: Settings, versions: dict[str, int]
-) -> Manifest:
-    stayers, churners = data.train_counts.of(data.split.train)
-    parts, cdr = data.split, settings.cdr
-    return Manifest(
-        features=data.evaluation_rows.features,
-        feature_hash=feature_hash(data.evaluation_rows.features),
-        feature_windows=cdr.feature_windows,
-        label_horizon_days=cdr.label_horizon_days,
-        active_window_days=cdr.active_window_days,
-        contract_version=CONTRACT_VERSION,
-        threshold=choice.threshold,
-        costs=_costs(settings),
-        params=_params(choice, settings),
-        folds=_folds(parts),
-        train_start=parts.train.first,
-        train_end=parts.train.last,
-        test_start=parts.test.first,
-        test_end=parts.test.last,
-        score_from=parts.test.last + _DAY,
-        train_rows=stayers + churners,
-        train_churners=churners,
-        delta_versions=versions,
-        git_commit=_git_commit(),
-        figures=figures,
-        files={},
-    )
-
-
-def _params(choice: Choice, settings: Settings) -> dict[str, str]:
-    shape, curve = choice.shape, choice.calibration
-    tried = ", ".join(
-        f"{one.trees}x{one.depth}/{one.features_per_split}/{one.min_instances}: {roc_auc:.4f}"
-        for one, roc_auc in choice.tried.items()
-    )
-    return {
-        "trees": str(shape.trees),
-        "depth": str(shape.depth),
-        "features_per_split": shape.features_per_split,
-        "min_instances": str(shape.min_instances),
-        "calibration": f"Platt, slope {curve.slope:.4f}, offset {curve.offset:.4f}",
-        "sample_every_days": str(settings.model.sample_every_days),
-        "seed": str(settings.model.seed),
-        "roc_auc_over_folds": tried,
-    }
-
-
-def _folds(parts: Split) -> str:
-    if parts.kind == "time":
-        spans = ", ".join(str(fold.validate) for fold in parts.folds)
-        return f"{len(parts.folds)} in time, judging {spans}"
-    return f"{len(parts.folds)} by subscriber: too few days for folds in time"
-
-
-def _costs(settings: Settings) -> Costs:
-    return Costs(settings.model.cost_false_negative, settings.model.cost_false_positive)
-
-
-def _git_commit() -> str:
-    """The commit of the code that trains; `unknown` outside a checkout."""
-    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+def _one_rule(test: LabelledRows, settings: Settings) -> Floats:
+    """The ranking that needs no model: days since the last activity."""
+    features = feature_list(settings.cdr.feature_windows)
+    rule = next(one.name for one in features if one.family == "silent_days")
+    return test.rows[:, test.features.index(rule)]

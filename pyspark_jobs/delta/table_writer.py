@@ -105,7 +105,7 @@ class DeltaTableWriter:
             return
         merge = table.merge(
             data,
-            predicate=self._matches(rows["Date"], self._contract.key),
+            predicate=self._matches(rows, self._contract.key),
             source_alias="s",
             target_alias="t",
             streamed_exec=False,
@@ -123,7 +123,7 @@ class DeltaTableWriter:
         """
         merge = (self._table or self._open()).merge(
             rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
-            predicate=self._matches(rows["Date"], key),
+            predicate=self._matches(rows, key),
             source_alias="s",
             target_alias="t",
         )
@@ -132,10 +132,11 @@ class DeltaTableWriter:
             merge = merge.when_not_matched_insert_all()
         merge.execute()
 
-    def _matches(self, dates: pl.Series, key: Sequence[str]) -> str:
-        days = ", ".join(f"DATE '{day}'" for day in dates.unique().sort())
-        same = " AND ".join(f's."{name}" = t."{name}"' for name in key)
-        return f't."Date" IN ({days}) AND {same}'
+    def _matches(self, rows: pl.DataFrame, key: Sequence[str]) -> str:
+        """Equal keys, in the partitions that `rows` name: files of others are not opened."""
+        same = [f's."{name}" = t."{name}"' for name in key]
+        named = [name for name in self._contract.partition_by if name in rows.columns]
+        return " AND ".join([*(_among(rows[name].unique().sort()) for name in named), *same])
 
     def _open(self) -> DeltaTable:
         if self._table is None:
@@ -143,3 +144,18 @@ class DeltaTableWriter:
         else:
             self._table.update_incremental()
         return self._table
+
+
+def _among(values: pl.Series) -> str:
+    """The predicate for a partition column that has one of these values.
+
+    >>> _among(pl.Series("day", [date(2026, 3, 1)])), _among(pl.Series("it's", [7]))
+    ('t."day" IN (DATE \'2026-03-01\')', 't."it\'s" IN (7)')
+    """
+    if values.dtype == pl.Date:
+        literals = [f"DATE '{value}'" for value in values]
+    elif values.dtype.is_numeric():
+        literals = [str(value) for value in values]
+    else:
+        literals = ["'" + str(value).replace("'", "''") + "'" for value in values]
+    return f't."{values.name}" IN ({", ".join(literals)})'

@@ -10,8 +10,10 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
+from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.engine import runtime
 from pyspark_jobs.scoring import score
 
@@ -26,10 +28,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--last", type=date.fromisoformat, required=True)
     options = parser.parse_args(argv)
     with runtime.job("cdr_backfill", load) as job:
-        registry = open_registry(job.settings)
+        registry = open_registry(job.settings, CHURN)
         version = registry.version(options.version)
-        parts = job.spark, job.settings, version, (options.first, options.last)
-        written = score.backfill(*parts, registry, job.clock)
+        context = scoring_context(job.settings, registry, job.clock)
+        written = score.backfill(job.spark, context, version, (options.first, options.last))
         LOG.info("version %d: %d predictions are new or different", version.number, written)
     return job.exit_code
 

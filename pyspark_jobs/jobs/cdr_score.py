@@ -9,8 +9,10 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
+from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.engine import queries, runtime
 from pyspark_jobs.scoring import outcomes, score
 
@@ -22,10 +24,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     with runtime.job("cdr_score", load) as job:
         every = None if options.once else queries.interval(job.settings.spark)
-        registry = open_registry(job.settings)
-        parts = job.spark, job.settings
-        job.supervisor.add(partial(score.start, *parts, registry, job.clock, every))
-        job.supervisor.add(partial(outcomes.start, *parts, job.clock, every))
+        registry = open_registry(job.settings, CHURN)
+        context = scoring_context(job.settings, registry, job.clock)
+        job.supervisor.add(partial(score.start, job.spark, context, every))
+        job.supervisor.add(partial(outcomes.start, job.spark, context, every))
         job.run(every)
     return job.exit_code
 

@@ -6,31 +6,38 @@ from typing import cast
 
 import polars as pl
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.clock import Clock
-from lakehouse.domains.cdr import contracts, names
+from lakehouse.errors import StreamError
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
 from pyspark_jobs.delta import tables
 from pyspark_jobs.engine import queries, readers
+from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.scoring.predictions import Predictions
 
 
 def start(
-    spark: SparkSession, settings: Settings, clock: Clock, every_seconds: float | None
+    spark: SparkSession, context: ScoringContext, every_seconds: float | None
 ) -> StreamingQuery:
-    """Start the query that labels predictions as outcomes arrive."""
-    tables.create_missing(settings, contracts.PREDICTIONS, contracts.BRONZE_OUTCOMES)
-    bronze = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
+    """Start the query that labels predictions as outcomes arrive.
+
+    Raises `StreamError` where no table of outcomes is declared.
+    """
+    settings, scored, outcomes = context.settings, context.scored, context.scored.outcomes
+    if outcomes is None:
+        raise StreamError(
+            context.labelling.name, f"outcomes of {scored.model}", "none", "declare their table"
+        )
+    tables.create_missing(settings, scored.table, outcomes.table)
+    bronze = table_uri(settings.lake_uri, outcomes.table.name)
     arrived = readers.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
-    predictions = Predictions(settings, clock)
+    predictions = Predictions(context)
+    of_whom = f.col(outcomes.entity).alias(scored.entity), f.col(outcomes.time).alias(scored.time)
 
-    def write_batch(outcomes: DataFrame, _batch_id: int) -> None:
-        # Only whose days they are: the batch may hold an older word than bronze does.
-        days = outcomes.selectExpr("DP_MSISDN AS User", "date AS Date").distinct()
-        predictions.label(cast(pl.DataFrame, pl.from_arrow(days.toArrow())))
+    def write_batch(batch: DataFrame, _batch_id: int) -> None:
+        # Only whom they speak of: the batch may hold an older word than bronze does.
+        keys = batch.select(*of_whom).distinct()
+        predictions.label(cast(pl.DataFrame, pl.from_arrow(keys.toArrow())))
 
-    return queries.start(
-        names.OUTCOMES_JOIN, arrived, write_batch, settings.lake_uri, every_seconds
-    )
+    return queries.start(context.labelling, arrived, write_batch, settings.lake_uri, every_seconds)

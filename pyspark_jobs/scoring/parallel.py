@@ -8,33 +8,41 @@ from functools import lru_cache
 import polars as pl
 import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql import types as t
 
-from lakehouse.models import onnx_file, scoring
+from lakehouse.domain import Scored
+from lakehouse.models import scoring
+from lakehouse.models.manifest import FOREST
+from lakehouse.models.model_kinds import model_kind
 from lakehouse.models.scoring import Scorer
+from pyspark_jobs.delta import tables
 
-_BRIEF = ["User", "Date", "prediction", "probability_1"]
 
-
-def with_probability(rows: DataFrame, model: bytes) -> DataFrame:
-    """User, Date, `prediction` and `probability_1` of rows of gold, scored by a model file.
+def with_probability(
+    rows: DataFrame, model: bytes, scored: Scored, kind: str = FOREST
+) -> DataFrame:
+    """Entity, time, prediction and score of rows of features, by a model file of that kind.
 
     For jobs that rank inside Spark and store no predictions: the numbers are those of the table of
     predictions, without reasons and features. Each Python worker reads the file once and keeps the
     scorer for its later batches.
     """
-    features = onnx_file.decode(model).features
-    wanted = rows.select("User", "Date", *features)
+    features = _scorer(kind, model).features
+    key, told = [scored.entity, scored.time], [scored.prediction, scored.score]
+    fields = tables.schema(scored.table)
 
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             frame = pl.DataFrame(pa.Table.from_batches([batch]))
-            scores = _scorer(model).score(scoring.matrix(frame, features))
-            columns = [batch["User"], batch["Date"], scores.prediction, scores.probability]
-            yield pa.RecordBatch.from_arrays([pa.array(c) for c in columns], names=_BRIEF)
+            scores = _scorer(kind, model).score(scoring.matrix(frame, features))
+            found = [pa.array(scores.prediction), pa.array(scores.probability)]
+            columns = [*(batch[name] for name in key), *found]
+            yield pa.RecordBatch.from_arrays(columns, names=[*key, *told])
 
-    return wanted.mapInArrow(score, "User string, Date date, prediction int, probability_1 double")
+    schema = t.StructType([fields[name] for name in (*key, *told)])
+    return rows.select(*key, *features).mapInArrow(score, schema)
 
 
 @lru_cache(maxsize=2)
-def _scorer(model: bytes) -> Scorer:
-    return Scorer(onnx_file.decode(model))
+def _scorer(kind: str, model: bytes) -> Scorer:
+    return model_kind(kind).load(model, {})

@@ -8,93 +8,119 @@ import polars as pl
 import stamina
 from deltalake.exceptions import CommitFailedError
 
-from lakehouse import store
-from lakehouse.clock import Clock, today
-from lakehouse.domains.cdr import names
-from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
+from lakehouse import outcomes, store
+from lakehouse.clock import today
+from lakehouse.kinds import polars_schema
+from lakehouse.models.scoring import FEATURES
 from lakehouse.names import table_uri
-from lakehouse.settings import Settings
 from pyspark_jobs.delta.table_writer import ATTEMPTS, DeltaTableWriter
+from pyspark_jobs.scoring.context import ScoringContext
 
-# A row scored again by the same version is written again only where one of these differs.
-COMPARED = ("features_str", "probability_1", "last_emitted_at")
-_SCORED = tuple(name for name in PREDICTIONS.names if name not in (*PREDICTIONS.key, "label"))
-_DAY = ("User", "Date")
+# With the score, what tells that a row was scored from other data; of a later emission, too.
+_INPUTS = (FEATURES, "last_emitted_at")
 _again = stamina.retry(on=CommitFailedError, attempts=ATTEMPTS, wait_initial=0.05)
 
 
 class Predictions:
-    """Rows by (User, Date, model_version); writing the same again changes nothing.
+    """Rows by entity, time and `model_version`; writing the same again changes nothing.
 
     Scores and labels are written apart, each leaving the other's columns alone, so the two
     queries that do so, and a backfill, can run side by side: who finds that another has written in
     between looks again before writing.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._clock, self._timezone = clock, settings.timezone
-        self._horizon = settings.domain("cdr").label_delay
-        self._outcomes = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
-        self._options = settings.lake_options
-        self._table = DeltaTableWriter(settings.lake_uri, PREDICTIONS, self._options)
+    def __init__(self, context: ScoringContext) -> None:
+        settings, scored = context.settings, context.scored
+        self._context, self._scored, self._contract = context, scored, scored.table
+        self._pair = (scored.entity, scored.time)
+        self._label = pl.lit(None, polars_schema(scored.table)[scored.label]).alias(scored.label)
+        # A row scored again by the same version is written again only where one of these differs.
+        inputs = [name for name in _INPUTS if name in scored.table.names]
+        self._compared = [*scored.table.key, scored.score, *inputs]
+        self._lake, self._options = settings.lake_uri, settings.lake_options
+        self._table = DeltaTableWriter(self._lake, scored.table, self._options)
 
     def put(self, scored: pl.DataFrame, as_of: datetime | None = None) -> int:
-        """Write rows that are new or that a changed day gave another score; how many.
+        """Write rows that are new or that changed features gave another score; how many.
 
-        With `as_of`, the moment at which the days were read, later scores stay as they are.
+        With `as_of`, the moment at which the rows were read, later scores stay as they are.
         """
         written = self._put(scored, as_of)
         # An outcome that came while the rows were being written found them missing. Looked up after
         # the write, it is found here; coming later, it finds the rows.
-        ripe = today(self._clock, self._timezone) - self._horizon
-        self.label(scored.filter(pl.col("Date") <= ripe))
+        now = today(self._context.clock, self._context.settings.timezone)
+        ripe = pl.col(self._scored.time).cast(pl.Date) <= now - self._context.label_delay
+        self.label(scored.filter(ripe))
         return written
 
     @_again
     def _put(self, scored: pl.DataFrame, as_of: datetime | None) -> int:
         of_version = pl.col("model_version").is_in(scored["model_version"].unique().implode())
-        found = self._stored(scored, PREDICTIONS.key, of_version)
-        stored = found.select(*PREDICTIONS.key, *COMPARED, "scored_at").collect(engine="streaming")
-        columns = [*PREDICTIONS.key, *COMPARED]
-        changed = scored.join(stored, on=columns, how="anti", nulls_equal=True)
+        key, names = self._contract.key, self._contract.names
+        found = self._stored(scored, key, of_version)
+        stored = found.select(*self._compared, "scored_at").collect(engine="streaming")
+        changed = scored.join(stored, on=self._compared, how="anti", nulls_equal=True)
         if as_of is not None:
             later = stored.filter(pl.col("scored_at") > as_of)
-            changed = changed.join(later, on=PREDICTIONS.key, how="anti")
+            changed = changed.join(later, on=key, how="anti")
         if len(changed):
-            rows = changed.with_columns(label=pl.lit(None, pl.Int32)).select(PREDICTIONS.names)
-            self._table.merge(rows, PREDICTIONS.key, _SCORED, insert=True)
+            rows = changed.with_columns(self._label).select(names)
+            told = [name for name in names if name not in (*key, self._scored.label)]
+            self._table.merge(rows, key, told, insert=True)
         return len(changed)
 
     @_again
-    def label(self, days: pl.DataFrame) -> int:
-        """Fill in what bronze says by now of `days` (User, Date); how many of them that changed."""
-        if days.is_empty() or not store.exists(self._outcomes, dict(self._options)):
+    def label(self, rows: pl.DataFrame) -> int:
+        """Fill in what bronze says by now of the entities and times in `rows`.
+
+        How many of them that changed.
+        """
+        if rows.is_empty() or not self._has_outcomes():
             return 0
         # In this order: a later word either is in bronze already, or its writer is noticed.
-        stored = self._stored(days, _DAY).select(*_DAY, known="label").unique().collect()
-        joined = self._said_of(stored.select(_DAY).unique()).join(stored, on=_DAY)
-        news = joined.filter(~pl.col("label").eq_missing(pl.col("known")))
-        rows = news.select(*_DAY, "label").unique()
-        if len(rows):
-            self._table.merge(rows, _DAY, ("label",), insert=False)
-        return len(rows)
+        label, pair = self._scored.label, self._pair
+        stored = self._stored(rows, pair).select(*pair, known=label).unique().collect()
+        joined = self._said_of(stored.select(pair).unique()).join(stored, on=pair)
+        news = joined.filter(~pl.col(label).eq_missing(pl.col("known")))
+        changed = news.select(*pair, label).unique()
+        if len(changed):
+            self._table.merge(changed, pair, (label,), insert=False)
+        return len(changed)
 
-    def _said_of(self, days: pl.DataFrame) -> pl.DataFrame:
-        dates = pl.col("date").is_in(days["Date"].unique().implode())
-        found = store.scan(self._outcomes, dict(self._options)).filter(dates)
-        keys = days.lazy().select(DP_MSISDN="User", date="Date")
-        return latest(found.join(keys, on=["DP_MSISDN", "date"], how="semi").collect())
+    def _has_outcomes(self) -> bool:
+        told = self._scored.outcomes
+        if told is None:
+            return False
+        return store.exists(table_uri(self._lake, told.table.name), dict(self._options))
+
+    def _said_of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Entity, time and label of the last outcomes, under the names of the predictions."""
+        told, scored = self._scored.outcomes, self._scored
+        assert told is not None  # noqa: S101 looked up by `_has_outcomes`
+        place = table_uri(self._lake, told.table.name)
+        times = _within(told.time, rows[scored.time])
+        found = store.scan(place, dict(self._options)).filter(times)
+        keys = rows.lazy().select(
+            pl.col(scored.entity).alias(told.entity), pl.col(scored.time).alias(told.time)
+        )
+        last = outcomes.latest(found.join(keys, on=[told.entity, told.time], how="semi"), told)
+        kind = polars_schema(scored.table)[scored.label]
+        return last.select(
+            pl.col(told.entity).alias(scored.entity),
+            pl.col(told.time).alias(scored.time),
+            pl.col(told.label).cast(kind).alias(scored.label),
+        ).collect()
 
     def _stored(
         self, rows: pl.DataFrame, key: tuple[str, ...], holds: pl.Expr | None = None
     ) -> pl.LazyFrame:
-        of_dates = pl.col("Date").is_in(rows["Date"].unique().implode())
-        found = self._table.read().filter(of_dates if holds is None else of_dates & holds)
+        times = _within(self._scored.time, rows[self._scored.time])
+        found = self._table.read().filter(times if holds is None else times & holds)
         return found.join(rows.lazy().select(key), on=key, how="semi")
 
 
-def latest(outcomes: pl.DataFrame) -> pl.DataFrame:
-    """User, Date and label of outcomes as they lie in bronze; the last word counts."""
-    ordered = outcomes.sort("known_at", "kafka_timestamp", "offset")
-    once = ordered.unique(["DP_MSISDN", "date"], keep="last")
-    return once.select(User="DP_MSISDN", Date="date", label=LABEL)
+def _within(column: str, times: pl.Series) -> pl.Expr:
+    """What picks the files with rows of these times: dates by name, moments by their span."""
+    if times.dtype == pl.Date:
+        return pl.col(column).is_in(times.unique().implode())
+    return pl.col(column).is_between(times.min(), times.max())

@@ -1,4 +1,4 @@
-"""Gold to predictions: every row that appears or changes is scored by the champion at once."""
+"""Features to predictions: every row that appears or changes is scored by the champion at once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import cast
 
 import polars as pl
@@ -15,60 +16,56 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.clock import Clock
-from lakehouse.domains.cdr import contracts, names
+from lakehouse.domain import Scored
 from lakehouse.errors import StreamError
 from lakehouse.models.bundle import Bundle
-from lakehouse.models.scoring import Scorer
+from lakehouse.models.scoring import Scorer, score_frame
 from lakehouse.names import table_uri
-from lakehouse.registry import ModelVersion, Registry
-from lakehouse.settings import Settings
+from lakehouse.registry import ModelVersion
 from pyspark_jobs.delta import tables
 from pyspark_jobs.engine import queries, readers
+from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.scoring.predictions import Predictions
 
 # Rows come to the driver so many at a time, and are scored there: what they become is five times as
 # large, and would have to come here anyway to be written.
 ROWS_AT_ONCE, ROWS_A_THREAD = 50_000, 10_000
+_COMMIT = "_commit_version"
 _NEW = ("insert", "update_postimage")
-_KEY = ["User", "Date"]
 
 
 def start(
-    spark: SparkSession,
-    settings: Settings,
-    registry: Registry,
-    clock: Clock,
-    every_seconds: float | None,
+    spark: SparkSession, context: ScoringContext, every_seconds: float | None
 ) -> StreamingQuery:
-    """Start the query that keeps the predictions up to date with gold.
+    """Start the query that keeps the predictions up to date with the features.
 
     Raises `StreamError` when there is no champion to score with.
     """
-    since = registry.scoring_start()
+    settings, scored = context.settings, context.scored
+    since = context.registry.scoring_start()
     if since is None:
-        raise StreamError(names.SCORE.name, "a champion", "none", "train a model first")
-    tables.create_missing(settings, contracts.PREDICTIONS)
-    gold = table_uri(settings.lake_uri, names.GOLD_FEATURES)
-    changes = readers.change_stream(spark, gold, settings.spark.max_files_per_trigger)
-    wanted = changes.where(_is_new() & (f.col("Date") >= f.lit(since)))
-    write = Scoring(settings, registry, clock).write_batch
-    return queries.start(names.SCORE, wanted, write, settings.lake_uri, every_seconds)
+        raise StreamError(context.scoring.name, "a champion", "none", "train a model first")
+    tables.create_missing(settings, scored.table)
+    features = table_uri(settings.lake_uri, scored.features)
+    changes = readers.change_stream(spark, features, settings.spark.max_files_per_trigger)
+    wanted = changes.where(_is_new() & (f.col(scored.time) >= f.lit(since)))
+    write = Scoring(context).write_batch
+    return queries.start(context.scoring, wanted, write, settings.lake_uri, every_seconds)
 
 
 def backfill(
-    spark: SparkSession, settings: Settings, version: ModelVersion, days: tuple[date, date],
-    registry: Registry, clock: Clock,
-) -> int:  # fmt: skip
-    """Score gold as it stands on all dates from first to last with any version.
+    spark: SparkSession, context: ScoringContext, version: ModelVersion, days: tuple[date, date]
+) -> int:
+    """Score the features as they stand on all dates from first to last with any version.
 
     Returns the number of rows that were new or different; run again it is 0.
     """
-    tables.create_missing(settings, contracts.PREDICTIONS)
-    as_of = clock.now()
-    gold = readers.read_table(spark, table_uri(settings.lake_uri, names.GOLD_FEATURES))
-    scoring = Scoring(settings, registry, clock)
-    return scoring.score(gold.where(f.col("Date").between(*days)), [version], as_of)
+    scored = context.scored
+    tables.create_missing(context.settings, scored.table)
+    as_of = context.clock.now()
+    place = table_uri(context.settings.lake_uri, scored.features)
+    rows = readers.read_table(spark, place).where(_day(scored).between(*days))
+    return Scoring(context).score(rows, [version], as_of)
 
 
 @dataclass(frozen=True)
@@ -80,37 +77,38 @@ class _Loaded:
 
 
 class Scoring:
-    """Scores micro-batches of gold with the champion of the moment.
+    """Scores micro-batches of features with the champion of the moment.
 
     A challenger, if there is one, scores the same rows beside it. Both are looked up before each
     batch and loaded when they change, so a promotion needs no restart.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, clock: Clock) -> None:
-        self._registry, self._clock = registry, clock
-        self._predictions = Predictions(settings, clock)
+    def __init__(self, context: ScoringContext) -> None:
+        self._scored, self._registry, self._clock = context.scored, context.registry, context.clock
+        self._key = [context.scored.entity, context.scored.time]
+        self._predictions = Predictions(context)
         self._loaded: dict[int, _Loaded] = {}
 
     def write_batch(self, changes: DataFrame, _batch_id: int) -> None:
-        """Score the rows of one micro-batch of gold's change feed."""
+        """Score the rows of one micro-batch of the features' change feed."""
         versions = [self._registry.champion(), self._registry.challenger()]
         self.score(changes, [version for version in versions if version is not None])
 
     def score(
         self, rows: DataFrame, versions: list[ModelVersion], as_of: datetime | None = None
     ) -> int:
-        """Score rows of gold, or of its change feed, with each version; how many were new.
+        """Score rows of features, or of their change feed, with each version; how many were new.
 
         What was scored after `as_of`, when the rows were read, stays as it is.
         """
         loaded = [self._load(version) for version in versions]
         self._loaded = {one.version.number: one for one in loaded}
         features = {name for one in loaded for name in one.bundle.scorer.features}
-        order = [name for name in ("_commit_version",) if name in rows.columns]
-        wanted = rows.select(*_KEY, "last_emitted_at", *sorted(features), *order)
+        kept = {*self._key, *features, *self._scored.table.names, _COMMIT} - {self._scored.label}
+        wanted = rows.select(*(name for name in rows.columns if name in kept))
         return sum(
-            self._put(one, _scored(one.bundle.scorer, _latest(some)), as_of)
-            for some in _collected(wanted)
+            self._put(one, self._told(one.bundle.scorer, self._latest(some)), as_of)
+            for some in _collected(wanted, self._scored)
             for one in loaded
         )
 
@@ -130,15 +128,21 @@ class Scoring:
         known = self._loaded.get(version.number)
         return known or _Loaded(version, self._registry.load(version))
 
+    def _told(self, scorer: Scorer, rows: pl.DataFrame) -> pl.DataFrame:
+        tell = partial(score_frame, scorer, scored=self._scored)
+        if len(rows) <= ROWS_A_THREAD:
+            return tell(rows)
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+            return pl.concat(threads.map(tell, rows.iter_slices(ROWS_A_THREAD)))
 
-def _scored(scorer: Scorer, rows: pl.DataFrame) -> pl.DataFrame:
-    if len(rows) <= ROWS_A_THREAD:
-        return scorer.score_frame(rows)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        return pl.concat(threads.map(scorer.score_frame, rows.iter_slices(ROWS_A_THREAD)))
+    def _latest(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The last state of each row of features in a batch of changes."""
+        if _COMMIT not in rows.columns:
+            return rows
+        return rows.sort(_COMMIT).unique(self._key, keep="last", maintain_order=True)
 
 
-def _collected(rows: DataFrame) -> Iterator[pl.DataFrame]:
+def _collected(rows: DataFrame, scored: Scored) -> Iterator[pl.DataFrame]:
     """All rows, at once where they are few: a look at how many there are costs a job of its own."""
     few = _to_polars(rows.limit(ROWS_AT_ONCE + 1))
     if len(few) <= ROWS_AT_ONCE:
@@ -147,17 +151,17 @@ def _collected(rows: DataFrame) -> Iterator[pl.DataFrame]:
     # A filter does not reach the files of a micro-batch: each part would read all of them again.
     kept = rows.persist(StorageLevel.DISK_ONLY)
     try:
-        yield from map(_to_polars, _parts(kept))
+        yield from map(_to_polars, _parts(kept, scored))
     finally:
         kept.unpersist()
 
 
-def _parts(rows: DataFrame) -> Iterator[DataFrame]:
-    """Parts of about `ROWS_AT_ONCE`: some dates each, or a share of one date's subscribers."""
-    counted = rows.groupBy("Date").count().orderBy("Date").collect()
+def _parts(rows: DataFrame, scored: Scored) -> Iterator[DataFrame]:
+    """Parts of about `ROWS_AT_ONCE`: some dates each, or a share of one date's entities."""
+    counted = rows.groupBy(_day(scored).alias("day")).count().orderBy("day").collect()
     for dates, count in together([(day, int(many)) for day, many in counted], ROWS_AT_ONCE):
-        of_dates, shares = rows.where(f.col("Date").isin(dates)), -(-count // ROWS_AT_ONCE)
-        share = f.pmod(f.xxhash64("User"), f.lit(shares))
+        of_dates, shares = rows.where(_day(scored).isin(dates)), -(-count // ROWS_AT_ONCE)
+        share = f.pmod(f.xxhash64(scored.entity), f.lit(shares))
         yield from (of_dates.where(share == k) for k in range(shares))
 
 
@@ -179,16 +183,13 @@ def together(counted: list[tuple[date, int]], most: int) -> list[tuple[list[date
     return groups
 
 
+def _day(scored: Scored) -> Column:
+    return f.col(scored.time).cast("date")
+
+
 def _is_new() -> Column:
     return f.col("_change_type").isin(*_NEW)
 
 
 def _to_polars(rows: DataFrame) -> pl.DataFrame:
     return cast(pl.DataFrame, pl.from_arrow(rows.toArrow()))
-
-
-def _latest(rows: pl.DataFrame) -> pl.DataFrame:
-    """The last state of each row of gold in a batch of changes."""
-    if "_commit_version" not in rows.columns:
-        return rows
-    return rows.sort("_commit_version").unique(_KEY, keep="last", maintain_order=True)

@@ -1,1 +1,1 @@
-"""From labelled rows to a evaluation_rows model."""
+"""From labelled rows to a model that has been judged."""

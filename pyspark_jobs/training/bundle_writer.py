@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from lakehouse.models import bundle, card, onnx_file, plots
+from lakehouse.models import bundle, card, plots
 from lakehouse.models.manifest import Manifest
-from lakehouse.models.onnx_file import ForestModel
+from lakehouse.models.model_kinds import model_kind
 from lakehouse.models.scoring import Scores
 from pyspark_jobs.training.sample import LabelledRows
 
 
-def write_bundle(
-    folder: Path, model: ForestModel, manifest: Manifest, test: LabelledRows, scores: Scores
-) -> str:
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model with its papers: the bytes of its file, and what it is for and what not."""
+
+    file: bytes
+    manifest: Manifest
+    purpose: str
+
+
+def write_bundle(folder: Path, model: TrainedModel, test: LabelledRows, scores: Scores) -> str:
     """Write all files of a model and finalize them; the SHA-256 of the manifest."""
-    (folder / bundle.MODEL).write_bytes(onnx_file.encode(model))
+    manifest, words = model.manifest, test.scored.words
+    (folder / model_kind(manifest.kind).file).write_bytes(model.file)
     reference(test, scores).write_parquet(folder / bundle.REFERENCE)
-    plots.draw(folder, test.label, scores.probability, manifest.figures)
-    (folder / bundle.CARD).write_text(card.write(manifest), encoding="utf-8")
+    plots.draw(folder, test.label, scores.probability, manifest.figures, words)
+    (folder / bundle.CARD).write_text(card.write(manifest, words, model.purpose), encoding="utf-8")
     return bundle.finalize(folder, manifest)
 
 
 def reference(test: LabelledRows, scores: Scores) -> pl.DataFrame:
     """The test window scored out of sample: what monitoring holds later days against."""
-    return test.frame.select("User", "Date", *test.features, "label").with_columns(
-        prediction=scores.prediction, probability_1=scores.probability
+    scored = test.scored
+    rows = test.frame.select(scored.entity, scored.time, *test.features, "label")
+    return rows.rename({"label": scored.label}).with_columns(
+        pl.Series(scored.prediction, scores.prediction),
+        pl.Series(scored.score, scores.probability),
     )

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import accuracy_score, brier_score_loss, f1_score
 
 from lakehouse import metrics
-from lakehouse.domains.cdr.features import feature_list
 from lakehouse.metrics import ScoredLabels
 from lakehouse.models.forest import Floats
-from lakehouse.models.manifest import Baseline, Costs, Figures
+from lakehouse.models.manifest import RANKING, Costs, Figures
 from lakehouse.models.scoring import Scorer, Scores
 from pyspark_jobs.training.sample import LabelledRows
 
 # Shuffling every feature of every row is not needed to see which matter.
 _IMPORTANCE_ROWS = 10_000
-_ONE_RULE_FAMILY = "silent_days"
 
 
 @dataclass(frozen=True)
@@ -28,37 +27,32 @@ class Evaluation:
     seed: int
 
 
-def one_rule(test: LabelledRows, windows: tuple[int, int, int]) -> Floats:
-    """The ranking that needs no model: days since the last activity."""
-    rule = next(one.name for one in feature_list(windows) if one.family == _ONE_RULE_FAMILY)
-    return test.rows[:, test.features.index(rule)]
-
-
 def evaluate(scorer: Scorer, scores: Scores, evaluation: Evaluation, costs: Costs) -> Figures:
     """All figures of a model that gave `scores` to the test rows."""
     test, label = evaluation.test, evaluation.test.label
-    scored_labels = {"model": ScoredLabels(scores.probability, label)}
-    scored_labels |= {name: ScoredLabels(score, label) for name, score in evaluation.others.items()}
-    intervals = metrics.with_intervals(scored_labels, test.user, evaluation.seed)
-    roc_auc, pr_auc = intervals.pop("model")
+    rankings = {"model": ScoredLabels(scores.probability, label)}
+    rankings |= {name: ScoredLabels(score, label) for name, score in evaluation.others.items()}
+    intervals = metrics.with_intervals(rankings, test.entity, evaluation.seed)
     prediction = scores.prediction.astype(np.int64)
     base_rate = float(label.mean())
     precision = metrics.precision_at_top(scores.probability, label)
     return Figures(
         rows=len(label),
-        subscribers=int(test.user.max()) + 1,
-        churners=int(label.sum()),
-        base_rate=base_rate,
-        roc_auc=roc_auc,
-        pr_auc=pr_auc,
-        f1=metrics.f1(prediction, label),
-        accuracy=float((prediction == label).mean()),
-        brier=float(np.square(scores.probability - label).mean()),
-        calibration_error=metrics.calibration_error(scores.probability, label),
-        precision_top_decile=precision,
-        lift_top_decile=precision / base_rate,
-        cost_per_day=metrics.cost(prediction, label, costs) / test.frame["Date"].n_unique(),
-        baselines={name: Baseline(*found) for name, found in intervals.items()},
+        entities=int(test.entity.max()) + 1,
+        positives=int(label.sum()),
+        metrics={
+            "base_rate": base_rate,
+            **intervals.pop("model"),
+            "f1": float(f1_score(label, prediction, zero_division=0.0)),
+            "accuracy": float(accuracy_score(label, prediction)),
+            "brier": float(brier_score_loss(label, scores.probability)),
+            "calibration_error": metrics.calibration_error(scores.probability, label),
+            "precision_top_decile": precision,
+            "lift_top_decile": precision / base_rate,
+            "cost_per_day": metrics.cost(prediction, label, costs) / test.days,
+        },
+        ranking=RANKING,
+        baselines={name: dict(found) for name, found in intervals.items()},
         importance=_importance(scorer, evaluation),
     )
 
@@ -69,7 +63,7 @@ def _importance(scorer: Scorer, evaluation: Evaluation) -> dict[str, float]:
     rng = np.random.default_rng(evaluation.seed)
     chosen = rng.permutation(len(test.label))[:_IMPORTANCE_ROWS]
     losses = metrics.permutation_importance(
-        lambda rows: scorer.score(rows).votes,
+        lambda rows: scorer.score(rows).raw,
         test.rows[chosen],
         test.label[chosen],
         evaluation.seed,

@@ -71,10 +71,11 @@ def fit_logistic(rows: DataFrame, features: tuple[str, ...]) -> tuple[Floats, fl
     return fitted.coefficients.toArray(), float(fitted.intercept)
 
 
-def with_class_weight(rows: DataFrame, stayers: int, churners: int) -> DataFrame:
+def with_class_weight(rows: DataFrame, negatives: int, positives: int) -> DataFrame:
     """Add `weight`, by which both classes weigh the same and a row weighs 1 on average."""
-    total = stayers + churners
-    weight = f.when(f.col("label") == 1, total / (2 * churners)).otherwise(total / (2 * stayers))
+    total = negatives + positives
+    of_negative, of_positive = total / (2 * negatives), total / (2 * positives)
+    weight = f.when(f.col("label") == 1, of_positive).otherwise(of_negative)
     return rows.withColumn("weight", weight)
 
 

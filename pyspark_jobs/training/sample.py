@@ -13,6 +13,8 @@ import polars as pl
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as f
 
+from lakehouse import metrics
+from lakehouse.domain import Scored, Words
 from lakehouse.errors import ModelError
 from lakehouse.models import scoring
 from lakehouse.models.forest import Floats
@@ -24,10 +26,11 @@ _TOO_LITTLE = "load more history, or lower the minimum in the settings under mod
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Rows on the driver: a frame with User, Date, label, group and the features."""
+    """Rows on the driver: a frame with entity, time, label, group and the features."""
 
     frame: pl.DataFrame
     features: tuple[str, ...]
+    scored: Scored
 
     @cached_property
     def rows(self) -> Floats:
@@ -36,31 +39,36 @@ class LabelledRows:
 
     @cached_property
     def label(self) -> npt.NDArray[np.int64]:
-        """1 for churners."""
+        """1 for positives."""
         return self.frame["label"].cast(pl.Int64).to_numpy()
 
     @cached_property
-    def user(self) -> npt.NDArray[np.int64]:
-        """Number of each row's subscriber, from 0."""
-        return self.frame["User"].rank("dense").cast(pl.Int64).to_numpy() - 1
+    def entity(self) -> npt.NDArray[np.int64]:
+        """Number of each row's entity, from 0."""
+        return metrics.numbered(self.frame[self.scored.entity])
+
+    @property
+    def days(self) -> int:
+        """On how many days there are rows."""
+        return self.frame[self.scored.time].cast(pl.Date).n_unique()
 
     def of(self, days: Days, group: int | None = None) -> LabelledRows:
         """The rows of these days, and of one group if it is named."""
-        wanted = pl.col("Date").is_between(days.first, days.last)
+        wanted = pl.col(self.scored.time).cast(pl.Date).is_between(days.first, days.last)
         if group is not None:
             wanted &= pl.col("group") == group
-        return LabelledRows(self.frame.filter(wanted), self.features)
+        return LabelledRows(self.frame.filter(wanted), self.features, self.scored)
 
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """How many rows of each label there are, by date and group."""
+    """How many rows of each label there are, by `day` and `group`."""
 
     counts: pl.DataFrame
 
     def of(self, days: Days, without_group: int | None = None) -> tuple[int, int]:
-        """Stayers and churners of these days."""
-        wanted = pl.col("Date").is_between(days.first, days.last)
+        """Negatives and positives of these days."""
+        wanted = pl.col("day").is_between(days.first, days.last)
         if without_group is not None:
             wanted &= pl.col("group") != without_group
         found = self.counts.filter(wanted).group_by("label").agg(pl.col("count").sum())
@@ -68,25 +76,30 @@ class ClassCounts:
         return int(by_label.get(0, 0)), int(by_label.get(1, 0))
 
     def share_for(self, max_rows: int, days: Collection[date]) -> float:
-        """Share of the subscribers that leaves about `max_rows` rows of these days."""
-        rows = int(self.counts.filter(pl.col("Date").is_in(list(days)))["count"].sum())
+        """Share of the entities that leaves about `max_rows` rows of these days."""
+        rows = int(self.counts.filter(pl.col("day").is_in(list(days)))["count"].sum())
         return min(1.0, max_rows / max(rows, 1))
 
 
-def class_counts(labelled: DataFrame) -> ClassCounts:
+def class_counts(labelled: DataFrame, scored: Scored) -> ClassCounts:
     """Count the labelled rows."""
-    counts = labelled.groupBy("Date", "group", "label").count()
+    counts = labelled.groupBy(day(scored).alias("day"), "group", "label").count()
     return ClassCounts(pl.DataFrame(counts.toArrow()))
 
 
-def is_train_row(train: Days, every: int) -> Column:
-    """Whether a row teaches: churners on all train days, stayers on every so many from the last.
+def day(scored: Scored) -> Column:
+    """The date of a row's time."""
+    return f.col(scored.time).cast("date")
 
-    A subscriber hardly changes overnight, and both classes weigh the same in the end however many
-    rows they have, so most stayers' rows cost time and teach nothing.
+
+def is_train_row(train: Days, every: int, scored: Scored) -> Column:
+    """Whether a row teaches: positives on all train days, negatives on every so many from the last.
+
+    An entity hardly changes overnight, and both classes weigh the same in the end however many
+    rows they have, so most negatives cost time and teach nothing.
     """
-    in_train = f.col("Date").between(train.first, train.last)
-    on_turn = f.date_diff(f.lit(train.last), "Date") % every == 0
+    in_train = day(scored).between(train.first, train.last)
+    on_turn = f.date_diff(f.lit(train.last), day(scored)) % every == 0
     return in_train & (on_turn | (f.col("label") == 1))
 
 
@@ -96,17 +109,18 @@ def evaluation_days(split: Split) -> list[date]:
     return sorted({s.first + timedelta(days=n) for s in spans for n in range(s.count)})
 
 
-def require_enough(found: ClassCounts, split: Split, settings: ModelSettings) -> None:
-    """Raise `ModelError` where a part has too few rows, too few churners or one class only."""
+def require_enough(found: ClassCounts, split: Split, settings: ModelSettings, words: Words) -> None:
+    """Raise `ModelError` where a part has too few rows, too few positives or one class only."""
     for part, days in (("train", split.train), ("test", split.test)):
-        stayers, churners = found.of(days)
-        where = f"training, {part} days {days}"
-        if min(stayers, churners) == 0:
-            got = f"{stayers:,} stayers and {churners:,} churners"
+        negatives, positives = found.of(days)
+        rows, where = negatives + positives, f"training, {part} days {days}"
+        if min(negatives, positives) == 0:
+            got = f"{positives:,} rows of {words.positives} among {rows:,}"
             raise ModelError(where, "rows of both classes", got, _TOO_LITTLE)
-        if stayers + churners < settings.min_rows:
-            got = f"{stayers + churners:,}"
-            raise ModelError(where, f"at least {settings.min_rows:,} rows", got, _TOO_LITTLE)
-        if churners < settings.min_positives:
-            needed = f"at least {settings.min_positives:,} rows of churners"
-            raise ModelError(where, needed, f"{churners:,}", _TOO_LITTLE)
+        if rows < settings.min_rows:
+            raise ModelError(
+                where, f"at least {settings.min_rows:,} rows", f"{rows:,}", _TOO_LITTLE
+            )
+        if positives < settings.min_positives:
+            needed = f"at least {settings.min_positives:,} rows of {words.positives}"
+            raise ModelError(where, needed, f"{positives:,}", _TOO_LITTLE)

@@ -21,7 +21,7 @@ from lakehouse.models.manifest import Costs
 from lakehouse.settings.model import ModelSettings
 from pyspark_jobs.training import forests
 from pyspark_jobs.training.forests import Shape
-from pyspark_jobs.training.sample import ClassCounts, LabelledRows
+from pyspark_jobs.training.sample import ClassCounts, LabelledRows, day
 from pyspark_jobs.training.split import Fold, Split
 
 ProgressCallback = Callable[[str], None]
@@ -91,11 +91,13 @@ def search(sample: Sample, settings: ModelSettings, clock: Clock, say: ProgressC
 
 def fit(sample: Sample, shape: Shape, fold: Fold, seed: int) -> Forest:
     """A forest on the rows that teach in `fold`, with both classes weighing the same."""
-    stayers, churners = sample.train_counts.of(fold.fit, fold.group)
-    rows = sample.train_rows.where(f.col("Date").between(fold.fit.first, fold.fit.last))
+    negatives, positives = sample.train_counts.of(fold.fit, fold.group)
+    rows = sample.train_rows.where(
+        day(sample.evaluation_rows.scored).between(fold.fit.first, fold.fit.last)
+    )
     if fold.group is not None:
         rows = rows.where(f.col("group") != fold.group)
-    weighted = forests.with_class_weight(rows, stayers, churners)
+    weighted = forests.with_class_weight(rows, negatives, positives)
     fitted = forests.fit_forest(weighted, sample.evaluation_rows.features, shape, seed)
     return forests.flatten(rows.sparkSession, fitted, sample.scratch_uri)
 

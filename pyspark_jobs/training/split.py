@@ -8,7 +8,7 @@ from typing import Literal
 
 from lakehouse.errors import ModelError
 
-FoldKind = Literal["time", "subscriber"]
+FoldKind = Literal["time", "entity"]
 _DAY = timedelta(days=1)
 
 
@@ -36,7 +36,7 @@ class Days:
 class Fold:
     """One rehearsal of the test: fit on `fit`, judge on `validate`.
 
-    `group` is None for a fold in time; otherwise subscribers of that group judge and all others
+    `group` is None for a fold in time; otherwise entities of that group judge and all others
     teach, on the same days.
     """
 
@@ -55,8 +55,8 @@ class Split:
 
     @property
     def kind(self) -> FoldKind:
-        """Whether the folds part the days or the subscribers."""
-        return "time" if self.folds[0].group is None else "subscriber"
+        """Whether the folds part the days or the entities."""
+        return "time" if self.folds[0].group is None else "entity"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def split(labelled: Days, rule: SplitRule) -> Split:
     A label of day D looks at the `embargo` days after D, so that many days are left out between
     any two parts: no label that teaches has seen a day that judges. Days whose features would look
     back before the first day are left out of train while half of it remains. Where the train days
-    are too few for folds in time, folds part the subscribers.
+    are too few for folds in time, folds part the entities.
 
     Raises `ModelError` when no train day is left.
     """
@@ -85,16 +85,16 @@ def split(labelled: Days, rule: SplitRule) -> Split:
         needed = rule.test + rule.embargo + 1
         raise ModelError(
             "training", f"at least {needed} labelled days", f"{labelled.count} ({labelled})",
-            "load more history, or shorten model.test_days or cdr.label_horizon_days",
+            "load more history, or shorten model.test_days or the horizon of the label",
         )  # fmt: skip
     ripe = Days(train.first + (rule.warm_up - 1) * _DAY, train.last)
     if 2 * ripe.count >= train.count:
         train = ripe
-    return Split(train, test, _in_time(train, rule) or _by_subscriber(train, rule.folds))
+    return Split(train, test, _in_time(train, rule) or _by_entity(train, rule.folds))
 
 
 def _in_time(train: Days, rule: SplitRule) -> tuple[Fold, ...]:
-    """Consecutive judging days at the end of train, each train_rows by what lies an embargo before.
+    """Consecutive judging days at the end of train, each taught by what lies an embargo before.
 
     Half of the days that the embargo leaves are kept to teach the first fold.
     """
@@ -109,7 +109,7 @@ def _in_time(train: Days, rule: SplitRule) -> tuple[Fold, ...]:
     return tuple(folds)
 
 
-def _by_subscriber(train: Days, folds: int) -> tuple[Fold, ...]:
+def _by_entity(train: Days, folds: int) -> tuple[Fold, ...]:
     return tuple(Fold(train, train, group) for group in range(folds))
 
 

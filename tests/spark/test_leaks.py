@@ -17,14 +17,14 @@ Trained = Callable[[Data], Site]
 
 
 def test_features_that_are_noise_give_no_better_than_chance(trained: Trained) -> None:
-    roc_auc = trained(noise()).result.figures.roc_auc
+    roc_auc = trained(noise()).result.figures.interval("roc_auc")
     assert roc_auc.low < 0.5 < roc_auc.high
 
 
 def test_shuffled_labels_give_no_better_than_chance(trained: Trained) -> None:
     data = telling()
     shuffled = np.random.default_rng(8).permutation(data.label)
-    roc_auc = trained(Data(data.rows, shuffled)).result.figures.roc_auc
+    roc_auc = trained(Data(data.rows, shuffled)).result.figures.interval("roc_auc")
     assert roc_auc.low < 0.5 < roc_auc.high
 
 
@@ -37,7 +37,8 @@ def test_a_feature_filled_in_from_the_future_earns_nothing(trained: Trained) -> 
     site = trained(data.with_column("weekday_share", leak))
     folds = site.registry.load(site.result.version).manifest.params["roc_auc_over_folds"]
     assert ": 1.0000" in folds
-    assert site.result.figures.roc_auc.low < 0.5 < site.result.figures.roc_auc.high
+    roc_auc = site.result.figures.interval("roc_auc")
+    assert roc_auc.low < 0.5 < roc_auc.high
 
 
 def test_a_fingerprint_of_the_subscriber_earns_nothing(trained: Trained) -> None:
@@ -48,4 +49,5 @@ def test_a_fingerprint_of_the_subscriber_earns_nothing(trained: Trained) -> None
     label = np.where(data.day < TRAIN_DAYS + 1, before[data.user], after[data.user])
     fingerprint = Data(data.rows, label).with_column("weekday_share", rng.random(USERS)[data.user])
     site = trained(fingerprint)
-    assert site.result.figures.roc_auc.low < 0.5 < site.result.figures.roc_auc.high
+    roc_auc = site.result.figures.interval("roc_auc")
+    assert roc_auc.low < 0.5 < roc_auc.high

@@ -15,15 +15,18 @@ from lakehouse import trace
 from lakehouse.clock import FixedClock
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
-from lakehouse.models import onnx_file
+from lakehouse.models.scoring import score_frame
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
+from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.delta import tables
 from pyspark_jobs.engine import readers
 from pyspark_jobs.scoring import outcomes, parallel, score
+from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.scoring.score import Scoring
 from tests.spark.model_site import (
     DAYS,
@@ -41,6 +44,10 @@ from tests.spark.model_site import (
 def predictions(site: Site) -> pl.DataFrame:
     stored = pl.read_delta(table_uri(site.settings.lake_uri, names.PREDICTIONS))
     return stored.sort("Date", "User", "model_version")
+
+
+def context(site: Site) -> ScoringContext:
+    return scoring_context(site.settings, site.registry, site.clock)
 
 
 def table_version(site: Site) -> int:
@@ -72,31 +79,32 @@ def add_version(copy: Site) -> None:
 def test_without_a_champion_the_query_does_not_start(spark: SparkSession, lake: Settings) -> None:
     registry = Registry(MemoryStore(lake.state), FixedClock(NOW))
     with pytest.raises(StreamError, match="needed a champion, got none"):
-        score.start(spark, lake, registry, FixedClock(NOW), None)
+        score.start(spark, scoring_context(lake, registry, FixedClock(NOW)), None)
 
 
 def test_gold_is_scored_once_from_the_day_after_the_test_window_on(
     spark: SparkSession, copy: Site
 ) -> None:
-    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    run_to_end(score.start(spark, context(copy), None))
     stored, loaded = predictions(copy), copy.registry.load(copy.registry.version(1))
     assert len(stored) == 3 * USERS
     assert stored["Date"].min() == loaded.manifest.score_from
     assert stored["label"].null_count() == len(stored)
     gold = pl.read_delta(table_uri(copy.settings.lake_uri, names.GOLD_FEATURES))
-    again = loaded.scorer.score_frame(stored.select("User", "Date").join(gold, ["User", "Date"]))
+    rows = stored.select("User", "Date").join(gold, ["User", "Date"])
+    again = score_frame(loaded.scorer, rows, CHURN)
     expected = stored.join(again, ["User", "Date"])
     assert (expected["probability_1"] - expected["probability_1_right"]).abs().max() == 0.0
     before = table_version(copy)
     shutil.rmtree(names.SCORE.checkpoint(copy.settings.lake_uri))
-    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    run_to_end(score.start(spark, context(copy), None))
     assert table_version(copy) == before
 
 
 def test_a_changed_day_of_gold_changes_its_prediction_alone(
     spark: SparkSession, copy: Site
 ) -> None:
-    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    run_to_end(score.start(spark, context(copy), None))
     before = predictions(copy)
     user, day = before["User"][7], before["Date"][7]
     gold = DeltaTable(table_uri(copy.settings.lake_uri, names.GOLD_FEATURES))
@@ -104,7 +112,7 @@ def test_a_changed_day_of_gold_changes_its_prediction_alone(
         updates = dict.fromkeys((*FEATURES[:3], "days_since_active"), shift)
         where = f"\"User\" = '{user}' AND \"Date\" = DATE '{day}'"
         gold.update(updates=updates, predicate=where)
-    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    run_to_end(score.start(spark, context(copy), None))
     after = predictions(copy)
     changed = after.join(before, on=["User", "Date", "probability_1"], how="anti")
     assert changed.select("User", "Date").rows() == [(user, day)]
@@ -113,14 +121,14 @@ def test_a_changed_day_of_gold_changes_its_prediction_alone(
 
 
 def test_an_outcome_that_matures_fills_the_label(spark: SparkSession, copy: Site) -> None:
-    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
-    run_to_end(outcomes.start(spark, copy.settings, copy.clock, None))
+    run_to_end(score.start(spark, context(copy), None))
+    run_to_end(outcomes.start(spark, context(copy), None))
     assert predictions(copy)["label"].null_count() == 3 * USERS
     data = telling()
     matured = outcome_rows(data).filter(pl.col("date") == START + timedelta(days=DAYS - 3))
     bronze = table_uri(copy.settings.lake_uri, names.BRONZE_OUTCOMES)
     write_deltalake(bronze, matured.to_arrow(), mode="append")
-    run_to_end(outcomes.start(spark, copy.settings, copy.clock, None))
+    run_to_end(outcomes.start(spark, context(copy), None))
     labelled = predictions(copy).drop_nulls("label")
     assert labelled["label"].to_list() == matured.sort("DP_MSISDN")[LABEL].to_list()
     assert labelled["Date"].unique().to_list() == [START + timedelta(days=DAYS - 3)]
@@ -137,7 +145,7 @@ def gold_of(spark: SparkSession, copy: Site, day: int) -> DataFrame:
 
 def test_a_promotion_is_picked_up_by_the_next_batch(spark: SparkSession, copy: Site) -> None:
     tables.create_missing(copy.settings, PREDICTIONS)
-    scoring = Scoring(copy.settings, copy.registry, copy.clock)
+    scoring = Scoring(context(copy))
     scoring.write_batch(gold_of(spark, copy, DAYS - 2), 0)
     add_version(copy)
     copy.registry.promote(2, "better")
@@ -154,8 +162,8 @@ def test_a_challenger_scores_the_same_rows_beside_the_champion(
 ) -> None:
     tables.create_missing(copy.settings, PREDICTIONS)
     add_version(copy)
-    copy.registry.challenge(2)
-    Scoring(copy.settings, copy.registry, copy.clock).write_batch(gold_of(spark, copy, 39), 0)
+    copy.registry.shadow(2)
+    Scoring(context(copy)).write_batch(gold_of(spark, copy, 39), 0)
     stored = predictions(copy)
     assert stored["model_version"].value_counts().sort("model_version").rows() == [
         (1, USERS),
@@ -167,7 +175,7 @@ def test_a_large_batch_is_scored_in_parts_to_the_same_rows(
     spark: SparkSession, copy: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables.create_missing(copy.settings, PREDICTIONS)
-    scoring = Scoring(copy.settings, copy.registry, copy.clock)
+    scoring = Scoring(context(copy))
     scoring.write_batch(gold_of(spark, copy, 39), 0)
     before = table_version(copy)
     assert len(predictions(copy)) == USERS
@@ -184,9 +192,9 @@ def test_a_job_that_ranks_inside_spark_gets_the_numbers_that_are_stored(
 ) -> None:
     tables.create_missing(copy.settings, PREDICTIONS)
     gold = gold_of(spark, copy, 39).where(f.col("_commit_version") == 5)
-    Scoring(copy.settings, copy.registry, copy.clock).write_batch(gold, 0)
-    model = copy.registry.load(copy.registry.version(1)).model
-    ranked = pl.DataFrame(parallel.with_probability(gold, onnx_file.encode(model)).toArrow())
+    Scoring(context(copy)).write_batch(gold, 0)
+    file = copy.registry.load(copy.registry.version(1)).file
+    ranked = pl.DataFrame(parallel.with_probability(gold, file, CHURN).toArrow())
     columns = ["User", "Date", "prediction", "probability_1"]
     stored = predictions(copy).select(columns)
     assert ranked.select(columns).sort("User").equals(stored.sort("User"))
@@ -198,10 +206,7 @@ def test_a_backfill_scores_a_range_with_any_version_and_repeats_itself(
     add_version(copy)
     days = START + timedelta(days=36), START + timedelta(days=37)
     version = copy.registry.version(2)
-    written = [
-        score.backfill(spark, copy.settings, version, days, copy.registry, copy.clock)
-        for _ in range(2)
-    ]
+    written = [score.backfill(spark, context(copy), version, days) for _ in range(2)]
     assert written == [2 * USERS, 0]
     stored = predictions(copy)
     assert stored["model_version"].unique().to_list() == [2]
@@ -212,7 +217,7 @@ def test_a_backfill_scores_a_range_with_any_version_and_repeats_itself(
 def test_any_stored_prediction_is_reproduced_by_the_version_it_names(
     spark: SparkSession, copy: Site
 ) -> None:
-    run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
+    run_to_end(score.start(spark, context(copy), None))
     for row in predictions(copy).sample(5, seed=1).to_dicts():
         found = trace.trace(copy.settings, copy.registry, row["User"], row["Date"], 30)
         assert [one.is_reproduced for one in found.predictions] == [True]

@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lakehouse.models import bundle, onnx_file
+from lakehouse.models import bundle, forest_scorer, onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
-from lakehouse.models.manifest import Baseline, Costs, Figures, Interval, Manifest
+from lakehouse.models.manifest import FOREST, Costs, Figures, Interval, Manifest
+from lakehouse.models.model_kinds import model_kind
 from lakehouse.models.onnx_file import ForestModel
 
 FEATURES = ("days_silent", "calls")
@@ -33,9 +34,11 @@ def small_model(threshold: float = 0.25, silent_vote: float = 0.9) -> ForestMode
 def figures(roc_auc: float = 0.8, calibration_error: float = 0.01) -> Figures:
     spread = Interval(roc_auc, roc_auc - 0.02, roc_auc + 0.02)
     return Figures(
-        rows=2, subscribers=2, churners=1, base_rate=0.5, roc_auc=spread, pr_auc=spread, f1=0.5,
-        accuracy=0.5, brier=0.1, calibration_error=calibration_error, precision_top_decile=0.5,
-        lift_top_decile=1.0, cost_per_day=10.0, baselines={"one_rule": Baseline(spread, spread)},
+        rows=2, entities=2, positives=1,
+        metrics={"base_rate": 0.5, "roc_auc": spread, "pr_auc": spread, "f1": 0.5, "accuracy": 0.5,
+                 "brier": 0.1, "calibration_error": calibration_error, "precision_top_decile": 0.5,
+                 "lift_top_decile": 1.0, "cost_per_day": 10.0},
+        baselines={"one_rule": {"roc_auc": spread, "pr_auc": spread}},
         importance={"days_silent": 0.1, "calls": 0.0},
     )  # fmt: skip
 
@@ -43,11 +46,11 @@ def figures(roc_auc: float = 0.8, calibration_error: float = 0.01) -> Figures:
 def manifest(model: ForestModel, judged: Figures, score_from: date) -> Manifest:
     return Manifest(
         features=model.features, feature_hash=bundle.feature_hash(model.features),
-        feature_windows=(7, 14, 30), label_horizon_days=30, active_window_days=7,
+        details=forest_scorer.details(model), recipe={"label_horizon_days": 30},
         contract_version=1, threshold=model.threshold, costs=Costs(100.0, 10.0),
         params={"trees": "1"}, folds="1 in time", train_start=date(2026, 1, 1),
         train_end=date(2026, 2, 1), test_start=date(2026, 3, 4), test_end=date(2026, 3, 5),
-        score_from=score_from, train_rows=10, train_churners=2,
+        score_from=score_from, train_rows=10, train_positives=2,
         delta_versions={"gold.cdr_features": 3}, git_commit="unknown", figures=judged, files={},
     )  # fmt: skip
 
@@ -87,7 +90,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         folder = tmp_path / f"bundle-{made}"
         folder.mkdir()
         model = model or small_model()
-        (folder / bundle.MODEL).write_bytes(onnx_file.encode(model))
+        (folder / model_kind(FOREST).file).write_bytes(onnx_file.encode(model))
         reference.write_parquet(folder / bundle.REFERENCE)
         (folder / bundle.CARD).write_text("# card")
         return folder, bundle.finalize(folder, manifest(model, judged or figures(), score_from))

@@ -10,7 +10,10 @@ import pytest
 
 from lakehouse.errors import ModelError
 from lakehouse.models import bundle
+from lakehouse.models.manifest import FOREST
+from lakehouse.models.model_kinds import model_kind
 
+MODEL = model_kind(FOREST).file
 Harm = Callable[[Path], None]
 
 
@@ -95,14 +98,14 @@ def seal_again(folder: Path) -> None:
 
 
 HOSTILE: dict[str, Harm] = {
-    "model: first bit": flip_a_bit(bundle.MODEL, 0.0),
-    "model: a bit in the middle": flip_a_bit(bundle.MODEL, 0.5),
-    "model: last bit": flip_a_bit(bundle.MODEL, 1.0),
-    "model: cut short": truncate(bundle.MODEL),
-    "model: gone": remove(bundle.MODEL),
-    "model: empty": overwrite(bundle.MODEL, b""),
-    "model: a pickle": pickled(bundle.MODEL),
-    "model: a link": link_out(bundle.MODEL),
+    "model: first bit": flip_a_bit(MODEL, 0.0),
+    "model: a bit in the middle": flip_a_bit(MODEL, 0.5),
+    "model: last bit": flip_a_bit(MODEL, 1.0),
+    "model: cut short": truncate(MODEL),
+    "model: gone": remove(MODEL),
+    "model: empty": overwrite(MODEL, b""),
+    "model: a pickle": pickled(MODEL),
+    "model: a link": link_out(MODEL),
     "manifest: a bit": flip_a_bit(bundle.MANIFEST, 0.3),
     "manifest: gone": remove(bundle.MANIFEST),
     "manifest: not JSON": overwrite(bundle.MANIFEST, b"{"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lakehouse import metrics
 from lakehouse.metrics import ScoredLabels
@@ -33,22 +33,24 @@ def test_one_class_has_no_area() -> None:
     assert np.isnan(ScoredLabels(np.array([0.1, 0.2]), np.array([1, 1])).roc_auc())
 
 
-def test_a_replicate_draws_whole_subscribers() -> None:
-    user = np.array([0, 0, 0, 1, 1, 2])
-    for weight in metrics.resampled(user, seed=1):
+def test_a_replicate_draws_whole_entities() -> None:
+    entity = np.array([0, 0, 0, 1, 1, 2])
+    for weight in metrics.resampled(entity, seed=1):
         assert len(set(weight[:3])) == 1 and len(set(weight[3:5])) == 1
         assert weight[0] + weight[3] + weight[5] == 3
 
 
-def test_intervals_widen_when_rows_repeat_few_subscribers() -> None:
+def test_intervals_widen_when_rows_repeat_few_entities() -> None:
     rng = np.random.default_rng(2)
     label = np.repeat(rng.integers(0, 2, 40), 25)
     score = np.repeat(rng.normal(size=40), 25) + label
     ranking = {"it": ScoredLabels(score, label)}
-    by_subscriber = metrics.with_intervals(ranking, np.repeat(np.arange(40), 25), seed=1)["it"][0]
-    by_row = metrics.with_intervals(ranking, np.arange(1000), seed=1)["it"][0]
-    assert by_subscriber.value == by_row.value
-    assert by_subscriber.high - by_subscriber.low > 2 * (by_row.high - by_row.low)
+    by_entity, by_row = (
+        metrics.with_intervals(ranking, entity, seed=1)["it"]["roc_auc"]
+        for entity in (np.repeat(np.arange(40), 25), np.arange(1000))
+    )
+    assert by_entity.value == by_row.value
+    assert by_entity.high - by_entity.low > 2 * (by_row.high - by_row.low)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_calibration_error_is_the_gap_to_the_frequency(
     probability: list[float], label: list[int], error: float
 ) -> None:
     found = metrics.calibration_error(np.array(probability), np.array(label))
-    # Ten bins of four rows hold one churner each.
+    # Ten bins of four rows hold one positive each.
     assert found == pytest.approx(error)
 
 
@@ -79,15 +81,14 @@ def test_the_cheapest_threshold_beats_every_other_one() -> None:
 
 
 def test_where_acting_never_pays_the_threshold_is_beyond_all() -> None:
-    cheap_churn = Costs(false_negative=1.0, false_positive=1000.0)
+    cheap_to_miss = Costs(false_negative=1.0, false_positive=1000.0)
     probability, label = np.array([0.1, 0.4, 0.8]), np.array([0, 1, 0])
-    assert metrics.cheapest_threshold(probability, label, cheap_churn) > 0.8
+    assert metrics.cheapest_threshold(probability, label, cheap_to_miss) > 0.8
 
 
-def test_cost_counts_churners_missed_and_stayers_bothered() -> None:
+def test_cost_counts_positives_missed_and_needless_actions() -> None:
     prediction, label = np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])
     assert metrics.cost(prediction, label, COSTS) == 110.0
-    assert metrics.f1(prediction, label) == pytest.approx(f1_score(label, prediction))
 
 
 def test_only_a_column_that_matters_loses_when_shuffled() -> None:

@@ -9,12 +9,14 @@ import polars as pl
 import pytest
 
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.errors import ModelError
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
 from lakehouse.models.manifest import Figures, Interval
 from lakehouse.models.onnx_file import ForestModel
 from lakehouse.registry import Registry, gates
+from lakehouse.registry.gates import Gates
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import ModelSettings
 
@@ -76,7 +78,7 @@ Add = Callable[..., int]
 
 
 def test_a_first_model_needs_no_champion(registry: Registry, add: Add) -> None:
-    verdict = gates.promote_by_gates(add(), registry, SETTINGS)
+    verdict = Gates(registry, CHURN, SETTINGS).promote(add())
     assert verdict.promoted
     champion = registry.champion()
     assert champion is not None and champion.number == 1
@@ -86,29 +88,29 @@ def test_a_first_model_needs_no_champion(registry: Registry, add: Add) -> None:
     ("judged", "reason"),
     [
         ({"roc_auc": 0.55}, "ROC-AUC 0.550 [0.530, 0.570] is below 0.6"),
-        ({"calibration_error": 0.2}, "calibration error 0.200 is above 0.05"),
+        ({"calibration_error": 0.2}, "expected calibration error 0.200 is above 0.05"),
     ],
 )
 def test_a_model_below_a_floor_is_refused_and_the_reason_kept(
     registry: Registry, add: Add, judged: dict[str, float], reason: str
 ) -> None:
-    verdict = gates.promote_by_gates(add(**judged), registry, SETTINGS)
+    verdict = Gates(registry, CHURN, SETTINGS).promote(add(**judged))
     assert verdict == gates.Verdict(False, reason)
     assert registry.champion() is None
     assert registry.version(1).verdicts == (f"not promoted: {reason}",)
 
 
 def test_a_better_model_takes_the_title(registry: Registry, add: Add) -> None:
-    gates.promote_by_gates(add(feature=1), registry, SETTINGS)
-    verdict = gates.promote_by_gates(add(feature=0), registry, SETTINGS)
+    Gates(registry, CHURN, SETTINGS).promote(add(feature=1))
+    verdict = Gates(registry, CHURN, SETTINGS).promote(add(feature=0))
     champion = registry.champion()
     assert verdict.promoted and champion is not None and champion.number == 2
     assert "points [+" in verdict.reason and "saves" in verdict.reason
 
 
 def test_a_worse_model_is_refused_in_intervals_and_money(registry: Registry, add: Add) -> None:
-    gates.promote_by_gates(add(feature=0), registry, SETTINGS)
-    verdict = gates.promote_by_gates(add(feature=1), registry, SETTINGS)
+    Gates(registry, CHURN, SETTINGS).promote(add(feature=0))
+    verdict = Gates(registry, CHURN, SETTINGS).promote(add(feature=1))
     assert not verdict.promoted
     assert "on the same 400 rows, costs" in verdict.reason
     assert "a day" in verdict.reason and "against version 1" in verdict.reason
@@ -117,10 +119,10 @@ def test_a_worse_model_is_refused_in_intervals_and_money(registry: Registry, add
 def test_a_gain_that_could_be_a_loss_is_refused(
     registry: Registry, add: Add, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gates.promote_by_gates(add(), registry, SETTINGS)
+    Gates(registry, CHURN, SETTINGS).promote(add())
     found = gates.Comparison(14_000, Interval(1.2, -0.3, 2.6), Interval(310.0, -40.0, 600.0))
     monkeypatch.setattr(gates, "compare", lambda *_: found)
-    verdict = gates.promote_by_gates(add(), registry, SETTINGS)
+    verdict = Gates(registry, CHURN, SETTINGS).promote(add())
     assert verdict == gates.Verdict(
         False,
         "+1.2 points [-0.3, +2.6] on the same 14,000 rows, saves 310 a day [-40, +600] "
@@ -130,8 +132,8 @@ def test_a_gain_that_could_be_a_loss_is_refused(
 
 
 def test_an_equal_model_is_not_worse(registry: Registry, add: Add) -> None:
-    gates.promote_by_gates(add(), registry, SETTINGS)
-    verdict = gates.promote_by_gates(add(), registry, SETTINGS)
+    Gates(registry, CHURN, SETTINGS).promote(add())
+    verdict = Gates(registry, CHURN, SETTINGS).promote(add())
     assert verdict.promoted
     assert verdict.reason.startswith("+0.0 points [+0.0, +0.0]")
 
@@ -139,11 +141,11 @@ def test_an_equal_model_is_not_worse(registry: Registry, add: Add) -> None:
 def test_a_model_that_awaits_approval_scores_in_the_shadow(registry: Registry, add: Add) -> None:
     settings = SETTINGS.model_copy(update={"require_approval": True})
     first = add()
-    assert not gates.promote_by_gates(first, registry, settings).promoted
+    assert not Gates(registry, CHURN, settings).promote(first).promoted
     challenger = registry.challenger()
     assert challenger is not None and challenger.number == first
     registry.approve(first, "Ada")
-    assert gates.promote_by_gates(first, registry, settings).promoted
+    assert Gates(registry, CHURN, settings).promote(first).promoted
 
 
 def test_models_of_other_features_are_not_compared(
@@ -153,4 +155,4 @@ def test_models_of_other_features_are_not_compared(
     one = registry.register(*make_bundle(model=old, reference=window()))
     two = registry.register(*make_bundle(model=one_split(0), reference=window()))
     with pytest.raises(ModelError, match="models of the same features, got no texts"):
-        gates.compare(registry.load(two), registry.load(one), seed=1)
+        gates.compare(registry.load(two), registry.load(one), CHURN, seed=1)

@@ -12,8 +12,8 @@ from lakehouse.errors import ModelError
 from lakehouse.models import onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
+from lakehouse.models.forest_scorer import ForestScorer
 from lakehouse.models.onnx_file import ForestModel
-from lakehouse.models.scoring import Scorer
 
 L = LEAF
 
@@ -43,8 +43,8 @@ def test_an_onnx_runtime_scores_the_file_as_the_kernel_does() -> None:
     rows = np.random.default_rng(0).normal(scale=2, size=(1_000, 2))
     session = onnxruntime.InferenceSession(onnx_file.encode(model()))
     prediction, probability, votes = session.run(None, {"features": rows})
-    scores = Scorer(model()).score(rows)
-    assert np.abs(votes[:, 1] - scores.votes).max() < 1e-12
+    scores = ForestScorer(model()).score(rows)
+    assert np.abs(votes[:, 1] - scores.raw).max() < 1e-12
     assert np.abs(probability[:, 1] - scores.probability).max() < 1e-12
     assert np.array_equal(prediction[:, 0], scores.prediction)
     assert np.abs(probability.sum(axis=1) - 1).max() < 1e-12

@@ -14,8 +14,11 @@ from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
+from lakehouse.registry import Registry
+from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import LakeSettings
-from pyspark_jobs.scoring.predictions import Predictions, latest
+from pyspark_jobs.cdr.churn_scoring import scoring_context
+from pyspark_jobs.scoring.predictions import Predictions
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 RIPE = date(2026, 4, 1)  # its outcome can be known now
@@ -41,9 +44,14 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(lake=LakeSettings(uri=lake))
 
 
+def opened(settings: Settings) -> Predictions:
+    registry = Registry(MemoryStore(settings.state), FixedClock(NOW))
+    return Predictions(scoring_context(settings, registry, FixedClock(NOW)))
+
+
 @pytest.fixture
 def predictions(settings: Settings) -> Predictions:
-    return Predictions(settings, FixedClock(NOW))
+    return opened(settings)
 
 
 @pytest.fixture
@@ -172,7 +180,7 @@ def test_a_correction_that_comes_while_a_label_is_written_wins(
 ) -> None:  # fmt: skip
     predictions.put(scored())
     say(1, offset=0)
-    other, look = Predictions(settings, FixedClock(NOW)), Predictions._said_of
+    other, look = opened(settings), Predictions._said_of
 
     def interrupted(self: Predictions, asked: pl.DataFrame) -> pl.DataFrame:
         found = look(self, asked)
@@ -224,8 +232,3 @@ def test_a_row_scored_after_its_outcome_came_is_labelled_at_once(
     write_deltalake(uri, outcomes.to_arrow())
     predictions.put(scored(day=RIPE))
     assert stored()["label"].to_list() == [1]
-
-
-def test_the_last_word_on_an_outcome_counts() -> None:
-    said = pl.concat([bronze(RIPE, 1, offset=5), bronze(RIPE, 0, offset=9), bronze(RIPE, 1, 2)])
-    assert latest(said).rows() == [("49170000001", RIPE, 0)]

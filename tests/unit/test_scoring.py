@@ -7,17 +7,19 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.errors import ModelError
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
+from lakehouse.models.forest_scorer import ForestScorer
 from lakehouse.models.onnx_file import ForestModel
-from lakehouse.models.scoring import Scorer, matrix
+from lakehouse.models.scoring import matrix, score_frame
 
 L = LEAF
 FEATURES = ("days_silent", "calls", "texts", "volume")
 
 
-def scorer() -> Scorer:
+def scorer() -> ForestScorer:
     """Silence raises the vote from 0.3 to 0.8, few calls from there to 0.9."""
     forest = from_nodes(
         np.array([0]),
@@ -26,7 +28,7 @@ def scorer() -> Scorer:
         np.array([[1, 2], [L, L], [3, 4], [L, L], [L, L]]),
         np.array([0.3, 0.1, 0.8, 0.9, 0.6]),
     )
-    return Scorer(ForestModel(FEATURES, forest, Calibration(1.0, 0.0), 0.5))
+    return ForestScorer(ForestModel(FEATURES, forest, Calibration(1.0, 0.0), 0.5))
 
 
 def gold(days_silent: list[float], calls: list[int]) -> pl.DataFrame:
@@ -45,7 +47,7 @@ def gold(days_silent: list[float], calls: list[int]) -> pl.DataFrame:
 
 
 def test_a_row_of_gold_becomes_a_row_of_predictions() -> None:
-    scored = scorer().score_frame(gold([0.0, 4.0], [9, 2]))
+    scored = score_frame(scorer(), gold([0.0, 4.0], [9, 2]), CHURN)
     assert scored["prediction"].to_list() == [0, 1]
     assert scored["probability_1"].to_list() == pytest.approx([0.1, 0.9])
     assert (scored["probability_0"] + scored["probability_1"]).to_list() == [1.0, 1.0]
@@ -55,20 +57,20 @@ def test_a_row_of_gold_becomes_a_row_of_predictions() -> None:
 
 
 def test_features_are_kept_in_the_models_order_and_to_the_last_bit() -> None:
-    text = scorer().score_frame(gold([0.0], [9]))["features_str"][0]
+    text = score_frame(scorer(), gold([0.0], [9]), CHURN)["features_str"][0]
     kept = json.loads(text)
     assert tuple(kept) == FEATURES
     assert kept["volume"] == 0.1 + 0.2
 
 
 def test_the_strongest_reasons_name_feature_value_and_direction() -> None:
-    reasons = json.loads(scorer().score_frame(gold([4.0], [2]))["reasons"][0])
+    reasons = json.loads(score_frame(scorer(), gold([4.0], [2]), CHURN)["reasons"][0])
     assert reasons[:2] == [
         {"feature": "days_silent", "value": 4.0, "direction": "raises"},
         {"feature": "calls", "value": 2.0, "direction": "raises"},
     ]
     assert len(reasons) == 3
-    reasons = json.loads(scorer().score_frame(gold([4.0], [9]))["reasons"][0])
+    reasons = json.loads(score_frame(scorer(), gold([4.0], [9]), CHURN)["reasons"][0])
     assert reasons[1] == {"feature": "calls", "value": 9.0, "direction": "lowers"}
 
 
@@ -80,7 +82,7 @@ def test_one_row_has_the_probability_that_it_has_among_many() -> None:
 
 
 def test_no_rows_give_no_rows() -> None:
-    assert scorer().score_frame(gold([], [])).is_empty()
+    assert score_frame(scorer(), gold([], []), CHURN).is_empty()
 
 
 def test_a_missing_feature_is_named() -> None:

@@ -29,11 +29,11 @@ def test_150_labelled_days_give_77_train_days_and_two_weeks_of_test() -> None:
     assert parts.kind == "time"
 
 
-def test_few_days_are_folded_by_subscriber_and_keep_their_warm_up() -> None:
+def test_few_days_are_folded_by_entity_and_keep_their_warm_up() -> None:
     parts = split(days(0, 10), SplitRule(test=2, embargo=3, warm_up=8, folds=3))
     assert (parts.train, parts.test) == (days(0, 5), days(9, 10))
     assert [fold.group for fold in parts.folds] == [0, 1, 2]
-    assert parts.kind == "subscriber"
+    assert parts.kind == "entity"
 
 
 @given(

@@ -17,8 +17,10 @@ from lakehouse import trace
 from lakehouse.clock import FixedClock
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import LABEL
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
+from lakehouse.models.scoring import score_frame
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
@@ -84,7 +86,7 @@ def registry(settings: Settings, tmp_path: Path, make_bundle: MakeBundle) -> Reg
     made = Registry(MemoryStore(tmp_path / "registry"), FixedClock(NOW))
     version = made.promote(made.register(*make_bundle()).number, "first model")
     gold = pl.read_delta(table_uri(settings.lake_uri, names.GOLD_FEATURES))
-    scored = made.load(version).scorer.score_frame(gold).with_columns(
+    scored = score_frame(made.load(version).scorer, gold, CHURN).with_columns(
         label=pl.lit(None, pl.Int32), model_version=pl.lit(version.number, pl.Int32),
         run_id=pl.lit(version.run_id), scored_at=pl.lit(NOW),
     )  # fmt: skip
@@ -152,7 +154,7 @@ def run(
 ) -> Callable[..., str]:
     """Run `cdrlake trace` on that installation; what it prints."""
     monkeypatch.setattr(cli_trace, "load", lambda: settings)
-    monkeypatch.setattr(cli_trace, "open_registry", lambda _: registry)
+    monkeypatch.setattr(cli_trace, "open_registry", lambda *_: registry)
 
     def command(*options: str) -> str:
         asked = ["trace", "--user", USER, "--date", DAY.isoformat(), *options]

@@ -37,6 +37,13 @@ OUTCOMES = Feed(
     entity="DP_MSISDN",
     ordered=(("date", "known_at"),),
 )
+CHURN_OUTCOMES = Outcomes(
+    contracts.BRONZE_OUTCOMES,
+    entity="DP_MSISDN",
+    time="date",
+    label=contracts.LABEL,
+    order=("known_at", "kafka_timestamp", "offset"),
+)
 CHURN = Scored(
     model=names.MODEL_NAME,
     experiment=names.EXPERIMENT,
@@ -47,13 +54,7 @@ CHURN = Scored(
     score="probability_1",
     prediction="prediction",
     label="label",
-    outcomes=Outcomes(
-        contracts.BRONZE_OUTCOMES,
-        entity="DP_MSISDN",
-        time="date",
-        label=contracts.LABEL,
-        order=("known_at", "kafka_timestamp", "offset"),
-    ),
+    outcomes=CHURN_OUTCOMES,
     words=Words("Churn", "subscriber", "churners", "churned"),
     slices=Slices(
         names.MYSQL_SUBSCRIBERS, "DP_MSISDN", ("segment", "region"), since="activated_on"

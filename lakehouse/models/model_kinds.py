@@ -1,0 +1,52 @@
+"""The kinds of model there are, and what reads each; another kind is one module and one entry.
+
+A loader takes the bytes of the model file and the kind's own part of the manifest, checks both,
+and gives a `Scorer`. What it needs is imported when a model of the kind is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lakehouse.errors import ModelError, closest
+from lakehouse.models.manifest import FOREST
+from lakehouse.models.scoring import Scorer
+
+LINEAR = "linear"
+Load = Callable[[bytes, dict[str, Any]], Scorer]
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """A kind of model: how people call it, its file in a model's folder, and what reads that."""
+
+    title: str
+    file: str
+    load: Load
+
+
+def _forest(data: bytes, part: dict[str, Any]) -> Scorer:
+    from lakehouse.models import forest_scorer
+
+    return forest_scorer.load(data, part)
+
+
+def _linear(data: bytes, part: dict[str, Any]) -> Scorer:
+    from lakehouse.models import linear
+
+    return linear.load(data, part)
+
+
+MODEL_KINDS: Mapping[str, ModelKind] = {
+    FOREST: ModelKind("random forest", "model.onnx", _forest),
+    LINEAR: ModelKind("logistic regression", "model.json", _linear),
+}
+
+
+def model_kind(name: str) -> ModelKind:
+    """The kind called `name`; raises `ModelError` for one that there is not."""
+    if name not in MODEL_KINDS:
+        raise ModelError("model kind", "a known kind", repr(name), closest(name, MODEL_KINDS))
+    return MODEL_KINDS[name]

@@ -1,0 +1,29 @@
+"""The last word of several outcomes of the same entity and time, for polars and for Spark.
+
+A message can come twice, and a correction after it; the greatest by `Outcomes.order` counts, with
+missing values as the least. Both forms must agree, so they stand side by side.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from lakehouse.domain import Outcomes
+
+
+def latest(rows: pl.LazyFrame, outcomes: Outcomes) -> pl.LazyFrame:
+    """Entity, time and label of the last outcomes, under the names of the outcomes' table."""
+    key = [outcomes.entity, outcomes.time]
+    ranked = rows.sort(outcomes.order, nulls_last=False, maintain_order=True)
+    return ranked.unique(key, keep="last").select(*key, outcomes.label)
+
+
+def latest_in_sql(outcomes: Outcomes) -> str:
+    """Spark SQL's aggregate for the label of the last outcome of a group by entity and time.
+
+    >>> from types import SimpleNamespace
+    >>> latest_in_sql(SimpleNamespace(label="bad", order=("known_at", "offset")))
+    'max_by(`bad`, struct(`known_at`, `offset`))'
+    """
+    order = ", ".join(f"`{name}`" for name in outcomes.order)
+    return f"max_by(`{outcomes.label}`, struct({order}))"

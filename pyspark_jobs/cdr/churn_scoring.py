@@ -1,0 +1,23 @@
+"""The churn model's table of predictions, as the shared scoring queries take it."""
+
+from __future__ import annotations
+
+from lakehouse.clock import Clock
+from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.domain import CHURN
+from lakehouse.domains.settings import Settings
+from lakehouse.registry import Registry
+from pyspark_jobs.scoring.context import ScoringContext
+
+
+def scoring_context(settings: Settings, registry: Registry, clock: Clock) -> ScoringContext:
+    """What scores gold and labels the predictions."""
+    return ScoringContext(
+        settings,
+        CHURN,
+        registry,
+        clock,
+        scoring=names.SCORE,
+        labelling=names.OUTCOMES_JOIN,
+        label_delay=settings.cdr.label_delay,
+    )
