@@ -26,6 +26,7 @@ from bench.stand import Stand
 from lakehouse import store
 from lakehouse.clock import SystemClock, today
 from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
@@ -74,7 +75,7 @@ def main() -> int:
         calm = disturbed.model_copy(update={"state_dir": f"{disturbed.state_dir}/calm"})
         calm.state.mkdir()
         for settings in (disturbed, calm):
-            crown(open_registry(settings), settings, last - timedelta(days=SCORED_DAYS - 1))
+            crown(open_registry(settings, CHURN), settings, last - timedelta(days=SCORED_DAYS - 1))
         with mirrored.following(disturbed):
             disturb(disturbed, load, options.kills, Random(options.seed))
             waiting_for(partial(mirrored.is_level, disturbed), "the mirrors")

@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from bench.measure import seconds
 from bench.usage import Sampler
 from lakehouse.clock import SystemClock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings, load
 from lakehouse.registry import open_registry
 from pyspark_jobs.cdr import transform
@@ -76,7 +77,7 @@ def _transform(spark: SparkSession, settings: Settings) -> Start:
 
 
 def _score(spark: SparkSession, settings: Settings) -> Start:
-    registry = open_registry(settings)
+    registry = open_registry(settings, CHURN)
     return lambda: score.start(spark, settings, registry, SystemClock(), None)
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from cdrlake import jobs
 from cdrlake.cdr import oracle
 from cdrlake.console import CONSOLE
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import load
 from lakehouse.registry import Registry, gates, open_registry
 
@@ -22,7 +23,7 @@ Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Both days are
 
 
 def _registry() -> Registry:
-    return open_registry(load())
+    return open_registry(load(), CHURN)
 
 
 @model.command("list")
@@ -79,7 +80,7 @@ def challenge(
     number: Annotated[int | None, typer.Argument(help="Default: none, the shadow ends.")] = None,
 ) -> None:
     """Let a version score beside the champion, without deciding anything."""
-    _registry().challenge(number)
+    _registry().shadow(number)
     who = "nobody" if number is None else f"version {number}"
     CONSOLE.print(f"{who} scores in the champion's shadow")
 

@@ -10,6 +10,7 @@ import msgspec
 from rich.table import Table
 
 from cdrlake.console import CONSOLE
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.cdr.features import lookback_days
 from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
@@ -27,7 +28,7 @@ def show(user: str, day: date, as_json: bool) -> None:
     """Print the trace of `user` on `day`, whole as JSON or the essentials as tables."""
     settings = load()
     lookback = lookback_days(settings.cdr.feature_windows)
-    found = follow(settings, open_registry(settings), user, day, lookback)
+    found = follow(settings, open_registry(settings, CHURN), user, day, lookback)
     if as_json:
         text = msgspec.json.format(msgspec.json.encode(asdict(found)))
         CONSOLE.print(text.decode(), markup=False, soft_wrap=True)

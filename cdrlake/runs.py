@@ -20,6 +20,7 @@ from cdrlake.stack import Stack
 from lakehouse import audit, kafka, registry
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import CDR, names
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import ServiceError, SettingsError, SourceError, closest
 from lakehouse.settings import ROOT
@@ -123,7 +124,7 @@ def status(settings: Settings) -> None:
 
 def ledger(settings: Settings) -> None:
     """Print the reconciliation; raises `LedgerError` when two counts differ."""
-    start = registry.open_registry(settings).scoring_start()
+    start = registry.open_registry(settings, CHURN).scoring_start()
     found = audit.audit(settings, start)
     CONSOLE.print(summary.ledger_table(found))
     main_job.require_balance(found)

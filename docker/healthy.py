@@ -10,9 +10,11 @@ import sys
 import urllib.request
 from datetime import timedelta
 
-from lakehouse import progress, settings
+from lakehouse import progress
 from lakehouse.clock import SystemClock
+from lakehouse.domains import settings
 from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
 
@@ -50,10 +52,12 @@ def main(argv: list[str]) -> int:
         case ["queries", *jobs]:
             return 0 if queries_run(settings.load(), jobs) else 1
         case ["model"]:
-            return 0 if open_registry(settings.load()).champion() else 1
+            return 0 if open_registry(settings.load(), CHURN).champion() else 1
         case ["judged"]:
             return (
-                0 if any(one.verdicts for one in open_registry(settings.load()).versions()) else 1
+                0
+                if any(one.verdicts for one in open_registry(settings.load(), CHURN).versions())
+                else 1
             )
     return 2
 

@@ -17,8 +17,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from lakehouse import logs, progress, settings
+from lakehouse import logs, progress
 from lakehouse.clock import SystemClock
+from lakehouse.domains import settings
 from lakehouse.progress import QueryProgress
 
 LOG = logging.getLogger("jobs")

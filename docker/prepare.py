@@ -7,7 +7,8 @@ import sys
 
 from flaskapp import database
 from flaskapp.cdr import loader
-from lakehouse import kafka, logs, settings
+from lakehouse import kafka, logs
+from lakehouse.domains import settings
 from lakehouse.domains.cdr import CDR
 from lakehouse.errors import CdrlakeError
 

@@ -6,8 +6,9 @@ import logging
 import sys
 import threading
 
-from lakehouse import ledger, logs, settings
+from lakehouse import ledger, logs
 from lakehouse.clock import SystemClock
+from lakehouse.domains import settings
 from lakehouse.errors import CdrlakeError
 
 LOG = logging.getLogger("relayed")

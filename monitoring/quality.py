@@ -56,7 +56,8 @@ def _of_labels(fitted: Fitted, values: Sequence[ChunkValues], words: Words) -> I
     if shift is not None and shift.moved:
         yield (
             f"labels drifted: {shift.recent:.1%} {words.became_positive} lately, "
-            f"{shift.reference:.1%} in the reference, {abs(shift.deviations):.1f} standard errors apart"
+            f"{shift.reference:.1%} in the reference, {abs(shift.deviations):.1f} standard "
+            "errors apart"
         )
 
 

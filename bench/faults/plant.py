@@ -25,6 +25,7 @@ from cdrlake.waiting import Waiter
 from flaskapp.cdr.worlds import open_world
 from lakehouse import audit, mysql, progress, registry
 from lakehouse.clock import SystemClock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import CdrlakeError
 from lakehouse.ledger import Ledger
@@ -173,7 +174,7 @@ class Plant:
         return found
 
     def _scoring_start(self) -> date | None:
-        return registry.open_registry(self.settings).scoring_start()
+        return registry.open_registry(self.settings, CHURN).scoring_start()
 
     def _ready(self, name: str) -> bool:
         address = {"simulator": self._api.simulator, "monitoring": self._api.monitor}.get(name)

@@ -18,6 +18,7 @@ from bench.opponents import everything_again
 from bench.stages import STAGES, to_end, work
 from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock, today
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
 
@@ -36,7 +37,7 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
     first = today(SystemClock(), "UTC") - (days + ROUNDS[size] + 2) * DAY
     with stand.site(database=True) as settings:
         spark = stand.session()
-        crown(open_registry(settings), settings, first + days * DAY)
+        crown(open_registry(settings, CHURN), settings, first + days * DAY)
 
         history = events(users, first, days)
 

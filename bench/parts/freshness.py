@@ -24,6 +24,7 @@ from bench.stand import Stand
 from lakehouse import kafka, store
 from lakehouse.clock import SystemClock, today
 from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
@@ -50,7 +51,7 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
     with stand.site() as settings:
         day = today(clock, "UTC")
         count = fill(settings, users, HISTORY_DAYS, day - timedelta(days=1))
-        crown(open_registry(settings), settings, day)
+        crown(open_registry(settings, CHURN), settings, day)
         log = Path(os.environ.get("CDRLAKE_BENCH_LOG", f"{settings.state_dir}/pipeline.log"))
         with driver(settings, log, gently=True):
             waiting_for(lambda: in_service(settings), "the service")

@@ -24,6 +24,7 @@ from bench.scaling_page import Grown
 from bench.stages import STAGES, Cost, cost_of
 from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock, today
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
 from lakehouse.settings import ROOT
@@ -73,7 +74,7 @@ def _pipeline(subscribers: int, days: int, stand: Stand, way: Way) -> dict[str, 
     with stand.site() as settings:
         last = today(SystemClock(), "UTC") - DAY
         fill(settings, subscribers, days, last)
-        crown(open_registry(settings), settings, last - (days - 1) * DAY)
+        crown(open_registry(settings, CHURN), settings, last - (days - 1) * DAY)
         return {stage: way.stage(stage, settings) for stage in STAGES}
 
 

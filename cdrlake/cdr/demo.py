@@ -13,6 +13,7 @@ from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
 from lakehouse import audit, registry
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import LedgerError, ServiceError
 from lakehouse.ledger import Ledger
@@ -73,7 +74,7 @@ def _finished(stream: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _balanced(settings: Settings, say: Callable[[str], None]) -> Ledger | None:
-    start = registry.open_registry(settings).scoring_start()
+    start = registry.open_registry(settings, CHURN).scoring_start()
     found = audit.audit(settings, start)
     for check in found.checks:
         if not check.ok:

@@ -14,6 +14,7 @@ from cdrlake.cdr import oracle
 from cdrlake.cdr.demo import Outcome
 from lakehouse import store
 from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.ledger import Ledger
 from lakehouse.names import table_uri
@@ -78,7 +79,7 @@ def figures_table(rows: list[tuple[str, str]]) -> Table:
 
 def model_rows(settings: Settings) -> list[tuple[str, str]]:
     """The champion on its own test window, beside the baselines on the same rows."""
-    registry = open_registry(settings)
+    registry = open_registry(settings, CHURN)
     champion = registry.champion()
     if champion is None:
         return [("model", "no champion")]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lakehouse.domains.cdr.settings import (
     CdrSettings,
-    ChurnModelSettings,
     SourceSettings,
     WorldSettings,
 )
@@ -21,7 +20,6 @@ class Settings(model.Settings):
     world: WorldSettings = WorldSettings()
     source: SourceSettings = SourceSettings()
     cdr: CdrSettings = CdrSettings()
-    model: ChurnModelSettings = ChurnModelSettings()
 
 
 def load(

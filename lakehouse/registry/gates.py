@@ -118,7 +118,7 @@ def promote_by_gates(number: int, registry: Registry, settings: ModelSettings) -
         return verdict
     registry.refuse(number, verdict.reason)
     if verdict.reason.endswith(AWAITS_APPROVAL):
-        registry.challenge(number)
+        registry.shadow(number)
     return verdict
 
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from lakehouse.domains.cdr.names import EXPERIMENT, MODEL_NAME
 from lakehouse.registry.stores import Entry, RunRecord
 
 if TYPE_CHECKING:
@@ -35,22 +34,22 @@ _SWITCHES = {
 
 
 class MlflowStore:
-    """Versions of one registered model in MLflow.
+    """Versions of the registered model called `model`; its runs are filed under `experiment`.
 
     `artifacts` is where files go when the tracking store is a SQLite file; a tracking server
     decides for itself.
     """
 
-    def __init__(self, tracking_uri: str, artifacts: Path) -> None:
-        self._uri = tracking_uri
-        self._artifacts = artifacts
+    def __init__(self, tracking_uri: str, artifacts: Path, model: str, experiment: str) -> None:
+        self._uri, self._artifacts = tracking_uri, artifacts
+        self._model, self._experiment = model, experiment
 
     def add(self, folder: Path, run: RunRecord, tags: Mapping[str, str]) -> int:
         """Log a run with the files of `folder` and register it as the next version."""
         client = self._client
         from mlflow.entities import Metric, Param
 
-        started = client.create_run(self._experiment(), tags=dict(run.tags))
+        started = client.create_run(self._experiment_id(), tags=dict(run.tags))
         run_id = started.info.run_id
         params = [Param(key, text) for key, text in run.params.items()]
         now = started.info.start_time
@@ -59,21 +58,21 @@ class MlflowStore:
         client.log_artifacts(run_id, str(folder), _ARTIFACTS)
         client.set_terminated(run_id)
         source = f"{started.info.artifact_uri}/{_ARTIFACTS}"
-        if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
-            client.create_registered_model(MODEL_NAME)
-        made = client.create_model_version(MODEL_NAME, source, run_id, tags=dict(tags))
+        if not client.search_registered_models(f"name = '{self._model}'"):
+            client.create_registered_model(self._model)
+        made = client.create_model_version(self._model, source, run_id, tags=dict(tags))
         return int(made.version)
 
     def entries(self) -> list[Entry]:
         """All versions, oldest first."""
         if self._is_absent():
             return []
-        found = self._client.search_model_versions(f"name = '{MODEL_NAME}'")
+        found = self._client.search_model_versions(f"name = '{self._model}'")
         return sorted((_entry(one) for one in found), key=lambda entry: entry.version)
 
     def folder(self, version: int) -> Path:
         """Where the files of a version can be read, fetched from a server where need be."""
-        found = self._client.get_model_version(MODEL_NAME, str(version))
+        found = self._client.get_model_version(self._model, str(version))
         place = urlparse(found.source)
         if place.scheme in ("", "file"):
             return Path(url2pathname(place.path))
@@ -83,21 +82,21 @@ class MlflowStore:
 
     def set_tag(self, version: int, key: str, value: str) -> None:
         """Note something on a version."""
-        self._client.set_model_version_tag(MODEL_NAME, str(version), key, value)
+        self._client.set_model_version_tag(self._model, str(version), key, value)
 
     def aliases(self) -> dict[str, int]:
         """Versions by alias."""
         if self._is_absent():
             return {}
-        found = self._client.search_registered_models(f"name = '{MODEL_NAME}'")
+        found = self._client.search_registered_models(f"name = '{self._model}'")
         return {alias: int(number) for one in found for alias, number in one.aliases.items()}
 
     def set_alias(self, alias: str, version: int | None) -> None:
         """Point an alias to a version, or to none."""
         if version is None:
-            self._client.delete_registered_model_alias(MODEL_NAME, alias)
+            self._client.delete_registered_model_alias(self._model, alias)
         else:
-            self._client.set_registered_model_alias(MODEL_NAME, alias, str(version))
+            self._client.set_registered_model_alias(self._model, alias, str(version))
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -108,7 +107,7 @@ class MlflowStore:
             logging.getLogger(noisy).setLevel(logging.WARNING)
         with self._only_one_creates():
             client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
-            client.get_experiment_by_name(EXPERIMENT)
+            client.get_experiment_by_name(self._experiment)
         return client
 
     @contextmanager
@@ -123,12 +122,12 @@ class MlflowStore:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _experiment(self) -> str:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
+    def _experiment_id(self) -> str:
+        found = self._client.get_experiment_by_name(self._experiment)
         if found is not None:
             return str(found.experiment_id)
         place = self._artifacts.as_uri() if self._file() else None
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=place))
+        return str(self._client.create_experiment(self._experiment, artifact_location=place))
 
     def _file(self) -> Path | None:
         return Path(self._uri.removeprefix(_SQLITE)) if self._uri.startswith(_SQLITE) else None

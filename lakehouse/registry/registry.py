@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from lakehouse.clock import Clock, SystemClock
+from lakehouse.domain import Scored
 from lakehouse.errors import ModelError
 from lakehouse.models import bundle
 from lakehouse.models.bundle import Bundle
@@ -104,7 +105,7 @@ class Registry:
         self._note(number, f"not promoted: {verdict}")
         return self.version(number)
 
-    def challenge(self, number: int | None) -> None:
+    def shadow(self, number: int | None) -> None:
         """Let a version score in the champion's shadow, or none.
 
         Raises `ModelError` for the champion itself.
@@ -148,10 +149,11 @@ class Registry:
         self._store.set_tag(number, f"{_VERDICT}{self._clock.now():%Y%m%dT%H%M%S%f}", verdict)
 
 
-def open_registry(settings: Settings) -> Registry:
-    """The registry of this installation. Costs nothing until a version is asked for."""
+def open_registry(settings: Settings, scored: Scored) -> Registry:
+    """The versions of the model behind `scored`. Costs nothing until a version is asked for."""
     artifacts = settings.state / "mlflow" / "artifacts"
-    return Registry(MlflowStore(settings.tracking_uri, artifacts), SystemClock())
+    store = MlflowStore(settings.tracking_uri, artifacts, scored.model, scored.experiment)
+    return Registry(store, SystemClock())
 
 
 def _version(entry: Entry, aliases: Mapping[int, str]) -> ModelVersion:

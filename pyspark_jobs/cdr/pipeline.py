@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse import progress
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.progress import PipelineProgress
@@ -38,7 +39,7 @@ class Pipeline:
     ) -> None:
         self._spark, self._settings, self._clock, self._stop = spark, settings, clock, stop
         self._supervisor = supervisor
-        self._registry = open_registry(settings)
+        self._registry = open_registry(settings, CHURN)
         self._has_model, self._lacks = False, ""
         self._tried_at = 0.0
 

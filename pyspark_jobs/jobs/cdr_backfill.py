@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
 from pyspark_jobs.engine import runtime
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--last", type=date.fromisoformat, required=True)
     options = parser.parse_args(argv)
     with runtime.job("cdr_backfill", load) as job:
-        registry = open_registry(job.settings)
+        registry = open_registry(job.settings, CHURN)
         version = registry.version(options.version)
         parts = job.spark, job.settings, version, (options.first, options.last)
         written = score.backfill(*parts, registry, job.clock)

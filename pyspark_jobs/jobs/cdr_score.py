@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
 from pyspark_jobs.engine import queries, runtime
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     with runtime.job("cdr_score", load) as job:
         every = None if options.once else queries.interval(job.settings.spark)
-        registry = open_registry(job.settings)
+        registry = open_registry(job.settings, CHURN)
         parts = job.spark, job.settings
         job.supervisor.add(partial(score.start, *parts, registry, job.clock, every))
         job.supervisor.add(partial(outcomes.start, *parts, job.clock, every))

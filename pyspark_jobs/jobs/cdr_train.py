@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
 from pyspark_jobs.cdr.train import train
@@ -19,7 +20,7 @@ LOG = logging.getLogger(__name__)
 def main() -> int:
     """Train on all outcomes known so far; 0 when a version was registered."""
     with runtime.job("cdr_train", load) as job:
-        registry = open_registry(job.settings)
+        registry = open_registry(job.settings, CHURN)
         result = train(job.spark, job.settings, registry, job.clock, LOG.info)
         LOG.info("version %d: %s", result.version.number, result.verdict.reason)
     return job.exit_code

@@ -154,7 +154,7 @@ def test_a_challenger_scores_the_same_rows_beside_the_champion(
 ) -> None:
     tables.create_missing(copy.settings, PREDICTIONS)
     add_version(copy)
-    copy.registry.challenge(2)
+    copy.registry.shadow(2)
     Scoring(copy.settings, copy.registry, copy.clock).write_batch(gold_of(spark, copy, 39), 0)
     stored = predictions(copy)
     assert stored["model_version"].value_counts().sort("model_version").rows() == [

@@ -38,7 +38,7 @@ def run(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         lake=LakeSettings(uri=str(tmp_path / "lake")), model=ModelSettings(require_approval=True)
     )
     monkeypatch.setattr(cli_model, "load", lambda: settings)
-    monkeypatch.setattr(cli_model, "open_registry", lambda _: registry)
+    monkeypatch.setattr(cli_model, "open_registry", lambda *_: registry)
 
     def command(*words: str) -> str:
         result = CliRunner().invoke(cli.app, ["model", *words], catch_exceptions=False)

@@ -89,7 +89,7 @@ def test_a_model_is_a_champion_and_a_refused_version_is_judged(
     main = script("healthy.py")["main"]
     clock = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
     registry = Registry(MemoryStore(tmp_path / "registry"), clock)
-    monkeypatch.setitem(main.__globals__, "open_registry", lambda _: registry)
+    monkeypatch.setitem(main.__globals__, "open_registry", lambda *_: registry)
     registry.register(*make_bundle())
     assert (main(["judged"]), main(["model"])) == (1, 1)
     registry.refuse(1, "too little gained")

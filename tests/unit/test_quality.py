@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse.contracts import REASONS
-from lakehouse.domains.cdr.contracts import CDR_EVENT, CDR_OUTCOME
+from lakehouse.domains.cdr.contracts import CDR_EVENT, CDR_OUTCOME, REASONS
 from pyspark_jobs.ingest.validation import Rules, Validation, validate
 
 RECEIVED = datetime(2026, 6, 2, tzinfo=UTC)

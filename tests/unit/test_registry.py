@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.models import bundle
@@ -22,11 +23,18 @@ MakeBundle = Callable[..., tuple[Path, str]]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
+def opened(
+    database: Path, artifacts: Path, model: str = "first", runs: str = "runs"
+) -> MlflowStore:
+    """The store of one model in a database."""
+    return MlflowStore(f"sqlite:///{database}", artifacts, model, runs)
+
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow takes seconds to create its tables; every test copies this file."""
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowStore(f"sqlite:///{path}", path.parent)._client.search_registered_models()
+    opened(path, path.parent)._client.search_registered_models()
     return path
 
 
@@ -37,7 +45,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     place = tmp_path / "state"
     place.mkdir()
     shutil.copy(request.getfixturevalue("empty_database"), place / "mlflow.db")
-    return MlflowStore(f"sqlite:///{place / 'mlflow.db'}", place / "artifacts")
+    return opened(place / "mlflow.db", place / "artifacts")
 
 
 @pytest.fixture
@@ -161,14 +169,14 @@ def test_a_challenger_is_another_version_and_loses_the_role_when_promoted(
     add(), add()
     registry.promote(1, "first")
     with pytest.raises(ModelError, match="another version than the champion"):
-        registry.challenge(1)
-    registry.challenge(2)
+        registry.shadow(1)
+    registry.shadow(2)
     assert registry.challenger() == registry.version(2)
     registry.promote(2, "better")
     assert registry.challenger() is None
-    registry.challenge(1)
-    registry.challenge(None)
-    registry.challenge(None)
+    registry.shadow(1)
+    registry.shadow(None)
+    registry.shadow(None)
     assert registry.challenger() is None
 
 
@@ -185,7 +193,7 @@ def test_an_approval_names_who_gave_it(registry: Registry, add: Add) -> None:
         lambda registry: registry.promote(9, "x"),
         lambda registry: registry.refuse(9, "x"),
         lambda registry: registry.approve(9, "x"),
-        lambda registry: registry.challenge(9),
+        lambda registry: registry.shadow(9),
     ],
 )
 def test_an_unknown_version_names_the_known_ones(
@@ -200,7 +208,7 @@ def test_mlflow_shows_parameters_figures_and_where_the_data_was(
     empty_database: Path, tmp_path: Path, make_bundle: MakeBundle
 ) -> None:
     shutil.copy(empty_database, tmp_path / "mlflow.db")
-    store = MlflowStore(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
+    store = opened(tmp_path / "mlflow.db", tmp_path / "artifacts")
     version = Registry(store, FixedClock(NOW)).register(*make_bundle())
     run = store._client.get_run(version.run_id)
     assert run.data.params == {"trees": "1"}
@@ -215,7 +223,8 @@ def test_an_installation_without_models_is_asked_without_loading_mlflow(tmp_path
     script = (
         "import sys; from lakehouse.registry import open_registry;"
         "from lakehouse.domains.settings import load;"
-        "registry = open_registry(load()); assert registry.champion() is None;"
+        "from lakehouse.domains.cdr.domain import CHURN;"
+        "registry = open_registry(load(), CHURN); assert registry.champion() is None;"
         "assert registry.scoring_start() is None; assert 'mlflow' not in sys.modules"
     )
     env = {**os.environ, "CDRLAKE_STATE_DIR": str(tmp_path)}
@@ -226,7 +235,7 @@ def test_an_installation_without_models_is_asked_without_loading_mlflow(tmp_path
 def test_two_processes_may_open_a_new_registry_at_the_same_time(tmp_path: Path) -> None:
     script = (
         "from lakehouse.registry.mlflow_store import MlflowStore; from pathlib import Path;"
-        f"MlflowStore('sqlite:///{tmp_path}/new/mlflow.db', Path('{tmp_path}'))._client"
+        f"MlflowStore('sqlite:///{tmp_path}/new/mlflow.db', Path('{tmp_path}'), 'm', 'e')._client"
     )
     processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
@@ -235,10 +244,28 @@ def test_two_processes_may_open_a_new_registry_at_the_same_time(tmp_path: Path) 
 def test_the_registry_of_an_installation_is_below_its_state(tmp_path: Path) -> None:
     settings = Settings(state_dir=str(tmp_path))
     assert settings.tracking_uri == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
-    assert open_registry(settings).versions() == []
+    assert open_registry(settings, CHURN).versions() == []
 
 
 def test_pickles_are_switched_off_and_nothing_is_reported(empty_database: Path) -> None:
     assert empty_database.exists()
     assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_models_of_two_domains_share_a_database_and_not_a_version(
+    empty_database: Path, tmp_path: Path, make_bundle: MakeBundle
+) -> None:
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    places = tmp_path / "mlflow.db", tmp_path / "artifacts"
+    one, two = (
+        Registry(opened(*places, model, f"{model} runs"), FixedClock(NOW)) for model in "ab"
+    )
+    one.register(*make_bundle()), one.register(*make_bundle())
+    two.register(*make_bundle(score_from=date(2026, 5, 1)))
+    one.promote(2, "better")
+    assert [version.number for version in one.versions()] == [1, 2]
+    assert [version.score_from for version in two.versions()] == [date(2026, 5, 1)]
+    assert two.champion() is None
+    two.promote(1, "first")
+    assert one.champion() == one.version(2)

@@ -152,7 +152,7 @@ def run(
 ) -> Callable[..., str]:
     """Run `cdrlake trace` on that installation; what it prints."""
     monkeypatch.setattr(cli_trace, "load", lambda: settings)
-    monkeypatch.setattr(cli_trace, "open_registry", lambda _: registry)
+    monkeypatch.setattr(cli_trace, "open_registry", lambda *_: registry)
 
     def command(*options: str) -> str:
         asked = ["trace", "--user", USER, "--date", DAY.isoformat(), *options]

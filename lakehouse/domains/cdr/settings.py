@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from lakehouse.domains.cdr.features import lookback_days
 from lakehouse.errors import SettingsError
-from lakehouse.settings.model import DomainSettings, ModelSettings, Section
+from lakehouse.settings.model import DomainSettings, Section
 
 
 class WorldSettings(Section):
@@ -54,15 +54,3 @@ class CdrSettings(DomainSettings):
                 f"{self.active_window_days} days and {days}",
                 "make the first smaller or the last window longer",
             )
-
-
-class ChurnModelSettings(ModelSettings):
-    """Training of the churn model; `min_churners` is the older name of `min_positives`."""
-
-    min_churners: int | None = Field(None, ge=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_the_older_name(cls, values: dict[str, object]) -> dict[str, object]:
-        older = values.get("min_churners")
-        return values if older is None else {"min_positives": older} | values
