@@ -24,10 +24,6 @@ class _LastRuns(Collector):
         reports = {model.name: model.service.latest for model in self._models}
         known = {name: report for name, report in reports.items() if report is not None}
         yield from _metrics(known) if known else ()
-        alive = _family("poller_alive", "0 once a poller has ended by a failure")
-        for model in self._models:
-            alive.add_metric([model.name], float(model.failure is None))
-        yield alive
 
 
 def registry(models: Sequence[WatchedModel]) -> CollectorRegistry:
