@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from lakehouse.domain import Scored
-from lakehouse.errors import MonitoringError
 from monitoring.chunks import Period, floor
 
 HOUR = timedelta(hours=1)
@@ -38,17 +37,14 @@ class Buckets:
         minutes = Period.parse(scored.chunk).minutes
         return cls(min(HOUR, timedelta(minutes=minutes)) if minutes else HOUR)
 
-    def require(self, period: Period) -> Period:
-        """The period. Raises `MonitoringError` where the buckets are too coarse for it."""
+    def why_not(self, period: Period) -> str | None:
+        """What a period would need to be, where the buckets are too coarse for it; else None."""
         length = timedelta(minutes=period.minutes)
         if not length or (self.width is not None and length % self.width == timedelta(0)):
-            return period
-        needed = (
-            "D, W or a number of rows, because these predictions have a date and no time of day"
-            if self.width is None
-            else f"a multiple of {self.width.total_seconds() / 60:.0f} minutes"
-        )
-        raise MonitoringError("period", needed, period.text, "choose a longer one")
+            return None
+        if self.width is None:
+            return "D, W or a number of rows, because these predictions have no time of day"
+        return f"a multiple of {self.width.total_seconds() / 60:.0f} minutes"
 
     def floor(self, moment: date) -> date:
         """The bucket that a moment belongs to."""

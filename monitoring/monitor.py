@@ -14,6 +14,7 @@ import msgspec
 import polars as pl
 
 from lakehouse.clock import Clock
+from lakehouse.errors import SettingsError
 from lakehouse.files import replace
 from lakehouse.settings import Settings
 from monitoring import models
@@ -23,7 +24,7 @@ from monitoring.buckets import day_of
 from monitoring.cache import ChunkCache
 from monitoring.chunks import Bucket, Chunk, Period, batches, plan
 from monitoring.compose import Header, compose
-from monitoring.errors import ConflictError, NotFoundError, NotReadyError
+from monitoring.errors import ConflictError, NotFoundError, NotReadyError, RequestError
 from monitoring.models import Registry
 from monitoring.report import Freshness, Report
 from monitoring.scored_rows import ScoredRows, canonical
@@ -66,7 +67,8 @@ class _Fit:
 class Monitor:
     """Makes reports on one model. Keeps fitted references, chunk values and the index of buckets.
 
-    `enrich` adds traits of the entities to rows. One run at a time; the gate sees to that.
+    `enrich` adds traits of the entities to rows. One run at a time; the gate sees to that. Raises
+    `SettingsError` for a period for which the model's times are too coarse.
     """
 
     def __init__(
@@ -81,14 +83,21 @@ class Monitor:
         self._settings, self._timezone = settings.monitoring, settings.timezone
         self._scored, self._state = scored, site.state
         self._registry, self._clock, self._enrich = registry, clock, enrich
+        self._period = Period.parse(settings.monitoring.period or scored.chunk)
+        if needed := self._buckets.why_not(self._period):
+            raise SettingsError(
+                "setting monitoring.period", f"for model {scored.model} {needed}",
+                self._period.text, "choose a longer one, or leave it out",
+            )  # fmt: skip
         self._fits: dict[Path, _Fit] = {}
         self._index = _read_index(self._state)
 
     def run(self, request: Request, run_id: str) -> Report:
         """The report for `request`. Raises a `RequestError` that says what is missing."""
         started = self._clock.now()
-        period = request.period or Period.parse(self._settings.period or self._scored.chunk)
-        self._buckets.require(period)
+        period = request.period or self._period
+        if needed := self._buckets.why_not(period):
+            raise RequestError("period", needed, period.text, "choose a longer one")
         fit = self._fit(models.choose(self._registry, request.model_version), period)
         fitted, index = fit.fitted, self._refresh()
         entries = self._entries(index, fitted, request)

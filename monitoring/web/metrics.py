@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import get_args
 
 from prometheus_client import CollectorRegistry
@@ -34,7 +34,7 @@ def registry(models: Sequence[WatchedModel]) -> CollectorRegistry:
 
 
 def _metrics(reports: dict[str, Report]) -> Iterator[Metric]:
-    plain = (
+    plain: tuple[tuple[str, str, Callable[[Report], float]], ...] = (
         ("last_run_timestamp_seconds", "End of the last run",
          lambda report: report.finished_at.timestamp()),
         ("last_run_seconds", "Duration of the last run",
@@ -46,7 +46,7 @@ def _metrics(reports: dict[str, Report]) -> Iterator[Metric]:
     for name, text, value in plain:
         family = _family(name, text)
         for model, report in reports.items():
-            family.add_metric([model], float(value(report)))
+            family.add_metric([model], value(report))
         yield family
     found = _family("finding", "1 while a finding holds", "finding")
     means = GaugeMetricFamily(
