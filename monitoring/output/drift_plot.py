@@ -14,7 +14,6 @@ from monitoring.report import ColumnReport, Report
 
 SHOWN = 20
 SHAPES = 3
-TICKS = 12
 
 
 def draw(report: Report) -> Canvas:
@@ -60,10 +59,9 @@ def _map(panel: Axes, report: Report, columns: tuple[ColumnReport, ...]) -> None
     panel.tick_params(length=0)
     names = ["scores" if c.name == SCORE else c.name for c in columns]
     panel.set_yticks([place + 0.5 for place in range(len(columns))], names)
-    every = max(1, len(report.chunks) // TICKS)
-    places = range(0, len(report.chunks), every)
-    panel.set_xticks([place + 0.5 for place in places])
-    panel.set_xticklabels([report.chunks[place].values.key[5:] for place in places], rotation=0)
+    keys = [chunk.values.key[5:] for chunk in report.chunks]
+    places = style.tick_places(keys)
+    panel.set_xticks([place + 0.5 for place in places], [keys[place] for place in places])
     panel.set_title("Distance from the reference, as a factor of the limit")
 
 

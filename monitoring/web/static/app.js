@@ -150,13 +150,13 @@ function drawDrift(report) {
 
 function drawFeature(report, column) {
   const box = make("div", { className: "chart" });
-  const latest = make("p", { className: "dim" }, "Latest ", make("b", { className: column.strength > 1 ? "over" : "", text: `${figure(column.strength, 2)} of its limit` }), `, worst ${figure(column.worst, 2)}`);
   const { values } = report.chunks.findLast((c) => c.verdict.reliable) || report.chunks.at(-1);
+  const latest = make("p", { className: "dim" }, "Latest ", make("b", { className: column.strength > 1 ? "over" : "", text: `${figure(column.strength, 2)} of its limit` }), ` (${values.key.slice(5)}), worst ${figure(column.worst, 2)}`);
   const tolerance = toleranceOf(report, values);
   const distances = Object.entries(values.drift[column.name]).map(([method, value]) => [method.replaceAll("_", " "), figure(value), figure(tolerance * report.limits.distances[column.name][method])]);
   const extra = [["missing", values.missing[column.name]], ["outside", values.outside[column.name]]].filter(([, share]) => share).map(([name, share]) => `${(100 * share).toFixed(1)} % ${name}`);
   byId("feature").replaceChildren(make("h3", { text: titled(column.name) }), latest, box,
-    make("div", { className: "scroll" }, table([`Distance, ${values.key.slice(5)}`, "value", "limit"], distances)),
+    make("div", { className: "scroll" }, table(["Distance", "value", "limit"], distances)),
     make("p", { className: "dim", text: [Math.abs(column.importance) >= 0.0005 ? `Importance ${figure(column.importance)} in the model.` : "", ...extra].join(" ") }));
   if (column.edges.length) shape(box, column, titled(column.name));
 }

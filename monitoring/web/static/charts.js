@@ -145,7 +145,7 @@ function hover(svg, points, x, box, width, height) {
 // As wide as the longest title needs, if there is that much space.
 function labelWidth(rows, most) {
   const longest = Math.max(...rows.map((row) => row.title.length));
-  return Math.min(most, 12 + 7.2 * longest);
+  return Math.max(64, Math.min(most, 20 + 7.4 * longest));
 }
 
 // Shortens a text in its middle, where names differ least, until it fits.
@@ -188,9 +188,10 @@ export function heatmap(element, rows, keys, { chosen, choose }) {
   keys.forEach((key, c) => { if (c % every === 0 && label + c * cell + 36 <= width) node("text", { x: label + c * cell, y: rows.length * tall + 18 }, svg, key.slice(5)); });
 }
 
-function short(value) {
-  if (value === 0) return "0";
+// Values next to zero, on a scale of `span`, are zero.
+function short(value, span = 0) {
   const size = Math.abs(value);
+  if (size < span / 50 || size === 0) return "0";
   return size >= 1e5 || size < 1e-3 ? value.toExponential(0) : String(Number(value.toPrecision(2)));
 }
 
@@ -219,5 +220,5 @@ export function shape(element, column, title, tall = 130) {
   svg.addEventListener("pointerleave", hideTip);
   node("line", { class: "grid", x1: 0, x2: width, y1: tall, y2: tall }, svg);
   const places = [0, bins / 2, bins];
-  places.forEach((place, n) => node("text", { x: place * step, y: tall + 14, "text-anchor": ["start", "middle", "end"][n] }, svg, short(edges[0] + ((edges.at(-1) - edges[0]) * place) / bins)));
+  places.forEach((place, n) => node("text", { x: place * step, y: tall + 14, "text-anchor": ["start", "middle", "end"][n] }, svg, short(edges[0] + ((edges.at(-1) - edges[0]) * place) / bins, edges.at(-1) - edges[0])));
 }
