@@ -17,12 +17,12 @@ DAY = date(2026, 6, 1)
 LIMIT = 0.1
 COLUMNS = ("calls", "texts")
 LIMITS = Limits(1000.0, {name: {"jensen_shannon": LIMIT} for name in COLUMNS}, 1.0, {})
-YARDSTICK = ReferenceBaseline((), LIMITS, {}, min_rows=100)
+BASELINE = ReferenceBaseline((), LIMITS, {}, min_rows=100)
 
 
 def judged(*ratios: float, rows: int = 1000) -> list[ChunkVerdict]:
     """Verdicts on days on which `calls` is at these factors of its limit; `texts` is quiet."""
-    return verdicts.judge([_chunk(n, {"calls": s}, rows) for n, s in enumerate(ratios)], YARDSTICK)
+    return verdicts.judge([_chunk(n, {"calls": s}, rows) for n, s in enumerate(ratios)], BASELINE)
 
 
 def _chunk(number: int, ratios: dict[str, float], rows: int) -> ChunkValues:
