@@ -21,12 +21,14 @@ import polars as pl
 from bench.churn_world import ANALYSIS_DAYS, ANALYSIS_FROM, DRIFT_FROM, HORIZON, ScoredWorld, day
 from bench.quality_page import TUNED, Outcome, Quality, page
 from flaskapp.cdr.world.drift import PLANS
+from lakehouse.domains.cdr.domain import CHURN
 from monitoring.analysis import findings, limits, verdicts
 from monitoring.analysis.findings import Finding
 from monitoring.analysis.fitted import Fitted, fit
-from monitoring.analysis.values import ChunkValues
+from monitoring.analysis.values import TIME, ChunkValues
 from monitoring.analysis.verdicts import ReferenceBaseline
-from monitoring.chunks import Day, Period, batches, plan
+from monitoring.chunks import Bucket, Period, batches, plan
+from monitoring.scored_rows import canonical
 
 PUBLISHED = tuple(range(101, 111))
 BATCH_ROWS = 60_000
@@ -50,9 +52,9 @@ def measure(seed: int, subscribers: int, plans: Sequence[str], kept: Path | None
     if file and file.exists():
         return msgspec.msgpack.decode(file.read_bytes(), type=Measured)
     world = ScoredWorld(seed, subscribers)
-    fitted = fit(world.model, world.reference, Period.parse("D"))
-    values = {name: _values(fitted, world.analysis(name)) for name in plans}
-    values[STEADY] = _values(fitted, world.analysis(None))
+    fitted = fit(world.model, canonical(CHURN, world.reference), Period.parse("D"))
+    values = {name: _values(fitted, canonical(CHURN, world.analysis(name))) for name in plans}
+    values[STEADY] = _values(fitted, canonical(CHURN, world.analysis(None)))
     found = Measured(seed, subscribers, fitted.chunks, fitted.effects, values)
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -92,11 +94,11 @@ def judge_all(
 
 
 def _values(fitted: Fitted, rows: pl.DataFrame) -> list[ChunkValues]:
-    counts = rows.group_by("Date").len().sort("Date").rows()
-    chunks = plan([Day(date_, count, "") for date_, count in counts], fitted.period)
+    counts = rows.group_by(TIME).len().sort(TIME).rows()
+    chunks = plan([Bucket(date_, count, "") for date_, count in counts], fitted.period)
     found: list[ChunkValues] = []
     for batch in batches(chunks, BATCH_ROWS):
-        part = rows.filter(pl.col("Date").is_between(batch[0].start, batch[-1].end))
+        part = rows.filter(pl.col(TIME).is_between(batch[0].start, batch[-1].end))
         found += fitted.evaluate(part, batch)
     return found
 
@@ -116,9 +118,9 @@ def _looks(measured: Measured, name: str, first: int) -> Iterator[Look]:
         today = day(number)
         matured = today - timedelta(days=HORIZON + 1)
         seen = [
-            told if told.end <= matured else untold
-            for told, untold in zip(known, unknown, strict=True)
-            if told.end <= today
+            labelled if labelled.end <= str(matured) else unlabelled
+            for labelled, unlabelled in zip(known, unknown, strict=True)
+            if labelled.end <= str(today)
         ]
         yield today, findings.find(seen)
 
@@ -145,7 +147,7 @@ def _alarms(looks: Iterator[Look]) -> list[str]:
 
 def _unlabelled(chunk: ChunkValues) -> ChunkValues:
     return msgspec.structs.replace(
-        chunk, labelled=0, positives=0, expected=0.0, realised={}, relations={}
+        chunk, labelled=0, positives=0, expected=0.0, realised={}, associations={}
     )
 
 

@@ -26,6 +26,7 @@ from bench.usage import Sampler
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import PREDICTIONS
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Costs
@@ -36,6 +37,7 @@ from monitoring.monitor import FOLDER, Monitor, Request
 from monitoring.output.folder import OutputFolder
 from monitoring.records import Records
 from monitoring.service import Service
+from monitoring.site import sites
 
 FEATURES = tuple(f"feature_{number:02d}" for number in range(30))
 COUNTS_EVERY = 3
@@ -157,8 +159,10 @@ class Installation:
         # There is no database here, which every run would say.
         logging.getLogger("monitoring.records").setLevel(logging.ERROR)
         settings, clock = self.settings, SystemClock()
-        monitor = Monitor(settings, Champion(self.reference), clock, lambda rows: rows)
-        return Service(monitor, OutputFolder(settings.output), Records(settings), clock)
+        (site,) = sites(settings, [CHURN])
+        monitor = Monitor(settings, site, Champion(self.reference), clock, lambda rows: rows)
+        records = Records(settings, CHURN.model)
+        return Service(monitor, OutputFolder(site.output), records, clock)
 
 
 def look(made: Installation) -> dict[str, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from lakehouse.domains.settings import Settings
 from monitoring.output import names
 from monitoring.output.folder import LATEST, RUN_ID, RUNS
+from monitoring.site import MODELS
 
 # The folder and the files of an analysis, and the copies of `Processed_Data`.
 EDA, EDA_FILES = "eda", ("report.html", "*.png")
@@ -25,14 +26,23 @@ def describe(settings: Settings) -> str:
 def wipe(settings: Settings) -> None:
     """Remove the state folder and every file of ours from the output; others' files stay."""
     shutil.rmtree(settings.state, ignore_errors=True)
-    for run in _runs(settings.output / RUNS):
-        shutil.rmtree(run, ignore_errors=True)
+    models = _models(settings)
+    for folder in (settings.output, *models):
+        for run in _runs(folder / RUNS):
+            shutil.rmtree(run, ignore_errors=True)
     for path in _written(settings):
         path.unlink(missing_ok=True)
     eda, output = settings.output / EDA, settings.output
-    for folder in (output / RUNS, output / LATEST, eda, settings.processed, output):
+    own = [part for folder in models for part in (folder / RUNS, folder / LATEST, folder)]
+    shared = (output / MODELS, output / RUNS, output / LATEST, eda, settings.processed, output)
+    for folder in (*own, *shared):
         with suppress(OSError):  # not there, or not empty
             folder.rmdir()
+
+
+def _models(settings: Settings) -> list[Path]:
+    """The output folders of models other than the first."""
+    return [path for path in (settings.output / MODELS).glob("*") if path.is_dir()]
 
 
 def _runs(folder: Path) -> list[Path]:
@@ -40,8 +50,8 @@ def _runs(folder: Path) -> list[Path]:
 
 
 def _written(settings: Settings) -> Iterator[Path]:
-    for folder in (settings.output, settings.output / LATEST):
-        yield from (folder / name for name in names.FILES)
+    for root in (settings.output, *_models(settings)):
+        yield from (folder / name for folder in (root, root / LATEST) for name in names.FILES)
     for pattern in EDA_FILES:
         yield from (settings.output / EDA).glob(pattern)
     yield from settings.processed.glob(COPIES)

@@ -7,6 +7,7 @@ import sys
 import threading
 
 from lakehouse.clock import SystemClock
+from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings, load
 from lakehouse.http import access, server
 from monitoring.wiring import wire
@@ -16,11 +17,15 @@ LOG = logging.getLogger("monitoring")
 
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop` is set."""
-    parts = wire(settings, SystemClock())
+    watched = [scored for domain in DOMAINS for scored in domain.scored]
+    parts = wire(settings, SystemClock(), watched)
     host, port = settings.monitoring.host, settings.monitoring.port
-    poller = threading.Thread(target=parts.poller.forever, args=(stop,), name="poller", daemon=True)
     with server.serving(parts.app, host, port, access.max_body_bytes(settings.api)):
-        poller.start()
+        for model in parts.models:
+            name = f"poller of {model.name}"
+            threading.Thread(
+                target=model.poller.forever, args=(stop,), name=name, daemon=True
+            ).start()
         LOG.info("monitoring on http://%s:%s", host, port)
         stop.wait()
 

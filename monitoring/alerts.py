@@ -11,8 +11,8 @@ from typing import Literal, Protocol
 import msgspec
 
 from lakehouse.clock import Clock
+from lakehouse.files import replace
 from monitoring.analysis.findings import FindingName
-from monitoring.cache import replace
 from monitoring.report import Report
 
 LOG = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ TITLES: dict[FindingName, str] = {
 }
 
 
-class Notice(msgspec.Struct, frozen=True):
+class Alert(msgspec.Struct, frozen=True):
     """Something that somebody should know."""
 
     finding: FindingName
@@ -32,74 +32,84 @@ class Notice(msgspec.Struct, frozen=True):
     text: str
 
 
-class Told(msgspec.Struct, frozen=True):
-    """What a channel was told last of a finding."""
+class Sent(msgspec.Struct, frozen=True):
+    """The last alert of a finding that a channel delivered."""
 
     kind: Literal["found", "resolved"]
     at: datetime
 
 
 class Channel(Protocol):
-    """A way to tell somebody; `name` is that of its memory."""
+    """A way to reach somebody; `name` is that of its memory."""
 
     name: str
 
-    def send(self, notice: Notice) -> None:
+    def send(self, alert: Alert) -> None:
         """Deliver, or raise; what was not delivered is tried again after the next run."""
         ...
 
 
 class Alerts:
-    """Tells each channel what is new to it. Memory is on disk, so a restart repeats nothing.
+    """Sends each channel what is new to it. Memory is on disk, so a restart repeats nothing.
 
-    A finding that comes and goes is reported at most once in each direction in `quiet`.
+    A finding that comes and goes is reported at most once in each direction in `quiet`. `subject`
+    is what the alerts call the model.
     """
 
     def __init__(
-        self, channels: Sequence[Channel], folder: Path, quiet: timedelta, clock: Clock
+        self,
+        channels: Sequence[Channel],
+        folder: Path,
+        quiet: timedelta,
+        clock: Clock,
+        subject: str = "model",
     ) -> None:
         self._channels, self._folder = channels, folder
-        self._quiet, self._clock = quiet, clock
+        self._quiet, self._clock, self._subject = quiet, clock, subject
 
     def __call__(self, report: Report) -> None:
         """Send what is due after this run."""
         for channel in self._channels:
             file = self._folder / f"{channel.name}.json"
-            told = _read(file)
-            for notice in due(report, told, self._clock.now(), self._quiet):
+            sent = _read(file)
+            for alert in due(report, sent, self._clock.now(), self._quiet, self._subject):
                 try:
-                    channel.send(notice)
+                    channel.send(alert)
                 except Exception as error:
-                    LOG.warning("%s: %s was not sent: %s", channel.name, notice.text, error)
+                    LOG.warning("%s: could not send %r: %s", channel.name, alert.text, error)
                     continue
-                told = told | {notice.finding: Told(notice.kind, self._clock.now())}
-                replace(file, msgspec.json.encode(told))
+                sent = sent | {alert.finding: Sent(alert.kind, self._clock.now())}
+                replace(file, msgspec.json.encode(sent))
 
 
 def due(
-    report: Report, told: dict[FindingName, Told], now: datetime, quiet: timedelta
-) -> list[Notice]:
-    """Notices that follow from a report and from what was told before."""
-    notices = []
+    report: Report,
+    sent: dict[FindingName, Sent],
+    now: datetime,
+    quiet: timedelta,
+    subject: str = "model",
+) -> list[Alert]:
+    """Alerts that follow from a report and from what was sent before."""
+    alerts = []
     for finding in report.findings:
-        last = told.get(finding.name)
+        last = sent.get(finding.name)
         was_open = last is not None and last.kind == "found"
         is_quiet = last is not None and now - last.at < quiet
         if is_quiet or finding.state == "unknown" or was_open == (finding.state == "found"):
             continue
-        title = f"{TITLES[finding.name]}, model version {report.model_version}"
+        title = f"{TITLES[finding.name]}, {subject} version {report.model_version}"
         if finding.state == "found":
             reasons = "".join(f"\n- {line}" for line in finding.evidence)
             text = f"{title}: found since {finding.since} (run {report.run_id}){reasons}"
-            notices.append(Notice(finding.name, "found", text))
+            alerts.append(Alert(finding.name, "found", text))
         else:
             text = f"{title}: resolved (run {report.run_id})"
-            notices.append(Notice(finding.name, "resolved", text))
-    return notices
+            alerts.append(Alert(finding.name, "resolved", text))
+    return alerts
 
 
-def _read(file: Path) -> dict[FindingName, Told]:
+def _read(file: Path) -> dict[FindingName, Sent]:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[FindingName, Told])
+        return msgspec.json.decode(file.read_bytes(), type=dict[FindingName, Sent])
     except (FileNotFoundError, msgspec.MsgspecError):
         return {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
 
+from lakehouse.files import replace
 from monitoring.analysis.values import VALUES_VERSION, ChunkValues
 from monitoring.chunks import Chunk
 
@@ -19,7 +21,7 @@ class _Entry(msgspec.Struct, frozen=True):
 class ChunkCache:
     """Chunk values of one model version and period below `folder`.
 
-    Whether traits of subscribers were known is part of a value's stamp: without them it has no
+    Whether traits of the entities were known is part of a value's stamp: without them it has no
     slices, and is computed again once they are.
     """
 
@@ -53,17 +55,15 @@ class ChunkCache:
             return None
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Write a file at once, so that no reader ever sees half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_bytes(content)
-    draft.replace(path)
-
-
 def _stamp(chunk: Chunk, has_traits: bool) -> str:
     return f"{chunk.stamp} with traits" if has_traits else chunk.stamp
 
 
 def _name(chunk: Chunk) -> str:
-    return f"{chunk.start}_{chunk.end}_{chunk.skip}_{chunk.rows if chunk.skip else 0}.json"
+    start, end = (_plain(moment) for moment in (chunk.start, chunk.end))
+    return f"{start}_{end}_{chunk.skip}_{chunk.rows if chunk.skip else 0}.json"
+
+
+def _plain(moment: date) -> str:
+    """The moment as a part of a file's name."""
+    return f"{moment:%Y-%m-%dT%H%M}" if isinstance(moment, datetime) else moment.isoformat()

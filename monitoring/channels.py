@@ -1,110 +1,146 @@
-"""Ways to tell somebody, and the one that acts: webhook, mail, retraining."""
+"""Ways to reach somebody: one Apprise address per channel, made from the settings."""
 
 from __future__ import annotations
 
-import json
 import logging
 import smtplib
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from email.message import EmailMessage
-from importlib.machinery import PathFinder
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from lakehouse.errors import SettingsError
-from lakehouse.settings import ROOT, Settings
+from lakehouse.errors import MonitoringError, SettingsError
+from lakehouse.settings import Settings
 from lakehouse.settings.model import MonitoringSettings
 from lakehouse.settings.secrecy import HIDDEN
-from monitoring.alerts import Channel, Notice
-
-LOG = logging.getLogger(__name__)
+from monitoring.alerts import Alert, Channel
 
 TIMEOUT_S = 10.0
 SENDER = "cdrlake@localhost"
-TRAIN = (sys.executable, "-m", "cdrlake.cli", "train")
+# The body that Slack and its kin take is `{"text": ...}` and nothing else.
+_SLACK_BODY = {"message": "text", "version": "", "title": "", "type": "", "attachments": ""}
 
 
-class Webhook:
+class _Notifier(Protocol):
+    """What is used of Apprise."""
+
+    def notify(self, body: str, title: str) -> Any:
+        """Deliver; falsy where that failed."""
+        ...
+
+
+class _Apprise:
+    """A channel whose delivery is Apprise's."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        # Apprise logs addresses, in which secrets are; what failed is said here instead.
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)
+
+    def send(self, alert: Alert) -> None:
+        """Deliver; raises `MonitoringError` when the other side does not take it."""
+        if not self._notifier().notify(body=alert.text, title=alert.text.partition("\n")[0]):
+            raise MonitoringError(
+                f"alert channel {self.name}", "the receiver to accept the alert",
+                "a refusal or no answer", "check the address; it is sent again after the next run",
+            )  # fmt: skip
+
+    def _notifier(self) -> _Notifier:
+        raise NotImplementedError
+
+
+class Webhook(_Apprise):
     """POST of `{"text": ...}`, as Slack and its kin take it."""
 
-    name = "webhook"
-
     def __init__(self, url: SecretStr) -> None:
+        super().__init__("webhook")
         self._url = url
 
-    def send(self, notice: Notice) -> None:
-        """Deliver; raises `OSError` when the other side does not take it."""
-        body = json.dumps({"text": notice.text}).encode()
-        request = urllib.request.Request(  # noqa: S310 the address is the operator's own setting
-            self._url.get_secret_value(), body, {"Content-Type": "application/json"}
+    def _notifier(self) -> _Notifier:
+        from apprise.plugins.custom_json import NotifyJSON
+
+        place = urlsplit(self._url.get_secret_value())
+        found: _Notifier = NotifyJSON(
+            host=place.hostname,
+            port=place.port,
+            user=unquote(place.username) if place.username else None,
+            password=unquote(place.password) if place.password else None,
+            secure=place.scheme == "https",
+            fullpath=place.path or "/",
+            params=dict(parse_qsl(place.query, keep_blank_values=True)),
+            payload=dict(_SLACK_BODY),
+            rto=TIMEOUT_S,
+            cto=TIMEOUT_S,
         )
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
-            pass
+        return found
 
 
-class Mail:
+class Mail(_Apprise):
     """Mail by `smtp://` (with STARTTLS where offered) or `smtps://`, with or without login."""
 
-    name = "mail"
-
     def __init__(self, url: SecretStr, to: str) -> None:
+        super().__init__("mail")
         self._url, self._to = url, to
 
-    def send(self, notice: Notice) -> None:
-        """Deliver; raises `OSError` or `SMTPException` when the server does not take it."""
+    def _notifier(self) -> _Notifier:
+        from apprise.plugins.email.base import NotifyEmail
+
         place = urlsplit(self._url.get_secret_value())
-        message = EmailMessage()
-        message["Subject"] = notice.text.splitlines()[0]
-        message["From"], message["To"] = SENDER, self._to
-        message.set_content(notice.text)
         secure = place.scheme == "smtps"
-        kind = smtplib.SMTP_SSL if secure else smtplib.SMTP
-        with kind(place.hostname or "", place.port or 0, timeout=TIMEOUT_S) as server:
-            server.ehlo()
-            if not secure and server.has_extn("starttls"):
-                server.starttls()
-            if place.username:
-                server.login(unquote(place.username), unquote(place.password or ""))
-            server.send_message(message)
+        port = place.port or (smtplib.SMTP_SSL_PORT if secure else smtplib.SMTP_PORT)
+        host = place.hostname or ""
+        mode = "ssl" if secure else "starttls" if _offers_tls(host, port) else "insecure"
+        found: _Notifier = NotifyEmail(
+            smtp_host=host,
+            host=host,
+            port=port,
+            user=unquote(place.username) if place.username else None,
+            password=unquote(place.password or "") if place.username else None,
+            from_addr=SENDER,
+            targets=[self._to],
+            secure=mode != "insecure",
+            secure_mode=mode,
+            format="text",
+            rto=TIMEOUT_S,
+            cto=TIMEOUT_S,
+        )
+        return found
 
 
-class Retrain:
-    """Starts a training, which still has to pass its gates, when a finding asks for it."""
+class AppriseUrl(_Apprise):
+    """Any service that Apprise knows, by its address."""
 
-    name = "retrain"
+    def __init__(self, url: SecretStr, number: int) -> None:
+        super().__init__(f"alert_url_{number}")
+        self._url = url
 
-    def __init__(self, findings: tuple[str, ...], log: Path) -> None:
-        self._findings, self._log = findings, log
-        self._running: subprocess.Popen[bytes] | None = None
+    def _notifier(self) -> _Notifier:
+        import apprise
 
-    def send(self, notice: Notice) -> None:
-        """Start one, unless one is under way."""
-        if notice.kind != "found" or notice.finding not in self._findings:
-            return
-        if self._running is not None and self._running.poll() is None:
-            LOG.info("a training is under way already")
-            return
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
-            self._running = subprocess.Popen(TRAIN, cwd=ROOT, stdout=log, stderr=log)
-        LOG.warning("%s: training started, log in %s", notice.finding, self._log)
+        found: _Notifier | None = apprise.Apprise.instantiate(self._url.get_secret_value())
+        if found is None:
+            raise SettingsError(
+                "setting monitoring.alert_urls", "addresses that Apprise knows", HIDDEN,
+                "see Apprise's list of services",
+            )  # fmt: skip
+        return found
+
+    def check(self) -> AppriseUrl:
+        """The channel. Raises `SettingsError` for an address that Apprise does not know."""
+        self._notifier()
+        return self
 
 
 def channels(settings: Settings) -> list[Channel]:
     """The channels that the settings ask for.
 
-    Raises `SettingsError` for half a mail setting, an address that is none, and a training where
-    there is no Spark.
+    Raises `SettingsError` for half a mail setting and for an address that is none.
     """
-    return list(_channels(settings, settings.monitoring))
+    return list(_channels(settings.monitoring))
 
 
-def _channels(settings: Settings, chosen: MonitoringSettings) -> Iterator[Channel]:
+def _channels(chosen: MonitoringSettings) -> Iterator[Channel]:
     if chosen.webhook_url is not None:
         if not _is_address(chosen.webhook_url.get_secret_value()):
             raise SettingsError(
@@ -120,20 +156,22 @@ def _channels(settings: Settings, chosen: MonitoringSettings) -> Iterator[Channe
                 HIDDEN, "correct it in the environment",
             )  # fmt: skip
         yield Mail(chosen.smtp_url, chosen.alert_to)
-    if chosen.retrain_on:
-        # Not by the import system, from which Spark is hidden while NannyML is loaded.
-        if PathFinder.find_spec("pyspark") is None:
-            raise SettingsError(
-                "setting monitoring.retrain_on", "an installation with Spark, to train in",
-                "one without", "leave it out here and start `cdrlake train` where Spark is",
-            )  # fmt: skip
-        yield Retrain(chosen.retrain_on, settings.state / "logs" / "retrain.log")
+    for number, url in enumerate(chosen.alert_urls, 1):
+        yield AppriseUrl(url, number).check()
+
+
+def _offers_tls(host: str, port: int) -> bool:
+    """Whether the server offers STARTTLS, which Apprise either demands or leaves out."""
+    with smtplib.SMTP(host, port, timeout=TIMEOUT_S) as server:
+        server.ehlo()
+        return server.has_extn("starttls")
 
 
 def _is_address(text: str) -> bool:
     """Whether a request can be made to it; an error of the request would print the address."""
     try:
         place = urlsplit(text)
+        _ = place.port
     except ValueError:
         return False
     is_plain = text.isascii() and text.isprintable() and " " not in text

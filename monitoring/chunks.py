@@ -1,57 +1,75 @@
-"""How rows are cut into chunks: by day, by week, or every so many rows."""
+"""How rows are cut into chunks: by day, week, hours or minutes, or every so many rows."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate, groupby
 
 from lakehouse.errors import MonitoringError
 
 MIN_ROWS, MAX_ROWS = 50, 1_000_000
+MAX_MINUTES = 7 * 24 * 60
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LENGTH = re.compile(r"([0-9]{0,5})(H|min)", re.ASCII)
+_ROWS = re.compile(r"[0-9]{1,8}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Period:
-    """A day, a week from Monday on, or `rows` rows.
+    """A day, a week from Monday on, `minutes` minutes, or `rows` rows.
 
-    >>> Period.parse("500").rows
-    500
+    >>> Period.parse("500").rows, Period.parse("6H").minutes
+    (500, 360)
     """
 
     text: str
     rows: int = 0
+    minutes: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Period:
-        """`D`, `W` or a number of rows. Raises `MonitoringError` for anything else."""
+        """`D`, `W`, `6H`, `30min` or a number of rows. Raises `MonitoringError` for others."""
         if text in ("D", "W"):
             return cls(text)
-        if (
-            text.isascii()
-            and text.isdecimal()
-            and len(text) < 9
-            and MIN_ROWS <= int(text) <= MAX_ROWS
-        ):
-            return cls(str(int(text)), int(text))
-        needed = f"D, W or a number of rows from {MIN_ROWS} to {MAX_ROWS}"
+        if (length := _LENGTH.fullmatch(text)) is not None:
+            minutes = int(length[1] or 1) * (60 if length[2] == "H" else 1)
+            if 1 <= minutes <= MAX_MINUTES:
+                return cls(text, minutes=minutes)
+        if _ROWS.fullmatch(text) and MIN_ROWS <= int(text) <= MAX_ROWS:
+            return cls(str(int(text)), rows=int(text))
+        needed = (
+            "D, W, hours as in 6H, minutes as in 30min, or a number of rows from "
+            f"{MIN_ROWS} to {MAX_ROWS}"
+        )
         raise MonitoringError("period", needed, repr(text[:20]), "give one of these")
+
+    def first(self, bucket: date) -> date:
+        """Where the period begins that a bucket belongs to."""
+        if self.minutes and isinstance(bucket, datetime):
+            return floor(bucket, timedelta(minutes=self.minutes))
+        day = bucket.date() if isinstance(bucket, datetime) else bucket
+        return day - timedelta(days=day.weekday()) if self.text == "W" else day
 
 
 @dataclass(frozen=True)
-class Day:
-    """Rows of one date, and a mark that differs whenever any of them changed."""
+class Bucket:
+    """Rows of one date or bucket of time, and a mark that differs whenever any of them changed."""
 
-    date: date
+    start: date
     rows: int
     mark: str
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """`rows` rows in order of date and user, from row `skip` of date `start` on."""
+    """`rows` rows in order of time and entity, from row `skip` of bucket `start` on.
+
+    `end` is the last bucket that it has rows of.
+    """
 
     key: str
     start: date
@@ -61,12 +79,12 @@ class Chunk:
     stamp: str
 
 
-def plan(days: Sequence[Day], period: Period) -> list[Chunk]:
-    """Chunks of these days (in order); each ends where the next begins."""
+def plan(buckets: Sequence[Bucket], period: Period) -> list[Chunk]:
+    """Chunks of these buckets (in order); each ends where the next begins."""
     if period.rows:
-        return list(_by_rows(days, period.rows))
-    groups = groupby(days, key=lambda day: _first_date(day.date, period))
-    return [_whole(key, list(group), period) for key, group in groups]
+        return list(_by_rows(buckets, period.rows))
+    groups = groupby(buckets, key=lambda bucket: period.first(bucket.start))
+    return [_whole(first, list(group), period) for first, group in groups]
 
 
 def batches(chunks: Sequence[Chunk], rows: int) -> Iterator[list[Chunk]]:
@@ -81,33 +99,38 @@ def batches(chunks: Sequence[Chunk], rows: int) -> Iterator[list[Chunk]]:
         yield batch
 
 
-def _first_date(day: date, period: Period) -> date:
-    return day - timedelta(days=day.weekday()) if period.text == "W" else day
+def floor(moment: datetime, width: timedelta) -> datetime:
+    """The latest multiple of `width` since 1970 that is not after `moment`."""
+    return EPOCH + (moment - EPOCH) // width * width
 
 
-def _whole(first: date, days: list[Day], period: Period) -> Chunk:
-    start, end = days[0].date, days[-1].date
-    key = start.isoformat() if period.text == "D" else f"{first.isoformat()}/W"
-    return Chunk(key, start, end, 0, sum(day.rows for day in days), _stamp(days))
+def _whole(first: date, buckets: list[Bucket], period: Period) -> Chunk:
+    key = f"{_title(first)}/W" if period.text == "W" else _title(first)
+    rows = sum(bucket.rows for bucket in buckets)
+    return Chunk(key, buckets[0].start, buckets[-1].start, 0, rows, _stamp(buckets))
 
 
-def _by_rows(days: Sequence[Day], size: int) -> Iterator[Chunk]:
-    ends = list(accumulate(day.rows for day in days))
+def _by_rows(buckets: Sequence[Bucket], size: int) -> Iterator[Chunk]:
+    ends = list(accumulate(bucket.rows for bucket in buckets))
     total = ends[-1] if ends else 0
-    day = 0
+    place = 0
     for first in range(0, total, size):
         last = min(first + size, total)
-        while ends[day] <= first:
-            day += 1
-        until = day
+        while ends[place] <= first:
+            place += 1
+        until = place
         while ends[until] < last:
             until += 1
-        skip = first - (ends[day] - days[day].rows)
-        start, end = days[day].date, days[until].date
-        stamp = _stamp(days[day : until + 1])
-        yield Chunk(f"{start.isoformat()}+{skip}", start, end, skip, last - first, stamp)
+        skip = first - (ends[place] - buckets[place].rows)
+        start, end = buckets[place].start, buckets[until].start
+        stamp = _stamp(buckets[place : until + 1])
+        yield Chunk(f"{_title(start)}+{skip}", start, end, skip, last - first, stamp)
 
 
-def _stamp(days: Sequence[Day]) -> str:
-    text = "\n".join(f"{day.date} {day.rows} {day.mark}" for day in days)
+def _title(moment: date) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if isinstance(moment, datetime) else moment.isoformat()
+
+
+def _stamp(buckets: Sequence[Bucket]) -> str:
+    text = "\n".join(f"{bucket.start} {bucket.rows} {bucket.mark}" for bucket in buckets)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

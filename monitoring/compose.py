@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lakehouse.domain import Scored
 from monitoring.analysis import findings, labels, limits, verdicts
 from monitoring.analysis.limits import Limits
-from monitoring.analysis.values import ChunkValues, Figure, Slice
+from monitoring.analysis.values import POSITIVES, ChunkValues, Figure, Slice
 from monitoring.analysis.verdicts import ChunkVerdict, ReferenceBaseline
 from monitoring.quality import notes
 from monitoring.report import (
@@ -34,13 +35,15 @@ NOTES = 8
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a report says of the run itself."""
+    """What a report says of the run itself; the chunk with key `unfinished` is still filling."""
 
+    scored: Scored
     run_id: str
     started_at: datetime
     finished_at: datetime
     freshness: Freshness
     versions: tuple[VersionMark, ...]
+    unfinished: str | None = None
 
 
 def compose(
@@ -53,9 +56,12 @@ def compose(
     """The report on `values`, which are in order and not empty."""
     learnt = limits.learn(fitted.chunks, min_roc_auc)
     baseline = ReferenceBaseline(fitted.chunks, learnt, fitted.effects, min_rows)
-    judged = verdicts.judge(values, baseline)
-    found = findings.find(judged)
+    judged = verdicts.judge(values, baseline, header.unfinished)
+    words = header.scored.words
+    found = findings.find(judged, words)
     return Report(
+        model=header.scored.model,
+        words=words,
         run_id=header.run_id,
         started_at=header.started_at,
         finished_at=header.finished_at,
@@ -69,13 +75,13 @@ def compose(
         verdicts={finding.name: finding.state for finding in found},
         findings=found,
         performance=_performance(fitted.chunks, values),
-        labels=labels.shift(fitted.chunks, values, fitted.effects.get("", 1.0)),
+        labels=labels.shift(fitted.chunks, values, fitted.effects.get(POSITIVES, 1.0)),
         limits=learnt,
         reference=_reference(fitted),
         chunks=tuple(map(ChunkReport, map(_slim, values), judged)),
         columns=tuple(_columns(fitted, values, judged, learnt)),
         slices=tuple(_slices(values)),
-        quality=tuple(notes(fitted, values, judged))[:NOTES],
+        quality=tuple(notes(fitted, values, judged, words))[:NOTES],
         freshness=header.freshness,
         versions=header.versions,
     )
@@ -88,14 +94,15 @@ def _warning(values: Sequence[ChunkValues]) -> str | None:
 
 
 def _slim(values: ChunkValues) -> ChunkValues:
-    return msgspec.structs.replace(values, relations={}, distributions={}, slices={})
+    return msgspec.structs.replace(values, associations={}, distributions={}, slices={})
 
 
 def _reference(fitted: Fitted) -> ReferenceReport:
     chunks = fitted.chunks
     rate = sum(chunk.positives for chunk in chunks) / sum(chunk.labelled for chunk in chunks)
     slim = tuple(map(_slim, chunks))
-    return ReferenceReport(fitted.start, fitted.end, fitted.rows, rate, slim)
+    text = fitted.buckets.text
+    return ReferenceReport(text(fitted.start), text(fitted.end), fitted.rows, rate, slim)
 
 
 def _performance(reference: Sequence[ChunkValues], values: Sequence[ChunkValues]) -> Performance:
@@ -138,17 +145,17 @@ def _columns(
 ) -> Iterator[ColumnReport]:
     """All columns, those that moved most lately first."""
     solid = [v for v, verdict in zip(values, judged, strict=True) if verdict.reliable] or values
-    strengths = {
-        name: [learnt.strength(name, chunk.drift[name], chunk.rows) for chunk in solid]
+    ratios = {
+        name: [learnt.limit_ratio(name, chunk.drift[name], chunk.rows) for chunk in solid]
         for name in learnt.distances
     }
-    edges = fitted.ruler.edges
-    for name in sorted(strengths, key=lambda name: -strengths[name][-1]):
+    edges = fitted.normal.edges
+    for name in sorted(ratios, key=lambda name: -ratios[name][-1]):
         yield ColumnReport(
             name=name,
             importance=fitted.model.importance.get(name, 0.0),
-            strength=strengths[name][-1],
-            worst=max(strengths[name]),
+            limit_ratio=ratios[name][-1],
+            worst=max(ratios[name]),
             edges=tuple(edges[name].tolist()) if name in edges else (),
             reference=_shape(fitted.chunks, name),
             recent=_shape(solid[-RECENT_CHUNKS:], name),
@@ -165,7 +172,7 @@ def _shape(chunks: Sequence[ChunkValues], name: str) -> tuple[float, ...]:
 
 
 def _slices(values: Sequence[ChunkValues]) -> Iterator[SliceReport]:
-    """Parts of the recent chunks; what came true of them is told by the latest labelled ones."""
+    """Slices of the recent chunks; their outcomes are those of the latest labelled chunks."""
     recent = values[-RECENT_CHUNKS:]
     labelled = [chunk for chunk in values if chunk.labelled][-RECENT_CHUNKS:]
     names = sorted({name for chunk in recent for name in chunk.slices})

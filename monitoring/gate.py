@@ -1,4 +1,4 @@
-"""One run at a time: who asks for the run that is under way waits for it and gets its result."""
+"""One run at a time: a caller who asks for the run under way waits for it and shares its result."""
 
 from __future__ import annotations
 

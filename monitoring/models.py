@@ -32,7 +32,7 @@ class Registry(Protocol):
 
 
 def choose(registry: Registry, number: int | None) -> ModelVersion:
-    """The version called for, or the champion.
+    """The version asked for, or the champion.
 
     Raises `NotFoundError` for an unknown number and `NotReadyError` before the first champion.
     """

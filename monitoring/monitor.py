@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
-from functools import partial
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,29 +14,33 @@ import msgspec
 import polars as pl
 
 from lakehouse.clock import Clock
-from lakehouse.domains.cdr import names
-from lakehouse.names import table_uri
+from lakehouse.errors import SettingsError
+from lakehouse.files import replace
 from lakehouse.settings import Settings
-from monitoring import day_index, models, scored_rows
-from monitoring.analysis.values import ChunkValues
-from monitoring.cache import ChunkCache, replace
-from monitoring.chunks import Chunk, Day, Period, batches, plan
+from monitoring import models
+from monitoring.analysis.values import ENTITY, TIME, ChunkValues
+from monitoring.bucket_index import BucketEntry, BucketIndex, IndexReader
+from monitoring.buckets import day_of
+from monitoring.cache import ChunkCache
+from monitoring.chunks import Bucket, Chunk, Period, batches, plan
 from monitoring.compose import Header, compose
-from monitoring.day_index import DayEntry, Journal
-from monitoring.errors import ConflictError, NotFoundError, NotReadyError
+from monitoring.errors import ConflictError, NotFoundError, NotReadyError, RequestError
 from monitoring.models import Registry
 from monitoring.report import Freshness, Report
+from monitoring.scored_rows import ScoredRows, canonical
+from monitoring.site import FOLDER, Site
+from monitoring.traits import has_traits
 
 if TYPE_CHECKING:
     from lakehouse.registry import ModelVersion
     from monitoring.analysis.fitted import Fitted
 
+__all__ = ["CHUNKS", "FOLDER", "Monitor", "Request"]
+
 LOG = logging.getLogger(__name__)
-FOLDER, CHUNKS = "monitoring", "chunks"
+CHUNKS, INDEX = "chunks", "buckets.json"
 BATCH_ROWS = 100_000
 KEPT_FITS = 3
-_KEYS = {"User": pl.String, "Date": pl.Date}
-_TRAIT = "segment"  # one of the columns that rows have where traits are known
 
 Enrich = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -54,7 +57,7 @@ class Request:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A reference, the values of chunks against it, and whether traits were known to both."""
+    """A reference, the values of chunks compared with it, and whether traits were known to both."""
 
     fitted: Fitted
     cache: ChunkCache
@@ -62,57 +65,92 @@ class _Fit:
 
 
 class Monitor:
-    """Makes reports. Keeps fitted references, chunk values and the journal between runs.
+    """Makes reports on one model. Keeps fitted references, chunk values and the index of buckets.
 
-    `enrich` adds traits of subscribers (segment, region, tenure) to rows. One run at a time; the
-    gate sees to that.
+    `enrich` adds traits of the entities to rows. One run at a time; the gate sees to that. Raises
+    `SettingsError` for a period for which the model's times are too coarse.
     """
 
     def __init__(
-        self, settings: Settings, registry: Registry, clock: Clock, enrich: Enrich
+        self, settings: Settings, site: Site, registry: Registry, clock: Clock, enrich: Enrich
     ) -> None:
-        self._uri = table_uri(settings.lake_uri, names.PREDICTIONS)
-        self._options = settings.lake_options
-        self._settings = settings.monitoring
-        self._state = settings.state / FOLDER
+        scored = site.scored
+        self._rows = ScoredRows(scored, settings.lake_uri, settings.lake_options)
+        self._buckets = self._rows.buckets
+        self._index_reader = IndexReader(
+            self._rows.uri, scored.time, self._buckets, settings.lake_options
+        )
+        self._settings, self._timezone = settings.monitoring, settings.timezone
+        self._scored, self._state = scored, site.state
         self._registry, self._clock, self._enrich = registry, clock, enrich
+        self._period = Period.parse(settings.monitoring.period or scored.chunk)
+        if needed := self._buckets.why_not(self._period):
+            raise SettingsError(
+                "setting monitoring.period", f"for model {scored.model} {needed}",
+                self._period.text, "choose a longer one, or leave it out",
+            )  # fmt: skip
         self._fits: dict[Path, _Fit] = {}
-        self._journal = _read_journal(self._state)
+        self._index = _read_index(self._state)
 
     def run(self, request: Request, run_id: str) -> Report:
         """The report for `request`. Raises a `RequestError` that says what is missing."""
         started = self._clock.now()
-        version = models.choose(self._registry, request.model_version)
-        fit = self._fit(version, request.period or Period.parse(self._settings.period))
-        fitted, seen = fit.fitted, self._refresh()
-        days = _days(seen, fitted, request)
-        values = self._values(fit, seen, plan(_marked(days, seen), fitted.period))
+        period = request.period or self._period
+        if needed := self._buckets.why_not(period):
+            raise RequestError("period", needed, period.text, "choose a longer one")
+        fit = self._fit(models.choose(self._registry, request.model_version), period)
+        fitted, index = fit.fitted, self._refresh()
+        entries = self._entries(index, fitted, request)
+        chunks = plan(_marked(entries, index), fitted.period)
+        values = self._values(fit, index, chunks)
         finished = self._clock.now()
-        latest = max(entry.scored_at for entry in days.values())
+        latest = max(entry.scored_at for entry in entries.values())
         age = (finished - latest).total_seconds()
-        freshness = Freshness(latest, age, max(days))
-        header = Header(run_id, started, finished, freshness, models.marks(self._registry))
+        freshness = Freshness(latest, age, self._buckets.text(max(entries)))
+        header = Header(
+            self._scored, run_id, started, finished, freshness, models.marks(self._registry),
+            self._unfinished(chunks[-1], period, index.entries[fitted.model.version]),
+        )  # fmt: skip
         limits = self._settings
         return compose(header, fitted, values, limits.min_chunk_rows, limits.min_roc_auc)
+
+    def _unfinished(
+        self, last: Chunk, period: Period, known: Mapping[str, BucketEntry]
+    ) -> str | None:
+        """The key of the last chunk while more of its rows are to be expected.
+
+        They are until its time is over and nothing has been scored for a while: a replay of the
+        past shows that it is not done only by the rows that keep coming.
+        """
+        newest = max(known)
+        if self._buckets.text(last.end) != newest:
+            return None
+        if period.rows:
+            return last.key if last.rows < period.rows else None
+        over = self._buckets.end(period, last.end, self._timezone)
+        settled = known[newest].scored_at + timedelta(minutes=self._settings.settle_minutes)
+        return last.key if self._clock.now() < max(over, settled) else None
 
     def _fit(self, version: ModelVersion, period: Period) -> _Fit:
         # Takes seconds and 300 MB to import, which the service should not wait for.
         from monitoring.analysis.fitted import fit
 
         folder = self._state / CHUNKS / version.run_id / period.text
-        has_traits = _TRAIT in self._enrich(pl.DataFrame(schema=_KEYS)).columns
+        keys = pl.DataFrame(schema={ENTITY: pl.String, TIME: pl.Date})
+        are_known = has_traits(self._enrich(keys))
         known = self._fits.pop(folder, None)
-        if known is None or known.has_traits < has_traits:
+        if known is None or known.has_traits < are_known:
             LOG.info("learning the reference of model version %d", version.number)
             model, reference = models.open_model(self._registry, version)
-            fitted = fit(model, self._enrich(reference), period)
-            known = _Fit(fitted, ChunkCache(folder), has_traits)
+            rows = self._enrich(canonical(self._scored, reference))
+            fitted = fit(model, rows, period, self._buckets)
+            known = _Fit(fitted, ChunkCache(folder), are_known)
         self._fits[folder] = known
         self._forget()
         return known
 
     def _forget(self) -> None:
-        """Drop the fits that were used least lately, and chunks of what nobody looks at."""
+        """Drop the least recently used fits, and the chunks that belong to none."""
         while len(self._fits) > KEPT_FITS:
             del self._fits[next(iter(self._fits))]
         folders = sorted((self._state / CHUNKS).glob("*/*"), key=lambda f: f.stat().st_mtime)
@@ -120,71 +158,77 @@ class Monitor:
         for folder in unused[: max(len(folders) - KEPT_FITS, 0)]:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _refresh(self) -> Journal:
-        fresh = day_index.refresh(self._uri, self._journal, self._options)
+    def _refresh(self) -> BucketIndex:
+        fresh = self._index_reader.refresh(self._index)
         if fresh is None:
             raise NotReadyError(
-                self._uri, "a table of predictions", "none", "wait for the first scores"
+                self._rows.uri, "a table of predictions", "none", "wait for the first scores"
             )
-        if fresh is not self._journal:
-            replace(self._state / "journal.json", msgspec.json.encode(fresh))
-            self._journal = fresh
+        if fresh is not self._index:
+            replace(self._state / INDEX, msgspec.json.encode(fresh))
+            self._index = fresh
         return fresh
 
-    def _values(self, fit: _Fit, seen: Journal, chunks: list[Chunk]) -> list[ChunkValues]:
-        fitted, cache, has_traits = fit.fitted, fit.cache, fit.has_traits
-        stale = [chunk for chunk in chunks if cache.get(chunk, has_traits) is None]
+    def _values(self, fit: _Fit, index: BucketIndex, chunks: list[Chunk]) -> list[ChunkValues]:
+        fitted, cache = fit.fitted, fit.cache
+        stale = [chunk for chunk in chunks if cache.get(chunk, fit.has_traits) is None]
         for batch in batches(stale, BATCH_ROWS):
-            rows = self._rows(fitted, seen, batch)
+            rows = self._read(fitted, index, batch)
             for chunk, values in zip(batch, fitted.evaluate(rows, batch), strict=True):
-                cache.put(chunk, values, _TRAIT in rows.columns)
+                cache.put(chunk, values, has_traits(rows))
         LOG.info("%d chunks, %d of them computed", len(chunks), len(stale))
         found = [cache.get(chunk, has_traits=False) for chunk in chunks]
         return [values for values in found if values is not None]
 
-    def _rows(self, fitted: Fitted, seen: Journal, batch: list[Chunk]) -> pl.DataFrame:
+    def _read(self, fitted: Fitted, index: BucketIndex, batch: list[Chunk]) -> pl.DataFrame:
         spans = [(chunk.start, chunk.end) for chunk in batch]
         model = fitted.model
-        read = partial(scored_rows.read, options=self._options)
-        found = read(self._uri, seen.version, model.version, spans, model.features)
+        found = self._rows.read(index.version, model.version, spans, model.features)
         parts = [
-            found.filter(pl.col("Date").is_between(chunk.start, chunk.end)).slice(
+            found.filter(self._buckets.between(pl.col(TIME), chunk.start, chunk.end)).slice(
                 chunk.skip, chunk.rows
             )
             for chunk in batch
         ]
         return self._enrich(pl.concat(parts))
 
+    def _entries(
+        self, index: BucketIndex, fitted: Fitted, request: Request
+    ) -> dict[date, BucketEntry]:
+        """The buckets to look at. They begin after the reference, whatever was asked for."""
+        start = request.start or fitted.model.score_from
+        last = day_of(fitted.end)
+        # A timestamp's bucket may come after the reference on the reference's last date.
+        if request.start and start <= last and (self._buckets.width is None or start < last):
+            raise ConflictError(
+                "start_date", f"a date after the reference, which ends on {last}", str(start),
+                "begin later",
+            )  # fmt: skip
+        known = index.entries.get(fitted.model.version, {})
+        parsed = {self._buckets.parse(text): entry for text, entry in known.items()}
+        end = request.end or date.max
+        chosen = {
+            bucket: entry
+            for bucket, entry in parsed.items()
+            if bucket > fitted.end and start <= day_of(bucket) <= end
+        }
+        if not chosen:
+            raise NotFoundError(
+                "predictions", f"rows of model version {fitted.model.version} from {start} on",
+                "none", "choose another period or wait for scores",
+            )  # fmt: skip
+        return chosen
 
-def _days(seen: Journal, fitted: Fitted, request: Request) -> dict[date, DayEntry]:
-    """The dates to look at. They begin after the reference, whatever was asked for."""
-    start = request.start or max(fitted.model.score_from, _after(fitted))
-    if start <= fitted.end:
-        raise ConflictError(
-            "start_date", f"a date after the reference, which ends on {fitted.end}", str(start),
-            "begin later",
-        )  # fmt: skip
-    entries = seen.days.get(fitted.model.version, {})
-    end = request.end or date.max
-    chosen = {day: entry for day, entry in entries.items() if start <= day <= end}
-    if not chosen:
-        raise NotFoundError(
-            "predictions", f"rows of model version {fitted.model.version} from {start} on",
-            "none", "choose another period or wait for scores",
-        )  # fmt: skip
-    return chosen
+
+def _marked(entries: Mapping[date, BucketEntry], index: BucketIndex) -> list[Bucket]:
+    return [
+        Bucket(start, entry.rows, f"{index.identity} {entry.version}")
+        for start, entry in entries.items()
+    ]
 
 
-def _after(fitted: Fitted) -> date:
-    return date.fromordinal(fitted.end.toordinal() + 1)
-
-
-def _marked(days: dict[date, DayEntry], seen: Journal) -> list[Day]:
-    return [Day(day, entry.rows, f"{seen.identity} {entry.version}") for day, entry in days.items()]
-
-
-def _read_journal(state: Path) -> Journal | None:
+def _read_index(state: Path) -> BucketIndex | None:
     try:
-        return msgspec.json.decode((state / "journal.json").read_bytes(), type=Journal)
+        return msgspec.json.decode((state / INDEX).read_bytes(), type=BucketIndex)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None

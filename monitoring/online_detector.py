@@ -33,7 +33,7 @@ class Notice:
 
 
 class OnlineDetector:
-    """Fed with each batch of new scores; answers with what is odd about it."""
+    """Takes each batch of new scores, and says what is odd about it."""
 
     def __init__(self) -> None:
         from river import drift

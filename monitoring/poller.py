@@ -11,7 +11,8 @@ import msgspec
 
 from lakehouse.clock import Clock
 from lakehouse.errors import CdrlakeError
-from monitoring.cache import replace
+from lakehouse.files import replace
+from lakehouse.retry import Backoff
 from monitoring.errors import NotFoundError, NotReadyError
 
 LOG = logging.getLogger(__name__)
@@ -30,8 +31,12 @@ class Cursor(msgspec.Struct, frozen=True):
 class Task(Protocol):
     """What a poller looks after."""
 
+    def observe(self) -> None:
+        """Take in what is new between runs."""
+        ...
+
     def state(self) -> Cursor:
-        """What there is to look at now."""
+        """What there is to look at now; asking changes nothing."""
         ...
 
     def run(self) -> None:
@@ -43,47 +48,53 @@ class Poller:
     """Compares the present state with the cursor, and runs the task when they differ.
 
     The cursor moves only after a successful run, so a failed one is tried again, each time after
-    twice the wait.
+    twice the wait. `failure` is what ended `forever`, None as long as nothing did.
     """
 
     def __init__(self, task: Task, clock: Clock, interval_s: float, file: Path) -> None:
         self._task, self._clock = task, clock
         self._interval, self._file = interval_s, file
-        self._failures = 0
+        self._has_failed = False
+        self.failure: BaseException | None = None
 
     def forever(self, stop: threading.Event) -> None:
         """Look every interval until `stop` is set."""
-        while not stop.is_set():
-            self.step()
-            self._clock.wait(stop, self.wait_s)
-
-    @property
-    def wait_s(self) -> float:
-        """Seconds until the next look."""
-        doubled = self._interval * 2.0 ** min(self._failures, 10)
-        return min(doubled, max(MAX_BACKOFF_S, self._interval))
+        longest = max(MAX_BACKOFF_S, self._interval)
+        backoff = Backoff(self._clock, stop, min(2 * self._interval, longest), longest)
+        try:
+            while not stop.is_set():
+                self.step()
+                if self._has_failed:
+                    backoff.wait()
+                else:
+                    backoff.reset()
+                    self._clock.wait(stop, self._interval)
+        except BaseException as error:
+            self.failure = error
+            LOG.critical("monitoring no longer looks for new data: %s", error)
+            raise
 
     def step(self) -> bool:
         """Look once; whether a run was made."""
+        self._has_failed = False
         try:
+            self._task.observe()
             state = self._task.state()
             if state == self._cursor():
                 LOG.info("No new data, waiting...")
-                self._failures = 0
                 return False
             LOG.info("New data found, triggering monitoring...")
             self._task.run()
         except (NotReadyError, NotFoundError) as error:
             LOG.info("nothing to monitor yet: %s", error)
         except CdrlakeError as error:
-            self._failures += 1
-            LOG.warning("monitoring will be tried again: %s", error)
+            self._has_failed = True
+            LOG.warning("monitoring failed and will be tried again: %s", error)
         except Exception:
-            self._failures += 1
+            self._has_failed = True
             LOG.exception("monitoring failed and will be tried again")
         else:
             replace(self._file, msgspec.json.encode(state))
-            self._failures = 0
             return True
         return False
 

@@ -1,13 +1,14 @@
-"""Runs as rows: in the lake, where they stay, and in MySQL, which may be down without harm."""
+"""Runs as rows: in the lake and in MySQL, which may be down without harm; old ones are dropped."""
 
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import polars as pl
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from lakehouse import mysql, names, store
 from lakehouse.contracts import Contract, Field
@@ -24,34 +25,49 @@ RUNS = Contract(
         Field("started_at", "timestamp", "UTC"),
         Field("finished_at", "timestamp", "UTC"),
         Field("model_version", "int", "version in the registry"),
-        Field("period", "string", "D, W or rows a chunk"),
+        Field("period", "string", "D, W, hours, minutes, or rows per chunk"),
         Field("verdict", "string", "ok, or the findings, comma-separated"),
         Field("report", "string", "the short report as JSON"),
+        Field("model", "string", "name in the registry; none: the first model", nullable=True),
     ),
     key=("run_id",),
 )
+# A run is a commit, and dropping one is another: old runs go by the hundred.
+SLACK = 100
 _INSERT = (
     f"INSERT INTO {names.MYSQL_RUNS} ({', '.join(RUNS.names)}) "  # noqa: S608
     f"VALUES ({', '.join(['%s'] * len(RUNS.names))})"
 )
+_DROP = f"DELETE FROM {names.MYSQL_RUNS} WHERE started_at < %s AND "  # noqa: S608
 
 
 class Records:
-    """Rows of runs of one installation."""
+    """Rows of the runs on one model; `is_first` takes in those from before models had names.
 
-    def __init__(self, settings: Settings) -> None:
+    The latest `monitoring.kept_runs` are kept, and up to `SLACK` more.
+    """
+
+    def __init__(self, settings: Settings, model: str, is_first: bool = True) -> None:
         self._uri = names.table_uri(settings.lake_uri, RUNS.name)
         self._options, self._mysql = settings.lake_options, settings.mysql
+        self._model, self._is_first = model, is_first
+        self._kept = settings.monitoring.kept_runs
 
     def add(self, report: Report) -> None:
         """Keep a run. A database that is down costs a warning, not the run."""
         row = _row(report)
         rows = pl.DataFrame([row]).to_arrow()
-        write_deltalake(self._uri, rows, mode="append", storage_options=self._options)
+        write_deltalake(
+            self._uri, rows, mode="append", schema_mode="merge", storage_options=self._options
+        )
         naive = {k: v.replace(tzinfo=None) if k.endswith("_at") else v for k, v in row.items()}
+        oldest = self._drop_old()
         try:
             with mysql.connect(self._mysql) as connection, connection.cursor() as cursor:
                 cursor.execute(_INSERT, tuple(naive.values()))
+                if oldest is not None:
+                    own = "(model = %s OR model IS NULL)" if self._is_first else "model = %s"
+                    cursor.execute(_DROP + own, (oldest.replace(tzinfo=None), self._model))
                 connection.commit()
         except (DatabaseError, mysql.Error) as error:
             LOG.warning("run %s is in the lake but not in MySQL: %s", report.run_id, error)
@@ -60,10 +76,34 @@ class Records:
         """The latest runs, newest first, without their reports."""
         if not store.exists(self._uri, self._options):
             return []
-        wanted = (
-            store.scan(self._uri, self._options).drop("report").sort("started_at", descending=True)
-        )
-        return wanted.head(count).collect().to_dicts()
+        wanted = self._own().drop("report", "model", strict=False)
+        newest = wanted.sort("started_at", descending=True).head(count)
+        return store.collect(newest, self._uri, self._options).to_dicts()
+
+    def _own(self) -> pl.LazyFrame:
+        rows = store.scan(self._uri, self._options)
+        if "model" not in rows.collect_schema():
+            return rows if self._is_first else rows.clear()
+        model = pl.col("model")
+        return rows.filter(model.fill_null(self._model) == self._model if self._is_first
+                           else model == self._model)  # fmt: skip
+
+    def _drop_old(self) -> datetime | None:
+        """Drop what is beyond the number to keep; the start of the oldest run left, if any went."""
+        table = DeltaTable(self._uri, storage_options=self._options)
+        counts = pl.DataFrame(table.get_add_actions(flatten=True))["num_records"]
+        # The log knows how many rows there are in all; files are read only when there are many.
+        if counts.sum() <= self._kept + SLACK:
+            return None
+        starts = store.collect(self._own().select("started_at"), self._uri, self._options)
+        if starts.height <= self._kept + SLACK:
+            return None
+        newest = starts["started_at"].sort(descending=True)
+        oldest: datetime = newest[self._kept - 1]
+        model = self._model.replace("'", "''")
+        own = f"(model = '{model}' OR model IS NULL)" if self._is_first else f"model = '{model}'"
+        table.delete(f"started_at < '{oldest.isoformat()}' AND {own}")
+        return oldest
 
 
 def verdict(report: Report) -> str:
@@ -81,4 +121,5 @@ def _row(report: Report) -> dict[str, Any]:
         "period": report.period,
         "verdict": verdict(report),
         "report": msgspec.json.encode(answer(report, {})).decode(),
+        "model": report.model,
     }

@@ -1,13 +1,13 @@
-"""The report of a run: what is drawn, stored, answered and alerted on."""
+"""The report of a run: what is drawn, stored, returned and alerted on."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
 
 import msgspec
 
-from monitoring.analysis.findings import Finding, State
+from lakehouse.domain import Words
+from monitoring.analysis.findings import WORDS, Finding, State
 from monitoring.analysis.labels import LabelShift
 from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import ChunkValues
@@ -17,11 +17,9 @@ SCHEMA_VERSION = 2
 COMPLETED = "Monitoring completed and saved."
 SINGLE_CLASS = "Single-class data detected, skipping calculations."
 
-PerformanceKind = Literal["reference", "realised", "estimated"]
-
 
 class Performance(msgspec.Struct, frozen=True):
-    """Means over chunks, weighted by rows; a kind with nothing to tell is empty.
+    """Means over chunks, weighted by rows; a kind without figures is empty.
 
     `estimate_error` is the mean absolute difference of estimated and realised ROC-AUC, where both
     are known.
@@ -33,15 +31,16 @@ class Performance(msgspec.Struct, frozen=True):
     estimate_error: float | None
 
 
-class ColumnReport(msgspec.Struct, frozen=True):
+class ColumnReport(msgspec.Struct, frozen=True, rename={"limit_ratio": "strength"}):
     """A feature, or the score: how far it moved lately, and its shape then and now.
 
-    `strength` is the factor of its limit in the latest reliable chunk, `worst` the highest of all.
+    `limit_ratio` is the factor of its limit in the latest reliable chunk, `worst` the highest of
+    all. `reference` and `recent` are shares of rows in equally wide bins between `edges`.
     """
 
     name: str
     importance: float
-    strength: float
+    limit_ratio: float
     worst: float
     edges: tuple[float, ...]
     reference: tuple[float, ...]
@@ -49,7 +48,7 @@ class ColumnReport(msgspec.Struct, frozen=True):
 
 
 class SliceReport(msgspec.Struct, frozen=True):
-    """A part of the subscribers: rows and score over the recent chunks.
+    """A slice of the rows: their number and mean score over the recent chunks.
 
     `label_rate` and `roc_auc` are those of the latest chunks with outcomes; None without any.
     """
@@ -64,8 +63,8 @@ class SliceReport(msgspec.Struct, frozen=True):
 class ReferenceReport(msgspec.Struct, frozen=True):
     """The champion's test window."""
 
-    start: date
-    end: date
+    start: str
+    end: str
     rows: int
     label_rate: float
     chunks: tuple[ChunkValues, ...]
@@ -88,24 +87,29 @@ class VersionMark(msgspec.Struct, frozen=True):
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """How old the latest predictions are, in seconds, and the last date they speak of."""
+    """When the latest prediction was made, its age at the time of the run, and its bucket."""
 
     scored_at: datetime
     age_seconds: float
-    last_date: date
+    last_date: str
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a run found out. `warning` stands where realised performance cannot."""
+    """Everything that a run found out. `warning` replaces a realised performance that has none.
+
+    Moments of the data (`start_date`, `since` ...) are dates, or timestamps in UTC, in ISO 8601.
+    """
 
     schema_version: int = SCHEMA_VERSION
+    model: str = ""
+    words: Words = WORDS
     run_id: str
     started_at: datetime
     finished_at: datetime
     model_version: int
     period: str
-    start_date: date
-    end_date: date
+    start_date: str
+    end_date: str
     rows: int
     labelled: int
     warning: str | None
@@ -124,10 +128,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def answer(report: Report, links: dict[str, str]) -> dict[str, object]:
-    """What the caller of a run gets: a short form of the report with links to the long one."""
+    """What the caller of a run gets: a short form of the report, with links to its files."""
     outcome = {"warning": report.warning} if report.warning else {"message": COMPLETED}
     short = {
         "run_id": report.run_id,
+        "model": report.model,
         "model_version": report.model_version,
         "period": report.period,
         "start_date": report.start_date,

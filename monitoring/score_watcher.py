@@ -9,8 +9,6 @@ import polars as pl
 
 from lakehouse import store
 from lakehouse.clock import Clock
-from lakehouse.domains.cdr import names
-from lakehouse.names import table_uri
 from monitoring.online_detector import Notice, OnlineDetector
 
 LOG = logging.getLogger(__name__)
@@ -18,14 +16,15 @@ KEPT = 20
 
 
 class ScoreWatcher:
-    """Looks at new versions of the table, from the one that was there at the first look on.
+    """Looks at new versions of the table at `uri`, from the one present at the first look on.
 
     `notices` are the latest oddities, the newest last.
     """
 
-    def __init__(self, lake_uri: str, clock: Clock, options: store.Options | None = None) -> None:
-        self._uri = table_uri(lake_uri, names.PREDICTIONS)
-        self._options = options
+    def __init__(
+        self, uri: str, score: str, clock: Clock, options: store.Options | None = None
+    ) -> None:
+        self._uri, self._score, self._options = uri, score, options
         self._clock = clock
         self._detector: OnlineDetector | None = None
         self._version: int | None = None
@@ -41,22 +40,25 @@ class ScoreWatcher:
             return
         if self._detector is None:
             self._detector = OnlineDetector()
+        scores, read = self._fresh(self._version)
         minutes = (now - self._looked).total_seconds() / 60
-        odd = self._detector.observe(self._fresh(latest), minutes, now)
-        self._version, self._looked = latest, now
+        odd = self._detector.observe(scores, minutes, now)
+        self._version, self._looked = read, now
         for notice in odd:
             LOG.warning("%s", notice.text)
             self.notices.append(notice)
 
-    def _fresh(self, latest: int) -> list[float]:
-        """Scores of rows scored since the last look; labels that came later do not count."""
-        if latest == self._version or self._version is None:
-            return []
-        columns = ("probability_1", "scored_at")
-        changed = store.changes(self._uri, self._version, self._options, columns).frame
-        if not changed.height:
-            return []
-        recent = changed.filter(
+    def _fresh(self, after: int) -> tuple[list[float], int]:
+        """Scores made since the last look, and the version up to which they were read.
+
+        That version may be later than the one found a moment ago. Rows whose label came later
+        were scored before, so they do not count.
+        """
+        columns = (self._score, "scored_at")
+        changed = store.changes(self._uri, after, self._options, columns)
+        if not changed.frame.height:
+            return [], changed.version
+        recent = changed.frame.filter(
             pl.col("scored_at") > pl.lit(self._looked, pl.Datetime("us", "UTC"))
         )
-        return recent["probability_1"].to_list()
+        return recent[self._score].to_list(), changed.version

@@ -1,8 +1,13 @@
-"""Rows of `gold.model_predictions`, with the features that the model saw unpacked."""
+"""Predictions as monitoring sees them: the same column names for every model.
+
+This is the one place where a model's own columns are renamed; behind it, rows have `ENTITY`, `TIME`
+and `analysis.values`' LABEL, PREDICTION and SCORE, and the features by their names.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import msgspec
@@ -10,28 +15,90 @@ import numpy as np
 import polars as pl
 
 from lakehouse import store
+from lakehouse.domain import Scored
+from lakehouse.errors import MonitoringError
+from lakehouse.names import table_uri
+from monitoring.analysis.values import ENTITY, LABEL, PREDICTION, SCORE, TIME
+from monitoring.buckets import Buckets
 
 FEATURES = "features_str"
-COLUMNS = ("User", "Date", "label", "prediction", "probability_1")
 
 
-def read(
-    uri: str,
-    at: int,
-    model_version: int,
-    spans: Sequence[tuple[date, date]],
-    features: tuple[str, ...],
-    options: store.Options | None = None,
-) -> pl.DataFrame:
-    """Rows that `model_version` scored with a date in one of `spans`, in order of date and user.
+@dataclass(frozen=True)
+class ScoredRows:
+    """Reads the rows of `scored` in one lake.
 
-    The table is read as of version `at`. Columns: User, Date, label, prediction, probability_1,
-    and the features as doubles.
+    The features come from the column `features_str` as JSON where the table has it, else from the
+    table of features, by entity and time.
     """
-    wanted = pl.any_horizontal(pl.col("Date").is_between(*span) for span in spans)
-    rows = store.scan(uri, options, at=at).filter(wanted, pl.col("model_version") == model_version)
-    found = rows.select(*COLUMNS, FEATURES).collect().sort("Date", "User")
-    return found.drop(FEATURES).hstack(_unpacked(found[FEATURES], features))
+
+    scored: Scored
+    lake_uri: str
+    options: store.Options | None = None
+
+    @property
+    def uri(self) -> str:
+        """Where the predictions are."""
+        return table_uri(self.lake_uri, self.scored.table.name)
+
+    @property
+    def buckets(self) -> Buckets:
+        """How their time is cut."""
+        return Buckets.of(self.scored)
+
+    def read(
+        self,
+        at: int,
+        model_version: int,
+        spans: Sequence[tuple[date, date]],
+        features: tuple[str, ...],
+    ) -> pl.DataFrame:
+        """Rows that `model_version` scored in the buckets of `spans`, by time and entity.
+
+        The table is read as of version `at`. Columns: those of `canonical`.
+        """
+        scored, time = self.scored, pl.col(self.scored.time)
+        wanted = pl.any_horizontal(self.buckets.between(time, *span) for span in spans)
+        rows = store.scan(self.uri, self.options, at=at)
+        chosen = rows.filter(wanted, pl.col("model_version") == model_version)
+        names = list(columns(scored))
+        if FEATURES in scored.table.names:
+            found = store.collect(chosen.select(*names, FEATURES), self.uri, self.options)
+            known = found.drop(FEATURES).hstack(_unpacked(found[FEATURES], features))
+        else:
+            uri = table_uri(self.lake_uri, scored.features)
+            held = store.scan(uri, self.options).filter(wanted)
+            keys = [scored.entity, scored.time]
+            joined = chosen.select(names).join(held.select(*keys, *features), on=keys, how="inner")
+            known = store.collect(joined, self.uri, self.options)
+        return canonical(scored, known).sort(TIME, ENTITY)
+
+
+def columns(scored: Scored) -> dict[str, str]:
+    """The canonical name of each of the model's own columns."""
+    return {
+        scored.entity: ENTITY,
+        scored.time: TIME,
+        scored.label: LABEL,
+        scored.prediction: PREDICTION,
+        scored.score: SCORE,
+    }
+
+
+def canonical(scored: Scored, rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with ENTITY, TIME, LABEL and PREDICTION as 0 and 1, SCORE; other columns stay.
+
+    Raises `MonitoringError` where a feature has one of these names.
+    """
+    names = columns(scored)
+    taken = set(rows.columns) - names.keys() & set(names.values())
+    if taken := taken & set(names.values()):
+        raise MonitoringError(
+            f"model {scored.model}", "features whose names are not reserved",
+            ", ".join(sorted(taken)), "rename them",
+        )  # fmt: skip
+    numbers = [pl.col(name).cast(pl.Int32) for name in (LABEL, PREDICTION)]
+    return rows.rename(names).with_columns(numbers)
 
 
 def _unpacked(texts: pl.Series, features: tuple[str, ...]) -> pl.DataFrame:

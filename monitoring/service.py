@@ -1,4 +1,4 @@
-"""Runs as the service makes them: one at a time, written out, recorded, and told to who listens."""
+"""Runs as the service makes them: one at a time, written out, recorded, passed to listeners."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Listener = Callable[[Report], None]
 
 
 class Service:
-    """Makes runs. One on a chosen period or version is nothing but its own files and record.
+    """Makes runs. One on a chosen period or version leaves only its own files and record.
 
-    One on the present is the latest beside, and `listeners` get its report. A listener that fails
-    costs a log line, not the run.
+    One on the present also becomes the latest, and `listeners` get its report. A listener that
+    fails costs a log line, not the run.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Shifts too small to show in one chunk, but lasting: Page's cumulative sum of each column.
+"""Shifts too small to show in one chunk, but persistent: Page's cumulative sum of each column.
 
 What a column is beyond `ALLOWANCE` of its limit adds up from chunk to chunk; what it stays below
-takes away again. The sum reaches no further than `DECISION`, so it forgets a shift in the first
-quiet chunk after its end.
+is taken away again. The sum is capped at `DECISION`, so it forgets a shift in the first quiet chunk
+after its end.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from collections.abc import Mapping
 
 ALLOWANCE = 0.65
 DECISION = 1.5
-# No single chunk, however far off, makes a lasting shift.
+# No single chunk, however far off, makes a persistent shift.
 AT_MOST = 1.0
 
 
-def step(sums: Mapping[str, float], strengths: Mapping[str, float]) -> dict[str, float]:
+def step(sums: Mapping[str, float], limit_ratios: Mapping[str, float]) -> dict[str, float]:
     """The sums of all columns after one more chunk.
 
     >>> step({"calls": 0.0}, {"calls": 0.85})
     {'calls': 0.2}
     """
     return {
-        column: round(_clipped(sums.get(column, 0.0) + min(strength, AT_MOST) - ALLOWANCE), 9)
-        for column, strength in strengths.items()
+        column: round(_clipped(sums.get(column, 0.0) + min(ratio, AT_MOST) - ALLOWANCE), 9)
+        for column, ratio in limit_ratios.items()
     }
 
 
 def shifted(sums: Mapping[str, float]) -> frozenset[str]:
-    """Columns whose shift has lasted."""
+    """Columns whose shift has persisted."""
     return frozenset(column for column, total in sums.items() if total >= DECISION)
 
 

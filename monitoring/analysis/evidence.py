@@ -2,58 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from statistics import fmean, stdev
 
+from lakehouse.domain import Words
 from monitoring.analysis.values import SCORE
 from monitoring.analysis.verdicts import ChunkVerdict
 
 SHOWN = 5
+# A column has not come back while it is this much closer to its limit than before the drift.
+DISPLACED, DEVIATIONS = 0.15, 2.0
+AFTER, BEFORE, LEAST = 7, 14, 3
 
 
-def of_drift(verdicts: Sequence[ChunkVerdict]) -> list[str]:
-    """Which columns moved most, and whether it hurts."""
+def of_drift(verdicts: Sequence[ChunkVerdict], is_degraded: bool) -> list[str]:
+    """Which columns moved most, and whether performance suffers."""
     worst: dict[str, float] = {}
     for verdict in verdicts:
-        for column, strength in verdict.drifted.items():
-            worst[column] = max(worst.get(column, 0.0), strength)
+        for column, ratio in verdict.drifted.items():
+            worst[column] = max(worst.get(column, 0.0), ratio)
     ranked = sorted(worst.items(), key=lambda item: -item[1])
     lines = [
-        f"{_named(column)}: up to {strength:.1f} times the limit"
-        for column, strength in ranked[:SHOWN]
+        f"{_named(column)}: up to {ratio:.1f} times the limit" for column, ratio in ranked[:SHOWN]
     ]
     if len(ranked) > SHOWN:
         lines.append(f"{len(ranked) - SHOWN} more columns beyond their limits")
-    lasting = verdicts[-1].lasting
-    slow = sorted(lasting.keys() - worst.keys(), key=lambda column: -lasting[column])
+    persistent = verdicts[-1].cusum_ratios
+    slow = sorted(persistent.keys() - worst.keys(), key=lambda column: -persistent[column])
     if slow:
         others = f" and {len(slow) - 1} more" if len(slow) > 1 else ""
         lines.append(
-            f"{_named(slow[0])}{others}: within the limit ({lasting[slow[0]]:.2f} of it), but for "
-            "too long"
+            f"{_named(slow[0])}{others}: within the limit ({persistent[slow[0]]:.2f} of it), but "
+            "for too long"
         )
     together = max(verdict.reconstruction for verdict in verdicts)
     if together > 1:
         lines.append(f"all features together: up to {together:.1f} times the limit")
-    hurt = any(verdict.worse_estimated or verdict.worse_realised for verdict in verdicts)
-    lines.append("it hurts: performance is below its limit" if hurt else
-                 "it does not hurt so far: performance is within its limits")  # fmt: skip
+    lines.append(_harm(verdicts, is_degraded))
     return lines
 
 
-def _named(column: str) -> str:
-    return "scores" if column == SCORE else column
+def _harm(verdicts: Sequence[ChunkVerdict], is_degraded: bool) -> str:
+    """What the drift does to performance, in the same terms as the finding on degradation."""
+    if is_degraded:
+        return "it hurts: performance is below its limit"
+    if any(verdict.is_worse for verdict in verdicts):
+        return "performance has been below its limit at times, but not for two chunks in a row"
+    return "it does not hurt so far: performance is within its limits"
 
 
-def of_concept(verdicts: Sequence[ChunkVerdict]) -> list[str]:
-    """How what came true departs from what the inputs say."""
+def of_concept(verdicts: Sequence[ChunkVerdict], words: Words) -> list[str]:
+    """How outcomes depart from what the inputs say."""
     latest = verdicts[-1]
     lines = ["the inputs did not move"]
-    if latest.relation is not None and latest.relation_changed:
-        feature, deviations = latest.relation
+    if latest.association is not None and latest.association_changed:
+        feature, deviations = latest.association
         side = "higher" if deviations > 0 else "lower"
         lines.append(
-            f"churners have {side} {feature} than the scores told, by {abs(deviations):.1f} "
-            "standard errors"
+            f"{words.positives} have {side} {feature} than the scores predict, by "
+            f"{abs(deviations):.1f} standard errors"
         )
     if latest.is_overestimated:
         lines.append(
@@ -75,3 +82,52 @@ def of_degradation(verdicts: Sequence[ChunkVerdict]) -> list[str]:
             f"{kind} {name} down to {value:.3f}, below its limit" for name, value in low.items()
         ]
     return lines
+
+
+def of_first_sign(latest: ChunkVerdict) -> list[str]:
+    """What is said of one chunk below a limit, which is not a finding yet."""
+    if not latest.is_worse:
+        return []
+    return [*of_degradation([latest]), "a second chunk in a row would make this a finding"]
+
+
+def of_new_normal(verdicts: Sequence[ChunkVerdict], start: str, end: str) -> list[str]:
+    """Columns that have not come back although their drift, from `start` to `end`, is over.
+
+    Features over a window of days show a change as a jump and then get used to it, so the end of
+    the alarms alone does not mean that the inputs are what they were.
+    """
+    before = [verdict for verdict in verdicts if verdict.end < start][-BEFORE:]
+    after = [verdict for verdict in verdicts if verdict.start > end][-AFTER:]
+    if min(len(before), len(after)) < LEAST:
+        return []
+    during = [verdict for verdict in verdicts if start <= verdict.start and verdict.end <= end]
+    moved = {column for verdict in during for column in (*verdict.drifted, *verdict.cusum_ratios)}
+    displaced = sorted(_displaced(moved, before, after), key=lambda found: found[1] - found[2])
+    if not displaced:
+        return []
+    column, usual, now = displaced[0]
+    others = f", and {len(displaced) - 1} more columns moved too" if len(displaced) > 1 else ""
+    return [
+        f"the new normal: {_named(column)} has stayed at {now:.2f} of its limit, against "
+        f"{usual:.2f} before {start}{others}"
+    ]
+
+
+def _displaced(
+    columns: set[str], before: Sequence[ChunkVerdict], after: Sequence[ChunkVerdict]
+) -> Iterator[tuple[str, float, float]]:
+    for column in columns:
+        then = [
+            verdict.limit_ratios[column] for verdict in before if column in verdict.limit_ratios
+        ]
+        now = [verdict.limit_ratios[column] for verdict in after if column in verdict.limit_ratios]
+        if min(len(then), len(now)) < LEAST:
+            continue
+        usual, lately = fmean(then), fmean(now)
+        if lately - usual > max(DISPLACED, DEVIATIONS * stdev(then)):
+            yield column, usual, lately
+
+
+def _named(column: str) -> str:
+    return "scores" if column == SCORE else column

@@ -1,22 +1,23 @@
 """The three findings and their evidence, told apart.
 
 - data drift: the inputs moved away from the reference (a feature, all together, or the scores);
-- model drift: what came true no longer follows the inputs as it did, where the inputs did not move;
+- model drift: outcomes no longer depend on the inputs as they did, while the inputs did not move;
 - model degradation: the model does worse than its reference allows, realised or estimated.
 
-Performance and outcomes speak by two chunks in a row. Inputs come and go: they speak by one chunk
-far beyond a limit, by four in a row, or by a smaller shift that lasts. Small chunks say nothing.
+Performance and outcomes must be off in two chunks in a row. Inputs fluctuate: drift takes one chunk
+far beyond a limit, four in a row, or a smaller shift that persists. Chunks that are too small, or
+that are still filling, are not judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
 from itertools import groupby
 from typing import Literal
 
 import msgspec
 
+from lakehouse.domain import Words
 from monitoring.analysis import evidence
 from monitoring.analysis.verdicts import ChunkVerdict
 
@@ -25,6 +26,7 @@ State = Literal["ok", "found", "unknown"]
 
 FAR = 1.5
 DRIFT_RUN, RUN = 4, 2
+WORDS = Words("Model", "row", "positives", "positive")
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -32,51 +34,67 @@ class Episode(msgspec.Struct, frozen=True):
 
     first: str
     last: str
-    start: date
-    end: date
+    start: str
+    end: str
     chunks: int
     open: bool
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One of the three findings over a period, with what speaks for it."""
+    """One of the three findings over a period, and its evidence."""
 
     name: FindingName
     state: State
-    since: date | None
+    since: str | None
     evidence: tuple[str, ...]
     episodes: tuple[Episode, ...]
 
 
-def find(verdicts: Sequence[ChunkVerdict]) -> tuple[Finding, Finding, Finding]:
+Explain = Callable[[Sequence[ChunkVerdict]], list[str]]
+
+
+def find(
+    verdicts: Sequence[ChunkVerdict], words: Words = WORDS
+) -> tuple[Finding, Finding, Finding]:
     """Data drift, model drift and model degradation over these chunks."""
     reliable = [verdict for verdict in verdicts if verdict.reliable]
     known = [verdict for verdict in reliable if verdict.labelled]
     moved = _episodes(reliable, _has_moved, _is_sure_of_drift)
     concept = [v for v in known if v.is_steady and not _within(v, moved)]
     changed = _episodes(concept, _is_concept)
-    worse = _episodes(reliable, _is_worse)
+    worse = _episodes(reliable, lambda verdict: verdict.is_worse)
+    degraded = _finding("model_degradation", reliable, worse, evidence.of_degradation)
+    if degraded.state == "ok":
+        signs = evidence.of_first_sign(reliable[-1])
+        degraded = msgspec.structs.replace(degraded, evidence=tuple(signs))
+    drift = _finding(
+        "data_drift",
+        reliable,
+        moved,
+        lambda within: evidence.of_drift(within, degraded.state == "found"),
+    )
+    if drift.state == "ok" and moved:
+        stayed = evidence.of_new_normal(reliable, moved[-1].start, moved[-1].end)
+        drift = msgspec.structs.replace(drift, evidence=tuple(stayed))
     return (
-        _finding("data_drift", reliable, moved, evidence.of_drift),
-        _finding("model_drift", concept, changed, evidence.of_concept),
-        _finding("model_degradation", reliable, worse, evidence.of_degradation),
+        drift,
+        _finding(
+            "model_drift", concept, changed, lambda within: evidence.of_concept(within, words)
+        ),
+        degraded,
     )
 
 
 def _has_moved(verdict: ChunkVerdict) -> bool:
-    return verdict.drift > 1 or bool(verdict.lasting)
+    return verdict.drift > 1 or bool(verdict.cusum_ratios)
 
 
 def _is_sure_of_drift(run: Sequence[ChunkVerdict]) -> bool:
-    return len(run) >= DRIFT_RUN or any(v.drift > FAR or v.lasting for v in run)
+    return len(run) >= DRIFT_RUN or any(v.drift > FAR or v.cusum_ratios for v in run)
 
 
 def _is_concept(verdict: ChunkVerdict) -> bool:
-    return verdict.relation_changed or verdict.is_overestimated
-
-
-def _is_worse(verdict: ChunkVerdict) -> bool:
-    return bool(verdict.worse_realised or verdict.worse_estimated)
+    return verdict.association_changed or verdict.is_overestimated
 
 
 def _within(verdict: ChunkVerdict, episodes: Sequence[Episode]) -> bool:
@@ -88,7 +106,7 @@ def _episodes(
     alarmed: Callable[[ChunkVerdict], bool],
     is_sure: Callable[[Sequence[ChunkVerdict]], bool] = lambda run: len(run) >= RUN,
 ) -> tuple[Episode, ...]:
-    """Runs of alarmed chunks that are no chance."""
+    """Runs of alarmed chunks that are more than chance."""
     episodes = []
     for alarm, run in groupby(verdicts, alarmed):
         chunks = list(run)
@@ -103,10 +121,10 @@ def _finding(
     name: FindingName,
     verdicts: Sequence[ChunkVerdict],
     episodes: tuple[Episode, ...],
-    explain: Callable[[Sequence[ChunkVerdict]], list[str]],
+    explain: Explain,
 ) -> Finding:
     if not verdicts:
-        return Finding(name, "unknown", None, ("no chunk is large enough to judge",), ())
+        return Finding(name, "unknown", None, ("no complete chunk has enough rows to judge",), ())
     latest = episodes[-1] if episodes else None
     if latest is None or not latest.open:
         return Finding(name, "ok", None, (), episodes)

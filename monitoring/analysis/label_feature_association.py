@@ -1,8 +1,8 @@
-"""Whether what came true still follows the inputs as it did: the evidence for concept drift.
+"""Whether outcomes still depend on the inputs as they did: the evidence for concept drift.
 
-For each feature, rows where the label was 1 should have the same mean rank as the scores told. The
-comparison is made over as many labelled chunks as the reference has, after the general level of
-the scores was set right, so that more or fewer churners alone do not count.
+For each feature, rows with label 1 should have the mean rank that the scores predict. As many
+labelled chunks are compared as the reference has, after the general level of the scores has been
+corrected, so that a higher or lower share of positives alone does not count.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from monitoring.analysis.values import ChunkValues
+from monitoring.analysis.values import POSITIVES, ChunkValues
 
 ALPHA = 0.01
 
 
 @dataclass(frozen=True)
 class Shift:
-    """The feature whose relation to the label changed most, and by how many standard errors."""
+    """The feature whose association with the label changed most, in standard errors."""
 
     feature: str
     deviations: float
@@ -26,7 +26,7 @@ class Shift:
 
     @property
     def found(self) -> bool:
-        """Whether this is more than chance among so many features."""
+        """Whether this is more than chance, given the number of features."""
         return abs(self.deviations) > self.limit
 
 
@@ -36,7 +36,7 @@ def strongest(
     """The strongest shift in `recent` against `reference`; None where nothing can be compared."""
     positives = sum(chunk.positives for chunk in recent)
     expected = sum(chunk.expected for chunk in recent)
-    features = [name for name in effects if name]
+    features = [name for name in effects if name != POSITIVES]
     if not positives or not expected or not features:
         return None
     level = positives / expected
@@ -54,9 +54,9 @@ def _mean(
     chunks: Sequence[ChunkValues], name: str, level: float, effect: float
 ) -> tuple[float, float]:
     """Mean over rows of (label - level x expected) x rank, and its variance."""
-    parts = [chunk.relations[name] for chunk in chunks if name in chunk.relations]
-    rows = sum(chunk.labelled for chunk in chunks if name in chunk.relations)
+    parts = [chunk.associations[name] for chunk in chunks if name in chunk.associations]
+    rows = sum(chunk.labelled for chunk in chunks if name in chunk.associations)
     if not rows:
         return 0.0, 0.0
-    mean = sum(part.true - level * part.told for part in parts) / rows
+    mean = sum(part.observed - level * part.expected for part in parts) / rows
     return mean, effect * sum(part.square for part in parts) / rows**2

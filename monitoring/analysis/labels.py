@@ -1,4 +1,4 @@
-"""Label drift: whether churn itself became more or less frequent."""
+"""Label drift: whether positives became more or less frequent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEVIATIONS = 3.0
 class LabelShift(msgspec.Struct, frozen=True):
     """Share of positives in the reference and over the latest labelled chunks, and their distance.
 
-    `deviations` is the difference in standard errors, which allow for subscribers that are in
+    `deviations` is the difference in standard errors, which allow for entities that are in
     several chunks.
     """
 

@@ -1,8 +1,8 @@
-"""What is still usual: limits learnt from the chunks of the reference, corrected for many tests.
+"""What is still normal: limits learnt from the reference's chunks, corrected for multiple testing.
 
-A limit is the reference's mean plus as many of its standard deviations as Student's t asks for
-when one false alarm in a hundred chunks is shared among all features. Differences below a floor
-do not matter in practice, however significant they are.
+A limit is the reference's mean plus as many of its standard deviations as Student's t requires when
+one false alarm in a hundred chunks is shared among all features. Differences below a floor do not
+matter in practice, however significant they are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from monitoring.analysis.values import SCORE, VALUE, ChunkValues
 
 ALPHA = 0.01
 FLOORS = {"jensen_shannon": 0.10, "kolmogorov_smirnov": 0.08, "l_infinity": 0.05}
-# The scores are one column, not one of many, and answer to all of the features.
+# The scores are a single column that reflects all of the features, so their floor is lower.
 SCORE_FLOOR = 0.75
 RECONSTRUCTION_FLOOR = 0.05
 PERFORMANCE_DEVIATIONS = 3.0
@@ -26,7 +26,8 @@ MIN_CHUNKS = 3
 class Limits(msgspec.Struct, frozen=True):
     """Upper limits of distances, lower limits of metrics.
 
-    They hold for chunks of `usual_rows` rows; a smaller chunk scatters more and is given more room.
+    They hold for chunks of `usual_rows` rows. A smaller chunk scatters more, so its limits are
+    wider by `tolerance`.
     """
 
     usual_rows: float
@@ -34,23 +35,23 @@ class Limits(msgspec.Struct, frozen=True):
     reconstruction: float
     performance: dict[str, float]
 
-    def room(self, rows: int) -> float:
+    def tolerance(self, rows: int) -> float:
         """Factor on limits of distances for a chunk of `rows` rows, 1 or more."""
         return float(max(1.0, self.usual_rows / max(rows, 1)) ** 0.5)
 
-    def strength(self, column: str, distances: dict[str, float], rows: int) -> float:
-        """By what factor a column is beyond its limits, by the method that says least.
+    def limit_ratio(self, column: str, distances: dict[str, float], rows: int) -> float:
+        """A column's distance as a factor of its limit, by the method that gives the least.
 
-        0 where a method could tell nothing of this chunk or of the reference.
+        0 where a method has no value for this chunk or for the reference.
         """
-        limits, room = self.distances[column], self.room(rows)
+        limits, tolerance = self.distances[column], self.tolerance(rows)
         if limits.keys() != distances.keys():
             return 0.0
-        return min((distances[name] / (limits[name] * room) for name in limits), default=0.0)
+        return min((distances[name] / (limits[name] * tolerance) for name in limits), default=0.0)
 
 
 def learn(chunks: Sequence[ChunkValues], min_roc_auc: float) -> Limits:
-    """Limits from the reference's own chunks; the ROC-AUC has to reach `min_roc_auc` anyway."""
+    """Limits from the reference's own chunks; that of ROC-AUC is at least `min_roc_auc`."""
     columns = chunks[0].drift
     share = ALPHA / max(len(columns), 1)
     distances = {

@@ -1,4 +1,4 @@
-"""What is counted of a chunk beside NannyML's statistics: quality, shapes, calibration, relations.
+"""What is counted of a chunk beside NannyML's statistics: quality, shapes, calibration.
 
 Everything is a sum or a share over the chunk's rows, so chunks can be added up later.
 """
@@ -14,14 +14,15 @@ import pandas as pd
 from sklearn.isotonic import IsotonicRegression
 
 from lakehouse.metrics import calibration_error
-from monitoring.analysis.values import LABEL, SCORE, Relation
+from monitoring.analysis.values import ENTITY, LABEL, POSITIVES, SCORE, Association
 
 Floats = npt.NDArray[np.float64]
 
 BINS = 10
-# Churn is rare: most scores are small, so the bins are narrow where they are.
-SCORE_EDGES = np.array([0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0])
 GRID = 1_001
+# Histograms leave out this share at each end, so that outliers do not squeeze all the rest.
+TAIL = 0.01
+SHAPE_BINS, MAX_INTEGERS = 14, 24
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class ReferenceProfile:
         values = reference[list(numeric)].to_numpy(np.float64)
         shares = np.linspace(0, 1, GRID)
         quantiles = np.nanquantile(values, shares, axis=0) if numeric else np.empty((GRID, 0))
-        step = (GRID - 1) // BINS
-        edges = {name: np.unique(quantiles[::step, i]) for i, name in enumerate(numeric)}
+        edges = {name: bin_edges(quantiles[:, i]) for i, name in enumerate(numeric)}
+        scores = np.nanquantile(reference[SCORE].to_numpy(np.float64), shares)
         expected = IsotonicRegression(out_of_bounds="clip")
         expected.fit(reference[SCORE], reference[LABEL])
-        return cls(numeric, quantiles[0], quantiles[-1], edges | {SCORE: SCORE_EDGES},
+        return cls(numeric, quantiles[0], quantiles[-1], edges | {SCORE: bin_edges(scores)},
                    quantiles, expected)  # fmt: skip
 
     def ranks(self, values: Floats) -> Floats:
@@ -57,6 +58,28 @@ class ReferenceProfile:
         columns = [_rank(q, v) for q, v in zip(self.quantiles.T, values.T, strict=True)]
         ranks = np.column_stack(columns) if columns else np.empty((len(values), 0))
         return cast(Floats, np.where(np.isnan(values), 0.0, ranks))
+
+
+def bin_edges(quantiles: Floats) -> Floats:
+    """Edges of equally wide bins, from evenly spaced quantiles of a column.
+
+    Bars over them are to scale. A few integers get a bin each; a constant has a single edge.
+
+    >>> bin_edges(np.repeat([0.0, 1.0, 2.0], 100)).tolist()
+    [-0.5, 0.5, 1.5, 2.5]
+    """
+    known = quantiles[~np.isnan(quantiles)]
+    if not len(known):
+        return known
+    cut = int(TAIL * (len(known) - 1))
+    low, high = known[cut], known[len(known) - 1 - cut]
+    if low == high:
+        low, high = known[0], known[-1]
+    if low == high:
+        return np.array([low])
+    if high - low <= MAX_INTEGERS and not (known % 1).any():
+        return np.arange(low - 0.5, high + 1)
+    return np.linspace(low, high, SHAPE_BINS + 1)
 
 
 def _rank(quantiles: Floats, values: Floats) -> Floats:
@@ -69,20 +92,20 @@ def _rank(quantiles: Floats, values: Floats) -> Floats:
 
 
 def shares(values: pd.Series[Any], edges: Floats) -> tuple[float, ...]:
-    """Share of rows in each bin; what lies outside of the edges counts into the outer bins."""
+    """Share of rows in each bin; what lies outside the edges counts towards the outer bins."""
     inner = np.clip(values.dropna().to_numpy(np.float64), edges[0], edges[-1])
     counts = np.histogram(inner, edges)[0] if len(edges) > 1 else np.array([len(inner)])
     return tuple((counts / max(len(inner), 1)).tolist())
 
 
 def quality(
-    rows: pd.DataFrame, ruler: ReferenceProfile
+    rows: pd.DataFrame, normal: ReferenceProfile
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Shares of missing values, and of values outside of what the reference had."""
+    """Shares of missing values, and of values outside the reference's range."""
     missing = {str(name): float(share) for name, share in rows.isna().mean().items() if share > 0}
-    values = rows[list(ruler.columns)].to_numpy(np.float64)
-    beyond = ((values < ruler.low) | (values > ruler.high)).mean(axis=0)
-    pairs = zip(ruler.columns, beyond.tolist(), strict=True)
+    values = rows[list(normal.columns)].to_numpy(np.float64)
+    beyond = ((values < normal.low) | (values > normal.high)).mean(axis=0)
+    pairs = zip(normal.columns, beyond.tolist(), strict=True)
     return missing, {name: share for name, share in pairs if share > 0}
 
 
@@ -91,29 +114,29 @@ def calibration(score: Floats, label: Floats) -> tuple[float, float]:
     return float(np.square(score - label).mean()), calibration_error(score, label)
 
 
-def relations(rows: pd.DataFrame, ruler: ReferenceProfile) -> dict[str, Relation]:
-    """For each feature, how what came true leans to its high values, against what was expected."""
-    values = ruler.ranks(rows[list(ruler.columns)].to_numpy(np.float64))
+def associations(rows: pd.DataFrame, normal: ReferenceProfile) -> dict[str, Association]:
+    """For each feature, how labels lean to its high values, observed and expected."""
+    values = normal.ranks(rows[list(normal.columns)].to_numpy(np.float64))
     label = rows[LABEL].to_numpy(np.float64)
-    expected = np.asarray(ruler.expected.predict(rows[SCORE]), np.float64)
-    true, told = label @ values, expected @ values
+    expected = np.asarray(normal.expected.predict(rows[SCORE]), np.float64)
+    observed, predicted = label @ values, expected @ values
     square = np.square(label - expected) @ np.square(values)
     return {
-        name: Relation(float(true[i]), float(told[i]), float(square[i]))
-        for i, name in enumerate(ruler.columns)
+        name: Association(float(observed[i]), float(predicted[i]), float(square[i]))
+        for i, name in enumerate(normal.columns)
     }
 
 
-def design_effects(rows: pd.DataFrame, ruler: ReferenceProfile) -> dict[str, float]:
-    """By what factor sums over days vary more than independent rows would, for each feature.
+def design_effects(rows: pd.DataFrame, normal: ReferenceProfile) -> dict[str, float]:
+    """By what factor sums vary more than those of independent rows would, for each feature.
 
-    A subscriber's days resemble each other, so many days of the same people say less than as many
-    rows of different ones. The empty name stands for the plain count of positives.
+    Rows of one entity resemble each other, so many rows of the same entities say less than as many
+    rows of different ones. `POSITIVES` stands for the plain count of positives.
     """
-    ranks = ruler.ranks(rows[list(ruler.columns)].to_numpy(np.float64))
-    noise = (rows[LABEL] - ruler.expected.predict(rows[SCORE])).to_numpy(np.float64)
+    ranks = normal.ranks(rows[list(normal.columns)].to_numpy(np.float64))
+    noise = (rows[LABEL] - normal.expected.predict(rows[SCORE])).to_numpy(np.float64)
     terms = noise[:, None] * np.column_stack([np.ones(len(rows)), ranks])
-    sums = pd.DataFrame(terms).groupby(rows["User"].to_numpy()).sum().to_numpy()
+    sums = pd.DataFrame(terms).groupby(rows[ENTITY].to_numpy()).sum().to_numpy()
     own = np.square(terms).sum(axis=0)
     effects = np.divide(np.square(sums).sum(axis=0), own, out=np.ones_like(own), where=own > 0)
-    return dict(zip(("", *ruler.columns), np.maximum(effects, 1.0).tolist(), strict=True))
+    return dict(zip((POSITIVES, *normal.columns), np.maximum(effects, 1.0).tolist(), strict=True))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import msgspec
 
+# Names of columns in monitoring's frames and reports, whatever the model's own tables call them.
 SCORE = "probability_1"
 LABEL, PREDICTION = "label", "prediction"
+ENTITY, TIME = "_entity", "_time"
+TRAIT = "_trait_"
+# Where values are kept by feature: the plain count of positives.
+POSITIVES = ""
 VALUE = "business_value"
 METRICS = ("roc_auc", "f1", "accuracy", "average_precision", VALUE)
-VALUES_VERSION = 1
+VALUES_VERSION = 2
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -29,11 +32,14 @@ class Distribution(msgspec.Struct, frozen=True):
     mean: float
 
 
-class Relation(msgspec.Struct, frozen=True):
-    """Sums over labelled rows: label x rank, expected probability x rank, squared noise."""
+class Association(msgspec.Struct, frozen=True):
+    """How labels lean to high values of a feature, as sums over labelled rows.
 
-    true: float
-    told: float
+    `observed` is label x rank, `expected` is expected probability x rank, `square` squared noise.
+    """
+
+    observed: float
+    expected: float
     square: float
 
 
@@ -47,8 +53,8 @@ class Slice(msgspec.Struct, frozen=True):
     roc_auc: float | None
 
 
-class ChunkValues(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is computed of a chunk.
+class ChunkValues(msgspec.Struct, frozen=True, kw_only=True, rename={"associations": "relations"}):
+    """All that is computed of a chunk. `start` and `end` are its first and last bucket, ISO 8601.
 
     `realised` and `estimated` map metrics to figures, `drift` maps features (and the score) to
     distances by method. `expected` is the number of positives that the scores of the labelled
@@ -57,8 +63,8 @@ class ChunkValues(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     key: str
-    start: date
-    end: date
+    start: str
+    end: str
     rows: int
     labelled: int
     positives: int
@@ -72,5 +78,5 @@ class ChunkValues(msgspec.Struct, frozen=True, kw_only=True):
     distributions: dict[str, Distribution]
     brier: float | None
     calibration_error: float | None
-    relations: dict[str, Relation]
+    associations: dict[str, Association]
     slices: dict[str, Slice]

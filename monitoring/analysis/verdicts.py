@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Literal
 
 import msgspec
@@ -17,31 +16,41 @@ MIN_POSITIVES = 10
 JUDGED = ("roc_auc", "f1")
 ESTIMATE_ERRORS = 4.0
 STEADY = 0.8
+# What reports have called these fields since their first version.
+_KEYS = {
+    "cusum_ratios": "lasting",
+    "association": "relation",
+    "association_changed": "relation_changed",
+}
 
 
-class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the limits say of a chunk.
+class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True, rename=_KEYS):
+    """What the limits say of a chunk, which is not judged unless it is `reliable`.
 
-    `drifted` maps columns beyond their limits to the factor, and `lasting` those whose smaller
-    shift has lasted up to here. `nearest` is the highest factor of any column, `reconstruction`
-    that of all features together. `worse_*` map metrics below their
-    limits to their values. `relation` is the strongest shift of a feature's relation up to here,
-    and `overestimated` says how far the ROC-AUC was estimated too high; both in standard errors.
+    A chunk is reliable when it has enough rows and is `complete`: no more rows are expected.
+    `limit_ratios` has each column's distance as a factor of its limit, `drifted` those beyond it,
+    `cusum_ratios` those whose smaller shift has persisted up to here, and `nearest` the highest.
+    `reconstruction` is the factor for all features together. `worse_*` map metrics below their
+    limits to their values. `association` is the strongest shift of a feature's association with
+    the label up to here, `overestimated` how far the ROC-AUC was estimated too high; both in
+    standard errors.
     """
 
     key: str
-    start: date
-    end: date
+    start: str
+    end: str
     reliable: bool
+    complete: bool = True
     labelled: bool
+    limit_ratios: dict[str, float] = {}
     drifted: dict[str, float]
-    lasting: dict[str, float]
+    cusum_ratios: dict[str, float]
     nearest: float
     reconstruction: float
     worse_realised: dict[str, float]
     worse_estimated: dict[str, float]
-    relation: tuple[str, float] | None = None
-    relation_changed: bool = False
+    association: tuple[str, float] | None = None
+    association_changed: bool = False
     overestimated: float | None = None
 
     @property
@@ -55,6 +64,11 @@ class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.nearest < STEADY
 
     @property
+    def is_worse(self) -> bool:
+        """Whether a metric, realised or estimated, is below its limit."""
+        return bool(self.worse_realised or self.worse_estimated)
+
+    @property
     def is_overestimated(self) -> bool:
         """Whether the realised ROC-AUC is too far below its estimate for chance."""
         return (self.overestimated or 0.0) > ESTIMATE_ERRORS
@@ -62,7 +76,7 @@ class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class ReferenceBaseline:
-    """What chunks are judged against."""
+    """What chunks are judged against; one of fewer than `min_rows` rows is not judged."""
 
     reference: Sequence[ChunkValues]
     limits: Limits
@@ -70,48 +84,50 @@ class ReferenceBaseline:
     min_rows: int
 
 
-def judge(values: Sequence[ChunkValues], baseline: ReferenceBaseline) -> list[ChunkVerdict]:
-    """The verdict on each chunk, in order."""
+def judge(
+    values: Sequence[ChunkValues], baseline: ReferenceBaseline, unfinished: str | None = None
+) -> list[ChunkVerdict]:
+    """The verdict on each chunk, in order; the one with key `unfinished` is still filling."""
     verdicts, labelled = [], list[ChunkValues]()
     sums: dict[str, float] = {}
     for chunk in values:
-        strengths = _strengths(chunk, baseline.limits)
-        if chunk.rows >= baseline.min_rows:
-            sums = cusum.step(sums, strengths)
-        verdict = _verdict(chunk, baseline, strengths, cusum.shifted(sums))
+        ratios = {
+            column: baseline.limits.limit_ratio(column, distances, chunk.rows)
+            for column, distances in chunk.drift.items()
+        }
+        is_complete = chunk.key != unfinished
+        if is_complete and chunk.rows >= baseline.min_rows:
+            sums = cusum.step(sums, ratios)
+        verdict = _verdict(chunk, baseline, ratios, cusum.shifted(sums), is_complete)
         if verdict.labelled:
             labelled = [*labelled, chunk][-len(baseline.reference) :]
-            verdict = _with_relation(verdict, labelled, baseline)
+            verdict = _with_association(verdict, labelled, baseline)
         verdicts.append(verdict)
     return verdicts
-
-
-def _strengths(chunk: ChunkValues, limits: Limits) -> dict[str, float]:
-    return {
-        column: limits.strength(column, distances, chunk.rows)
-        for column, distances in chunk.drift.items()
-    }
 
 
 def _verdict(
     chunk: ChunkValues,
     baseline: ReferenceBaseline,
-    strengths: dict[str, float],
+    ratios: dict[str, float],
     shifted: frozenset[str],
+    is_complete: bool,
 ) -> ChunkVerdict:
     limits = baseline.limits
-    room = limits.room(chunk.rows)
     enough = min(chunk.positives, chunk.labelled - chunk.positives) >= MIN_POSITIVES
     return ChunkVerdict(
         key=chunk.key,
         start=chunk.start,
         end=chunk.end,
-        reliable=chunk.rows >= baseline.min_rows,
-        labelled=enough and chunk.labelled >= baseline.min_rows,
-        drifted={column: strength for column, strength in strengths.items() if strength > 1},
-        lasting={column: strengths[column] for column in sorted(shifted & strengths.keys())},
-        nearest=max(strengths.values(), default=0.0),
-        reconstruction=chunk.reconstruction.value / (limits.reconstruction * room),
+        reliable=is_complete and chunk.rows >= baseline.min_rows,
+        complete=is_complete,
+        labelled=is_complete and enough and chunk.labelled >= baseline.min_rows,
+        limit_ratios={column: round(ratio, 4) for column, ratio in ratios.items()},
+        drifted={column: ratio for column, ratio in ratios.items() if ratio > 1},
+        cusum_ratios={column: ratios[column] for column in sorted(shifted & ratios.keys())},
+        nearest=max(ratios.values(), default=0.0),
+        reconstruction=chunk.reconstruction.value
+        / (limits.reconstruction * limits.tolerance(chunk.rows)),
         worse_realised=_below(chunk, "realised", limits) if enough else {},
         worse_estimated=_below(chunk, "estimated", limits),
     )
@@ -121,16 +137,16 @@ def _below(
     chunk: ChunkValues, kind: Literal["realised", "estimated"], limits: Limits
 ) -> dict[str, float]:
     figures = chunk.realised if kind == "realised" else chunk.estimated
-    room = limits.room(chunk.rows)
+    tolerance = limits.tolerance(chunk.rows)
     return {
         name: figures[name].value
         for name in JUDGED
         if name in figures
-        and figures[name].value < limits.performance[name] - (room - 1) * figures[name].error
+        and figures[name].value < limits.performance[name] - (tolerance - 1) * figures[name].error
     }
 
 
-def _with_relation(
+def _with_association(
     verdict: ChunkVerdict, recent: Sequence[ChunkValues], baseline: ReferenceBaseline
 ) -> ChunkVerdict:
     gap = _overestimate(recent)
@@ -141,8 +157,8 @@ def _with_relation(
         return msgspec.structs.replace(verdict, overestimated=gap)
     return msgspec.structs.replace(
         verdict,
-        relation=(shift.feature, shift.deviations),
-        relation_changed=shift.found,
+        association=(shift.feature, shift.deviations),
+        association_changed=shift.found,
         overestimated=gap,
     )
 
@@ -150,7 +166,7 @@ def _with_relation(
 def _overestimate(recent: Sequence[ChunkValues]) -> float | None:
     """How far ROC-AUC was estimated too high, in standard errors of one chunk.
 
-    The same subscribers are in all of the chunks, so their mean is no surer than one of them.
+    The same entities are in all of the chunks, so their mean is no more certain than one of them.
     """
     pairs = [
         (

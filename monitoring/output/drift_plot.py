@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from monitoring.analysis.values import SCORE
 from monitoring.output import style
@@ -13,7 +14,6 @@ from monitoring.report import ColumnReport, Report
 
 SHOWN = 20
 SHAPES = 3
-TICKS = 12
 
 
 def draw(report: Report) -> Canvas:
@@ -40,16 +40,12 @@ def draw(report: Report) -> Canvas:
 
 
 def _map(panel: Axes, report: Report, columns: tuple[ColumnReport, ...]) -> None:
-    strengths = np.array(
-        [
-            [report.limits.strength(c.name, chunk.values.drift[c.name], chunk.values.rows)
-             for chunk in report.chunks]
-            for c in columns
-        ]
-    )  # fmt: skip
+    ratios = np.array(
+        [[chunk.verdict.limit_ratios.get(c.name, 0.0) for chunk in report.chunks] for c in columns]
+    )
     colours = ListedColormap(style.DRIFT_COLOURS)
     cells = panel.pcolormesh(
-        strengths,
+        ratios,
         cmap=colours,
         norm=BoundaryNorm(style.DRIFT_STEPS, colours.N, extend="max"),
         edgecolors="white",
@@ -57,25 +53,31 @@ def _map(panel: Axes, report: Report, columns: tuple[ColumnReport, ...]) -> None
     )
     scale = panel.figure.colorbar(cells, ax=panel, shrink=0.6, pad=0.01, extend="max")
     scale.outline.set_visible(False)
+    scale.set_ticks(style.DRIFT_STEPS)
     panel.invert_yaxis()
     panel.grid(visible=False)
     panel.tick_params(length=0)
     names = ["scores" if c.name == SCORE else c.name for c in columns]
     panel.set_yticks([place + 0.5 for place in range(len(columns))], names)
-    every = max(1, len(report.chunks) // TICKS)
-    places = range(0, len(report.chunks), every)
-    panel.set_xticks([place + 0.5 for place in places])
-    panel.set_xticklabels([report.chunks[place].values.key[5:] for place in places], rotation=0)
+    keys = [chunk.values.key[5:] for chunk in report.chunks]
+    places = style.tick_places(keys)
+    panel.set_xticks([place + 0.5 for place in places], [keys[place] for place in places])
     panel.set_title("Distance from the reference, as a factor of the limit")
 
 
 def _shape(panel: Axes, column: ColumnReport) -> None:
-    places = np.arange(len(column.reference))
-    panel.bar(places - 0.2, column.reference, 0.4, color=style.REFERENCE_BAR, label="reference")
-    panel.bar(places + 0.2, column.recent, 0.4, color=style.REALISED, label="recent")
+    """Shares of rows over the values, to scale; outliers count towards the outer bins."""
+    edges = np.array(
+        column.edges if len(column.edges) > 1 else (*column.edges, column.edges[0] + 1)
+    )
+    width = np.diff(edges)
+    panel.bar(edges[:-1], column.reference, width, align="edge", color=style.REFERENCE_BAR,
+              label="reference")  # fmt: skip
+    panel.stairs(column.recent, edges, color=style.REALISED, lw=1.8, label="recent chunks")
     name = "scores" if column.name == SCORE else column.name
-    panel.set_title(f"{name}\n{column.strength:.2f} of its limit", fontsize=9.5)
-    ends = [-0.5, len(column.reference) - 0.5]
-    panel.set_xticks(ends, [f"{column.edges[0]:.3g}", f"{column.edges[-1]:.3g}"])
-    panel.set_yticks([])
+    panel.set_title(f"{name}\n{column.limit_ratio:.2f} of its limit", fontsize=9.5)
+    panel.xaxis.set_major_locator(MaxNLocator(3))
+    panel.yaxis.set_major_locator(MaxNLocator(3))
+    panel.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    panel.tick_params(labelsize=8.5)
     panel.grid(visible=False)

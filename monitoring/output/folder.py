@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from monitoring.cache import replace
+from lakehouse.files import replace
 from monitoring.output import names
 from monitoring.report import SCHEMA_VERSION, Report
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, select_autoescape
 
+from monitoring.alerts import TITLES
+from monitoring.analysis.values import SCORE
+from monitoring.chunks import Period
 from monitoring.report import Report
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -17,10 +20,13 @@ _JINJA = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TITLES = {
-    "data_drift": "Data drift",
-    "model_drift": "Model drift",
-    "model_degradation": "Model degradation",
+PERIODS = {"D": "Chunks are days", "W": "Chunks are weeks"}
+METRICS = {
+    "roc_auc": "ROC-AUC",
+    "f1": "F1",
+    "accuracy": "Accuracy",
+    "average_precision": "Average precision",
+    "business_value": "Value per prediction",
 }
 
 
@@ -31,4 +37,27 @@ def render(report: Report, plots: Mapping[str, bytes]) -> str:
         for name, content in plots.items()
     }
     template = _JINJA.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(report=report, images=images, titles=TITLES)
+    return template.render(
+        report=report,
+        images=images,
+        titles=TITLES,
+        metrics=METRICS,
+        score=SCORE,
+        chunks=chunks_of(report.period),
+    )
+
+
+def chunks_of(period: str) -> str:
+    """How the rows were cut, for the reader.
+
+    >>> chunks_of("D"), chunks_of("6H"), chunks_of("500")
+    ('Chunks are days', 'Chunks of 6 hours', 'Chunks of 500 rows')
+    """
+    if period in PERIODS:
+        return PERIODS[period]
+    cut = Period.parse(period)
+    if cut.rows:
+        return f"Chunks of {cut.rows:,} rows"
+    if cut.minutes % 60:
+        return f"Chunks of {cut.minutes} minutes"
+    return "Chunks are hours" if cut.minutes == 60 else f"Chunks of {cut.minutes // 60} hours"

@@ -1,4 +1,4 @@
-"""Performance over time: realised where labels have matured, estimated where they have not."""
+"""Performance over time: realised where outcomes are known, estimated everywhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ TITLES = {
 # Known beforehand, for a layout engine measures every text twice.
 MARGINS = {"left": 0.075, "right": 0.985, "top": 0.925, "bottom": 0.075, "hspace": 0.36}
 DEVIATIONS = 1.96
-TICKS = 12
 LINES: dict[str, tuple[str, Any]] = {
     "reference": (style.REFERENCE, "-"),
     "estimated": (style.ESTIMATED, (0, (2, 1.5))),
@@ -104,8 +103,9 @@ def _rows(panel: Axes, report: Report) -> None:
     panel.bar(places, [c.rows for c in chunks], color=style.FAINT, width=0.8)
     panel.bar(places, [c.labelled for c in chunks], color=style.REALISED, width=0.8)
     panel.set_title("Rows (blue: outcome known)")
-    shown = places[:: max(1, len(chunks) // TICKS)]
-    panel.set_xticks(shown, [chunks[place].key[5:] for place in shown])
+    keys = [chunk.key[5:] for chunk in chunks]
+    shown = style.tick_places(keys)
+    panel.set_xticks(shown, [keys[place] for place in shown])
 
 
 def _legend(canvas: Canvas, panel: Axes) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
 
+# Letters that fit along the axis of a plot.
+AXIS_LETTERS = 110
 # Okabe and Ito's palette; every pair differs in lightness too.
 REALISED = "#0072B2"
 ESTIMATED = "#E69F00"
@@ -52,3 +56,14 @@ def apply() -> None:
     """Draw to files only, in this look."""
     mpl.use("Agg")
     sns.set_theme(style="whitegrid", rc=_STYLE)
+
+
+def tick_places(texts: Sequence[str]) -> list[int]:
+    """Which of these texts fit along an axis without running into each other.
+
+    >>> tick_places(["06-01"] * 26)
+    [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]
+    """
+    longest = max(map(len, texts), default=1)
+    every = ceil(len(texts) * (longest + 2) / AXIS_LETTERS)
+    return list(range(0, len(texts), max(1, every)))

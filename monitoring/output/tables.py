@@ -10,7 +10,7 @@ import polars as pl
 from monitoring.analysis.values import SCORE, ChunkValues
 from monitoring.report import Report
 
-_CHUNK = {"chunk": pl.String, "start": pl.Date, "end": pl.Date, "period": pl.String}
+_CHUNK = {"chunk": pl.String, "start": pl.String, "end": pl.String, "period": pl.String}
 
 
 def performance(report: Report) -> pl.DataFrame:
@@ -52,14 +52,14 @@ def _metrics(
 
 
 def _distances(report: Report, chunk: ChunkValues) -> Iterator[dict[str, Any]]:
-    place, room = _place(chunk, "analysis"), report.limits.room(chunk.rows)
+    place, tolerance = _place(chunk, "analysis"), report.limits.tolerance(chunk.rows)
     for column, distances in chunk.drift.items():
         for method, distance in distances.items():
-            limit = report.limits.distances[column][method] * room
+            limit = report.limits.distances[column][method] * tolerance
             kind = "prediction" if column == SCORE else "feature"
             yield {**place, "kind": kind, "column": column, "method": method, "value": distance,
                    "limit": limit, "beyond": distance > limit}  # fmt: skip
-    limit = report.limits.reconstruction * room
+    limit = report.limits.reconstruction * tolerance
     yield {
         **place,
         "kind": "multivariate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import Forbidden, HTTPException
@@ -13,8 +14,7 @@ from lakehouse.http import access
 from lakehouse.settings import Settings
 from monitoring.errors import RequestError, SingleClassError
 from monitoring.report import SINGLE_CLASS
-from monitoring.score_watcher import ScoreWatcher
-from monitoring.service import Service
+from monitoring.watched import WatchedModel
 from monitoring.web import pages, routes
 
 LOG = logging.getLogger(__name__)
@@ -23,22 +23,25 @@ RUN_PATH = "/run-monitoring"
 OWN_SITES = ("same-origin", "none")
 
 
-def create_app(settings: Settings, service: Service, watch: ScoreWatcher, clock: Clock) -> Flask:
-    """The WSGI application."""
+def create_app(settings: Settings, models: Sequence[WatchedModel], clock: Clock) -> Flask:
+    """The WSGI application; the first model is at the root."""
     app = Flask(__name__, static_folder="static")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     access.guard(app, settings.api)
     app.before_request(lambda: _authorise(settings))
     app.after_request(_ask_again)
     app.register_error_handler(Exception, _answer)
-    app.register_blueprint(routes.blueprint(settings, service))
-    app.register_blueprint(pages.blueprint(settings, service, watch, clock))
+    app.register_blueprint(routes.of_service(settings, models))
+    counts = pages.ledger_counts(settings, clock)
+    for model in models:
+        app.register_blueprint(routes.of_model(model))
+        app.register_blueprint(pages.of_model(settings, model, counts))
     return app
 
 
 def _authorise(settings: Settings) -> None:
     """A run costs something although it is a GET: no other site and, with a token, nobody else."""
-    if request.path != RUN_PATH:
+    if not request.path.endswith(RUN_PATH):
         return
     if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
         raise Forbidden("requests of other sites are refused")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lakehouse.settings import Settings
@@ -19,29 +20,33 @@ _ERRORS = {
 }
 
 
-def document(settings: Settings) -> dict[str, Any]:
-    """The OpenAPI document of a service with these settings."""
+def document(settings: Settings, prefixes: Sequence[str] = ("",)) -> dict[str, Any]:
+    """The OpenAPI document of a service with these settings; each model has a prefix of its own."""
     run = [
         _query("start_date", {"type": "string", "format": "date"}),
         _query("end_date", {"type": "string", "format": "date"}),
         _query("model_version", {"type": "integer", "minimum": 1, "maximum": MAX_VERSION}),
-        _query("period", {"type": "string", "pattern": r"^(D|W|[0-9]+)$"}),
+        _query("period", {"type": "string", "pattern": r"^(D|W|[0-9]*H|[0-9]+min|[0-9]+)$"}),
     ]
     file = [
         _path("run_id", {"type": "string", "pattern": folder.RUN_ID.pattern}),
         _path("name", {"enum": list(names.FILES)}),
     ]
     limit = [_query("limit", {"type": "integer", "minimum": 1, "maximum": 500})]
-    paths = {
+    of_model = {
         "/run-monitoring": {"get": _operation("Make a run, or join it", run)},
         "/runs": {"get": _operation("Runs, newest first", limit)},
         "/runs/{run_id}/{name}": {"get": _operation("A file of a run", file, "*/*")},
         "/report.json": {"get": _operation("The latest report", [])},
         "/pipeline": {"get": _operation("Counts and lags of the pipeline", [])},
+        "/": {"get": _operation("The dashboard", [], "text/html")},
+    }
+    paths = {
+        "/models": {"get": _operation("The models that are watched", [])},
         "/health": {"get": _operation("Whether the service works", [])},
         "/metrics": {"get": _operation("Figures for Prometheus", [], "text/plain")},
         "/openapi.json": {"get": _operation("This document", [])},
-        "/": {"get": _operation("The dashboard", [], "text/html")},
+        **{f"{prefix}{path}": dict(of) for prefix in prefixes for path, of in of_model.items()},
     }
     found: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -50,7 +55,8 @@ def document(settings: Settings) -> dict[str, Any]:
     }
     if settings.api.token is not None:
         found["components"] = {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}
-        paths["/run-monitoring"]["get"]["security"] = [{"bearer": []}]
+        for prefix in prefixes:
+            paths[f"{prefix}/run-monitoring"]["get"]["security"] = [{"bearer": []}]
     return found
 
 

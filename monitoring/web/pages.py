@@ -1,4 +1,4 @@
-"""The dashboard, and the data that only it asks for."""
+"""The dashboard of each model, and the data that only it asks for."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from lakehouse.ledger import Ledger
 from lakehouse.settings import Settings
 from monitoring.errors import NotFoundError
 from monitoring.output import folder, names
-from monitoring.score_watcher import ScoreWatcher
-from monitoring.service import Service
+from monitoring.watched import WatchedModel
 
 LEDGER_AGE_S = 2.0
 
 
-def blueprint(settings: Settings, service: Service, watch: ScoreWatcher, clock: Clock) -> Blueprint:
-    """The page and its data."""
-    pages = Blueprint("pages", __name__)
-    counts = Background(lambda: ledger.snapshot(settings), Ledger(()), clock, LEDGER_AGE_S)
+def ledger_counts(settings: Settings, clock: Clock) -> Background[Ledger]:
+    """Counts at every station, asked for in the background and shared by all pages."""
+    return Background(lambda: ledger.snapshot(settings), Ledger(()), clock, LEDGER_AGE_S)
+
+
+def of_model(settings: Settings, model: WatchedModel, counts: Background[Ledger]) -> Blueprint:
+    """The page of one model and its data."""
+    name = f"pages {model.name.replace('.', '-')}"
+    pages = Blueprint(name, __name__, url_prefix=model.path)
 
     @pages.get("/")
     def index() -> Response:
@@ -31,14 +35,14 @@ def blueprint(settings: Settings, service: Service, watch: ScoreWatcher, clock: 
 
     @pages.get("/report.json")
     def latest_report() -> Response:
-        latest = service.output.root / folder.LATEST
+        latest = model.service.output.root / folder.LATEST
         if not (latest / names.REPORT).exists():
             raise NotFoundError("report", "a run", "none yet", "GET /run-monitoring")
         return send_from_directory(latest, names.REPORT)
 
     @pages.get("/pipeline")
     def pipeline() -> Response:
-        notices = [f"{notice.at:%H:%M} UTC: {notice.text}" for notice in watch.notices]
+        notices = [f"{notice.at:%H:%M} UTC: {notice.text}" for notice in model.watcher.notices]
         return jsonify(_pipeline(settings, counts.get()) | {"notices": notices})
 
     return pages

@@ -1,10 +1,11 @@
-"""The HTTP interface of monitoring."""
+"""The HTTP interface of monitoring: what every model has, and what there is once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, send_from_directory, url_for
+from flask import Blueprint, Response, jsonify, request, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from lakehouse.http import access
@@ -13,49 +14,69 @@ from monitoring.errors import NotFoundError
 from monitoring.output import names
 from monitoring.report import answer
 from monitoring.service import Service
+from monitoring.watched import WatchedModel
 from monitoring.web import metrics, openapi
 from monitoring.web.query import parse_limit, parse_run
 
 MAX_RUNS = 500
 
 
-def blueprint(settings: Settings, service: Service) -> Blueprint:
-    """All routes but those of the dashboard."""
-    api = Blueprint("api", __name__)
+def of_model(model: WatchedModel) -> Blueprint:
+    """Runs of one model and their files."""
+    api = Blueprint(f"api {model.name.replace('.', '-')}", __name__, url_prefix=model.path)
+    service = model.service
 
     @api.get("/run-monitoring")
     def run_monitoring() -> Response:
         report = service.run(parse_run(request.args))
-        return jsonify(answer(report, links(report.run_id)))
+        return jsonify(answer(report, links(model.path, report.run_id)))
 
     @api.get("/runs")
     def runs() -> Response:
         limit = parse_limit(request.args.get("limit"), 50, MAX_RUNS)
         kept = set(service.output.runs())
-        found = [_listed(row, kept) for row in service.records.latest(limit)]
+        found = [_listed(model.path, row, kept) for row in service.records.latest(limit)]
         return jsonify(runs=found)
 
     @api.get("/runs/<run_id>/<name>")
     def run_file(run_id: str, name: str) -> Response:
         return _file(service, run_id, name)
 
+    return api
+
+
+def of_service(settings: Settings, models: Sequence[WatchedModel]) -> Blueprint:
+    """What is said of the service as a whole."""
+    api = Blueprint("service", __name__)
+
+    @api.get("/models")
+    def known() -> Response:
+        found = [
+            {"model": model.name, "title": model.scored.words.title, "path": f"{model.path}/"}
+            for model in models
+        ]
+        return jsonify(models=found)
+
     @api.get("/health")
-    def health() -> Response:
-        latest = service.latest
-        return jsonify(
-            status="ok",
+    def health() -> tuple[Response, int]:
+        latest = models[0].service.latest
+        failures = [model.failure for model in models if model.failure is not None]
+        found = jsonify(
+            status="failing" if failures else "ok",
             last_run=latest.run_id if latest else None,
             token_required=settings.api.token is not None,
+            **({"reason": "; ".join(failures)} if failures else {}),
         )
+        return found, 503 if failures else 200
 
     @api.get("/metrics")
     def figures() -> Response:
-        content = generate_latest(metrics.registry(service))
+        content = generate_latest(metrics.registry(models))
         return Response(content, content_type=CONTENT_TYPE_LATEST)
 
     @api.get("/openapi.json")
     def document() -> Response:
-        return jsonify(openapi.document(settings))
+        return jsonify(openapi.document(settings, [model.path for model in models]))
 
     return api
 
@@ -69,16 +90,14 @@ def _file(service: Service, run_id: str, name: str) -> Response:
     return access.allow_own_style(response) if name == names.PAGE else response
 
 
-def links(run_id: str) -> dict[str, str]:
-    """Where the files of a run are, by file name."""
-    found = {
-        name: url_for("api.run_file", run_id=run_id, name=name, _external=True)
-        for name in names.FILES
-    }
-    return {"dashboard": url_for("pages.index", run_id=run_id, _external=True)} | found
+def links(path: str, run_id: str) -> dict[str, str]:
+    """Where the files of a run are, by file name; `path` is the model's."""
+    root = request.host_url.rstrip("/") + path
+    files = {name: f"{root}/runs/{run_id}/{name}" for name in names.FILES}
+    return {"dashboard": f"{root}/?run_id={run_id}"} | files
 
 
-def _listed(row: dict[str, Any], kept: set[str]) -> dict[str, Any]:
+def _listed(path: str, row: dict[str, Any], kept: set[str]) -> dict[str, Any]:
     times = {name: row[name].isoformat() for name in ("started_at", "finished_at")}
-    files = links(row["run_id"]) if row["run_id"] in kept else {}
+    files = links(path, row["run_id"]) if row["run_id"] in kept else {}
     return row | times | {"links": files}

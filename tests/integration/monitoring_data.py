@@ -16,6 +16,7 @@ from deltalake import write_deltalake
 from lakehouse.clock import FixedClock
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import PREDICTIONS
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Costs
@@ -25,8 +26,12 @@ from monitoring.analysis import findings, fitted, limits, verdicts
 from monitoring.analysis.findings import Finding
 from monitoring.analysis.fitted import Fitted
 from monitoring.analysis.model import Model
+from monitoring.analysis.values import ENTITY, TIME
 from monitoring.analysis.verdicts import ReferenceBaseline
-from monitoring.chunks import Day, Period, plan
+from monitoring.buckets import Buckets
+from monitoring.chunks import Bucket, Period, plan
+from monitoring.scored_rows import canonical
+from monitoring.wiring import Parts, wire
 
 FEATURES = ("calls", "seconds", "volume", "active_share", "silent_days", "trend")
 REFERENCE_START = date(2026, 5, 4)
@@ -169,7 +174,7 @@ class FakeRegistry:
 
 def settings_in(folder: Path, **monitoring: Any) -> Settings:
     """Settings of an installation in `folder`, whose database nobody has started."""
-    limits = {"output_dir": str(folder / "output"), "min_chunk_rows": 100}
+    limits = {"output_dir": str(folder / "output"), "min_chunk_rows": 100, "settle_minutes": 0}
     return Settings.model_validate(
         {
             "state_dir": str(folder / "state"),
@@ -181,6 +186,17 @@ def settings_in(folder: Path, **monitoring: Any) -> Settings:
     )
 
 
+def seen(scored: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the names that monitoring gives their columns."""
+    return canonical(CHURN, scored)
+
+
+def parts(settings: Settings, registry: FakeRegistry | None = None) -> Parts:
+    """A service that watches the one model, at `NOW`."""
+    known = registry or FakeRegistry()
+    return wire(settings, clock(), [CHURN], lambda _: known)
+
+
 def clock() -> FixedClock:
     """A clock that stands at `NOW`."""
     return FixedClock(NOW)
@@ -190,9 +206,9 @@ def found(
     known: Fitted, scored: pl.DataFrame, min_rows: int = 100, min_roc_auc: float = 0.5
 ) -> dict[str, Finding]:
     """The three findings on scored rows, by name."""
-    ordered = scored.sort("Date", "User")
-    counts = ordered.group_by("Date").len().sort("Date").rows()
-    days = [Day(day, count, "") for day, count in counts]
+    ordered = seen(scored).sort(TIME, ENTITY)
+    counts = ordered.group_by(TIME).len().sort(TIME).rows()
+    days = [Bucket(day, count, "") for day, count in counts]
     values = known.evaluate(ordered, plan(days, known.period))
     learnt = limits.learn(known.chunks, min_roc_auc)
     judged = verdicts.judge(
@@ -205,11 +221,13 @@ _FIT = fitted.fit
 _fits: dict[tuple[str, str, int], Fitted] = {}
 
 
-def fit_once(known: Model, rows: pl.DataFrame, period: Period) -> Fitted:
+def fit_once(
+    known: Model, rows: pl.DataFrame, period: Period, buckets: Buckets = fitted.DATES
+) -> Fitted:
     """`fit`, which takes a second, once for each reference that tests use."""
     key = (known.run_id, period.text, int(rows.hash_rows().sum()))
     if key not in _fits:
-        _fits[key] = _FIT(known, rows, period)
+        _fits[key] = _FIT(known, rows, period, buckets)
     return _fits[key]
 
 

@@ -18,7 +18,7 @@ from monitoring.monitor import Monitor, Request
 from monitoring.output.names import FILES
 from monitoring.report import SINGLE_CLASS, Report
 from monitoring.score_watcher import ScoreWatcher
-from monitoring.wiring import Parts, wire
+from monitoring.wiring import Parts
 from tests.integration import monitoring_data as made
 from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
 
@@ -33,7 +33,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def parts(settings: Settings) -> Parts:
     made.append(settings, made.rows(ANALYSIS_START, 4, seed=2))
-    return wire(settings, made.clock(), FakeRegistry())
+    return made.parts(settings)
 
 
 def test_a_run_leaves_files_a_row_and_an_answer(parts: Parts, settings: Settings) -> None:
@@ -79,7 +79,7 @@ def test_figures_outlive_the_process(parts: Parts, settings: Settings) -> None:
     client = parts.app.test_client()
     run_id = client.get("/run-monitoring").get_json()["run_id"]
     figures = client.get("/metrics").get_data(as_text=True)
-    again = wire(settings, made.clock(), FakeRegistry()).app.test_client()
+    again = made.parts(settings).app.test_client()
     assert again.get("/metrics").get_data(as_text=True) == figures
     assert again.get("/health").get_json()["last_run"] == run_id
 
@@ -87,7 +87,7 @@ def test_figures_outlive_the_process(parts: Parts, settings: Settings) -> None:
 def test_labels_of_one_class_are_a_warning_and_the_rest_is_computed(settings: Settings) -> None:
     alone = made.rows(ANALYSIS_START, 3, seed=2).with_columns(pl.lit(0, pl.Int32).alias("label"))
     made.append(settings, alone)
-    client = wire(settings, made.clock(), FakeRegistry()).app.test_client()
+    client = made.parts(settings).app.test_client()
     answer = client.get("/run-monitoring")
     assert answer.status_code == 200
     assert answer.get_json()["warning"] == SINGLE_CLASS
@@ -98,7 +98,7 @@ def test_labels_of_one_class_are_a_warning_and_the_rest_is_computed(settings: Se
 def test_a_reference_of_one_class_is_the_known_warning(settings: Settings) -> None:
     made.append(settings, made.rows(ANALYSIS_START, 1, seed=2))
     nobody = made.reference().with_columns(pl.lit(0, pl.Int32).alias("label"))
-    client = wire(settings, made.clock(), FakeRegistry(nobody)).app.test_client()
+    client = made.parts(settings, FakeRegistry(nobody)).app.test_client()
     answer = client.get("/run-monitoring")
     assert (answer.status_code, answer.get_json()["warning"]) == (200, SINGLE_CLASS)
 
@@ -135,7 +135,7 @@ def test_the_same_run_is_joined_and_another_is_told_to_wait(
 
 def test_rows_of_the_same_day_and_a_new_table_wake_it(tmp_path: Path) -> None:
     settings = made.settings_in(tmp_path)
-    polling = wire(settings, made.clock(), FakeRegistry()).poller
+    polling = made.parts(settings).poller
     assert not polling.step(), "there is no table yet"
     made.append(settings, made.rows(ANALYSIS_START, 2, seed=2))
     assert polling.step()
@@ -151,7 +151,7 @@ def test_rows_of_the_same_day_and_a_new_table_wake_it(tmp_path: Path) -> None:
 
 def test_the_watch_sees_only_rows_scored_since_it_looked(tmp_path: Path) -> None:
     settings, clock = made.settings_in(tmp_path), made.clock()
-    watch = ScoreWatcher(settings.lake_uri, clock)
+    watch = ScoreWatcher(table_uri(settings.lake_uri, names.PREDICTIONS), "probability_1", clock)
     watch.look()
     made.append(settings, made.rows(ANALYSIS_START, 1, per_day=100))
     watch.look()

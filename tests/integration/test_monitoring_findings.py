@@ -20,6 +20,7 @@ from tests.integration.monitoring_data import (
     model,
     reference,
     rows,
+    seen,
 )
 
 DAYS = 20
@@ -28,7 +29,7 @@ PER_DAY = 600
 
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
-    return fit(model(), reference(PER_DAY), Period.parse("D"))
+    return fit(model(), seen(reference(PER_DAY)), Period.parse("D"))
 
 
 def states(made: dict[str, Finding]) -> dict[str, str]:
@@ -53,7 +54,7 @@ def test_a_change_of_unit_is_data_drift_from_its_first_day(fitted: Fitted) -> No
     assert made["data_drift"].state == "found"
     assert made["model_drift"].state != "found"
     assert made["model_degradation"].state == "ok"
-    assert made["data_drift"].since == ANALYSIS_START
+    assert made["data_drift"].since == str(ANALYSIS_START)
     assert made["data_drift"].evidence[0].startswith("volume: up to")
     assert made["data_drift"].evidence[-1].startswith("it does not hurt so far")
 
@@ -109,6 +110,5 @@ def test_rows_of_the_reference_are_refused(fitted: Fitted) -> None:
 
 def test_a_reference_of_one_class_is_refused() -> None:
     with pytest.raises(MonitoringError, match="labels of both classes"):
-        fit(
-            model(), reference().with_columns(pl.lit(0, pl.Int32).alias("label")), Period.parse("D")
-        )
+        nobody = reference().with_columns(pl.lit(0, pl.Int32).alias("label"))
+        fit(model(), seen(nobody), Period.parse("D"))

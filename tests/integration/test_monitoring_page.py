@@ -15,12 +15,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from lakehouse.domains.settings import Settings
 from lakehouse.http import server
+from monitoring.analysis.values import ENTITY, TRAIT
 from monitoring.monitor import Request
 from monitoring.output.folder import OutputFolder
-from monitoring.subscribers import Subscribers
-from monitoring.wiring import wire
+from monitoring.traits import Traits
 from tests.integration import monitoring_data as made
-from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
+from tests.integration.monitoring_data import ANALYSIS_START
 
 WIDE, MIDDLE, NARROW = ({"width": width, "height": 900} for width in (1360, 820, 390))
 DAYS, DRIFTED = 16, 6
@@ -56,10 +56,10 @@ def more_volume(x: dict[str, Any]) -> None:
     x["volume"] *= 2.5
 
 
-def by_segment(_: Subscribers, rows: pl.DataFrame) -> pl.DataFrame:
-    even = pl.col("User").str.slice(-1).cast(pl.Int32) % 2 == 0
+def by_segment(_: Traits, rows: pl.DataFrame) -> pl.DataFrame:
+    even = pl.col(ENTITY).str.slice(-1).cast(pl.Int32) % 2 == 0
     name = pl.when(even).then(pl.lit("business")).otherwise(pl.lit("prepaid"))
-    return rows.with_columns(segment=name)
+    return rows.with_columns(name.alias(f"{TRAIT}segment"))
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     unknown = drifted.with_columns(pl.lit(None, pl.Int32).alias("label"))
     made.append(settings, pl.concat([quiet, unknown]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Subscribers, "enrich", by_segment)
-        parts = wire(settings, made.clock(), FakeRegistry())
+        patch.setattr(Traits, "enrich", by_segment)
+        parts = made.parts(settings)
         parts.service.run(Request())
         with server.serving(parts.app, "127.0.0.1", 0) as port:
             yield Served(f"http://127.0.0.1:{port}", settings)

@@ -22,7 +22,7 @@ from lakehouse.settings import ROOT
 from monitoring.analysis.fitted import Fitted, fit
 from monitoring.analysis.model import Model
 from monitoring.chunks import Period
-from tests.integration.monitoring_data import ANALYSIS_START, REFERENCE_START, found
+from tests.integration.monitoring_data import ANALYSIS_START, REFERENCE_START, found, seen
 
 REAL = Path(os.environ.get("REAL_DATA_DIR", ROOT.parent / "shared" / "data"))
 SAMPLE = REAL / "ulb_creditcard" / "creditcard_enriched_first70.csv.gz"
@@ -67,7 +67,7 @@ def scored() -> pl.DataFrame:
 def fitted(scored: pl.DataFrame) -> Fitted:
     importance = dict.fromkeys(FEATURES, 1 / len(FEATURES))
     model = Model(1, "cards", FEATURES, Costs(100.0, 1.0), THRESHOLD, ANALYSIS_START, importance)
-    return fit(model, scored.filter(pl.col("Date") < ANALYSIS_START), Period.parse("D"))
+    return fit(model, seen(scored.filter(pl.col("Date") < ANALYSIS_START)), Period.parse("D"))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_amounts_in_another_unit_are_found_on_the_first_day(
     data_drift = found(fitted, later.with_columns(drifted.otherwise(pl.col("Amount"))))[
         "data_drift"
     ]
-    assert (data_drift.state, data_drift.since) == ("found", first)
+    assert (data_drift.state, data_drift.since) == ("found", str(first))
     assert data_drift.evidence[0].startswith("Amount: up to")
 
 

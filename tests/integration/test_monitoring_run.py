@@ -13,6 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from monitoring.analysis import fitted as fitted_module
@@ -20,6 +21,7 @@ from monitoring.chunks import Period
 from monitoring.errors import ConflictError, NotFoundError, NotReadyError
 from monitoring.monitor import Monitor, Request
 from monitoring.report import Report
+from monitoring.site import sites
 from tests.integration import monitoring_data as made
 from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
 
@@ -50,7 +52,8 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 def monitor(settings: Settings, registry: FakeRegistry | None = None) -> Monitor:
-    return Monitor(settings, registry or FakeRegistry(), made.clock(), lambda rows: rows)
+    (site,) = sites(settings, [CHURN])
+    return Monitor(settings, site, registry or FakeRegistry(), made.clock(), lambda rows: rows)
 
 
 def keys(report: Report) -> list[str]:
@@ -60,7 +63,7 @@ def keys(report: Report) -> list[str]:
 def test_a_run_speaks_of_what_came_after_the_reference(settings: Settings) -> None:
     made.append(settings, made.rows(ANALYSIS_START, 3, seed=2))
     report = monitor(settings).run(Request(), RUN_ID)
-    assert (report.start_date, report.end_date) == (ANALYSIS_START, ANALYSIS_START + 2 * DAY)
+    assert (report.start_date, report.end_date) == ("2026-05-18", "2026-05-20")
     assert report.reference.end < report.start_date
     assert (report.rows, report.labelled, report.model_version) == (1800, 1800, 1)
     assert set(report.performance.realised) >= {"roc_auc", "f1", "accuracy", "calibration_error"}

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from monitoring.wiring import wire
 from tests.integration import monitoring_data as made
 from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
 
 REQUESTS = 100
+MODEL = 'model="customer_churn_random_forest"'
 HOSTILE = [
     "", " ", "0", "-1", "2026-13-45", "2024-25-26", "9999-12-31", "0001-01-01", "2026-05-18", "D",
     "W", "50", "100000000", "1e9", "NaN", "..", "../../etc/passwd", "%2e%2e%2f", "/etc/passwd",
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(folder: Path) -> Flask:
     settings = made.settings_in(folder)
     made.append(settings, made.rows(ANALYSIS_START, 2, per_day=200, seed=2))
-    parts = wire(settings, made.clock(), FakeRegistry(made.reference(200)))
+    parts = made.parts(settings, FakeRegistry(made.reference(200)))
     (folder / "secret.txt").write_text("do not serve")
     return parts.app
 
@@ -91,7 +91,7 @@ def test_hostile_requests_at_the_same_time_break_nothing(app: Flask, folder: Pat
         ("start_date=2024-25-26", 400, "start_date: needed a date like 2026-01-31"),
         ("start_date=2026-05-20&end_date=2026-05-19", 400, "end_date: needed a date from"),
         ("perod=D", 400, "did you mean 'period'?"),
-        ("period=M", 400, "period: needed D, W or a number of rows"),
+        ("period=M", 400, "period: needed D, W, hours as in 6H"),
         ("model_version=0", 400, "model_version: needed a whole number"),
         ("model_version=9", 404, "model_version: needed one of 1"),
         ("start_date=2030-01-01", 404, "rows of model version 1"),
@@ -107,7 +107,7 @@ def test_a_wrong_parameter_is_named(
 
 
 def test_before_the_first_champion_the_answer_is_503(tmp_path: Path) -> None:
-    parts = wire(made.settings_in(tmp_path), made.clock(), FakeRegistry(number=None))
+    parts = made.parts(made.settings_in(tmp_path), FakeRegistry(number=None))
     client = parts.app.test_client()
     answer = client.get("/run-monitoring")
     assert (answer.status_code, client.get("/health").status_code) == (503, 200)
@@ -119,7 +119,7 @@ def test_a_token_is_asked_for_where_a_run_is_started(tmp_path: Path) -> None:
     settings = made.settings_in(tmp_path).model_copy(
         update={"api": made.settings_in(tmp_path).api.model_validate({"token": "s3cret"})}
     )
-    client = wire(settings, made.clock(), FakeRegistry(number=None)).app.test_client()
+    client = made.parts(settings, FakeRegistry(number=None)).app.test_client()
     tried = [None, "Bearer wrong", "Basic s3cret", "Bearer", "s3cret"]
     for value in tried:
         headers = {"Authorization": value} if value else {}
@@ -152,9 +152,9 @@ def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
 def test_metrics_speak_of_the_last_run(client: FlaskClient) -> None:
     assert client.get("/run-monitoring").status_code == 200
     text = client.get("/metrics").get_data(as_text=True)
-    assert 'cdrlake_monitoring_finding{finding="data_drift"} 0.0' in text
-    assert 'cdrlake_performance{kind="realised",metric="roc_auc"}' in text
-    assert "cdrlake_monitoring_rows 400.0" in text
+    assert f'cdrlake_monitoring_finding{{finding="data_drift",{MODEL}}} 0.0' in text
+    assert f'cdrlake_performance{{kind="realised",metric="roc_auc",{MODEL}}}' in text
+    assert f"cdrlake_monitoring_rows{{{MODEL}}} 400.0" in text
 
 
 @given(data=st.data())
@@ -164,7 +164,7 @@ def test_metrics_speak_of_the_last_run(client: FlaskClient) -> None:
 def test_the_interface_is_as_described(app: Flask, data: st.DataObject) -> None:
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
     operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == 8, "all but the description itself"
+    assert len(operations) == 9, "all but the description itself"
     for operation in operations:
         answer = data.draw(operation.as_strategy()).call()
         assert answer.status_code < 500, operation.path

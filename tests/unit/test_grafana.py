@@ -90,12 +90,14 @@ def exposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         verdicts={},
         performance=SimpleNamespace(realised={"f1": 0.5}, estimated={}),
         labels=SimpleNamespace(recent=0.1, reference=0.1),
-        columns=[SimpleNamespace(name="calls", strength=1.0)],
+        columns=[SimpleNamespace(name="calls", limit_ratio=1.0)],
     )
+    service = SimpleNamespace(latest=report)
+    model = SimpleNamespace(name="churn", service=service, failure=None)
     return (
         FOREIGN
         | names_of(simulator.registry(cast(Any, parts)))
-        | names_of(monitoring.registry(cast(Any, SimpleNamespace(latest=report))))
+        | names_of(monitoring.registry([cast(Any, model)]))
         | names_of(jobs["registry"](tmp_path))
     )
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.errors import MonitoringError
-from monitoring.chunks import Chunk, Day, Period, batches, plan
+from monitoring.chunks import Bucket, Chunk, Period, batches, plan
 
 MONDAY = date(2026, 6, 1)
 
 
-def days(*rows: int, mark: str = "1") -> list[Day]:
-    return [Day(MONDAY + timedelta(days=i), count, mark) for i, count in enumerate(rows)]
+def days(*rows: int, mark: str = "1") -> list[Bucket]:
+    return [Bucket(MONDAY + timedelta(days=i), count, mark) for i, count in enumerate(rows)]
 
 
 def outline(chunks: list[Chunk]) -> list[tuple[str, int, int]]:
@@ -69,7 +69,28 @@ def test_batches_keep_chunks_whole() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["", "d", "M", "0", "49", "1000001", "-5", "5e3", "٣٠٠", "9" * 50])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "d",
+        "M",
+        "0H",
+        "169H",
+        "0min",
+        "6h",
+        "1.5H",
+        "-1H",
+        "٣H",
+        "0",
+        "49",
+        "1000001",
+        "-5",
+        "5e3",
+        "٣٠٠",
+        "9" * 50,
+    ],
+)
 def test_other_periods_are_refused(text: str) -> None:
-    with pytest.raises(MonitoringError, match="D, W or a number of rows"):
+    with pytest.raises(MonitoringError, match="D, W, hours as in 6H"):
         Period.parse(text)

@@ -11,9 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from monitoring.errors import NotReadyError
 from monitoring.output.folder import OutputFolder
+from monitoring.watched import WatchedModel
 from monitoring.web.app import create_app
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -31,10 +33,9 @@ def client(tmp_path: Path) -> FlaskClient:
     for name in ("report.html", "report.json"):
         (folder / name).write_text("{}")
     service = SimpleNamespace(run=nothing_yet, output=OutputFolder(tmp_path), latest=None)
-    watch = SimpleNamespace(notices=())
-    return create_app(
-        Settings(), cast(Any, service), cast(Any, watch), FixedClock(NOW)
-    ).test_client()
+    watcher, poller = SimpleNamespace(notices=()), SimpleNamespace(failure=None)
+    model = WatchedModel(CHURN, "", cast(Any, service), cast(Any, watcher), cast(Any, poller))
+    return create_app(Settings(), [model], FixedClock(NOW)).test_client()
 
 
 @pytest.mark.parametrize(

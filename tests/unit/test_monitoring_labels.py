@@ -12,10 +12,10 @@ DAY = date(2026, 6, 1)
 
 def chunk(labelled: int, positives: int) -> ChunkValues:
     return ChunkValues(
-        key="", start=DAY, end=DAY, rows=1000, labelled=labelled, positives=positives,
+        key="", start=str(DAY), end=str(DAY), rows=1000, labelled=labelled, positives=positives,
         expected=0.0, realised={}, estimated={}, drift={}, reconstruction=Figure(0.0, 0.0),
         missing={}, outside={}, distributions={}, brier=None, calibration_error=None,
-        relations={}, slices={},
+        associations={}, slices={},
     )  # fmt: skip
 
 

@@ -15,27 +15,31 @@ import pytest
 
 from lakehouse import mysql
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError
 from monitoring import compose, monitor, quality
 from monitoring.analysis.limits import Limits
-from monitoring.analysis.values import ChunkValues, Figure, Slice
+from monitoring.analysis.values import ENTITY, TIME, TRAIT, ChunkValues, Figure, Slice
 from monitoring.cache import ChunkCache
 from monitoring.chunks import Chunk, Period
 from monitoring.monitor import Monitor
-from monitoring.subscribers import Subscribers
+from monitoring.site import sites
+from monitoring.traits import Traits
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 FIRST = date(2026, 5, 18)
+NO_ROWS = pl.DataFrame(schema=["User", "Date", "label", "prediction", "probability_1"])
 
 
 def values(number: int, rows: int = 100, slices: dict[str, Slice] | None = None) -> ChunkValues:
     day = FIRST + timedelta(days=number)
     labelled = sum(part.labelled for part in (slices or {}).values())
     return ChunkValues(
-        key=str(day), start=day, end=day, rows=rows, labelled=labelled, positives=0, expected=0.0,
+        key=str(day), start=str(day), end=str(day),
+        rows=rows, labelled=labelled, positives=0, expected=0.0,
         realised={}, estimated={}, drift={}, reconstruction=Figure(0.0, 0.0), missing={},
-        outside={}, distributions={}, brier=None, calibration_error=None, relations={},
+        outside={}, distributions={}, brier=None, calibration_error=None, associations={},
         slices=slices or {},
     )  # fmt: skip
 
@@ -65,15 +69,16 @@ def test_volume_is_compared_with_the_days_before_not_with_the_reference(
     fitted = cast(Any, SimpleNamespace(period=Period.parse(period), chunks=[values(0, 600)]))
     counted = [*(values(n, earlier) for n in range(4)), values(4, 10 * earlier), values(5, latest)]
     notes = list(quality._of_volume(fitted, counted))
-    assert notes == ([f"2026-05-23: {latest:,} rows, usual are {earlier:,}"] if is_noted else [])
+    note = f"2026-05-23: {latest:,} rows, against the usual {earlier:,}"
+    assert notes == ([note] if is_noted else [])
     assert list(quality._of_volume(fitted, counted[-1:])) == []
 
 
 def test_a_column_with_a_method_missing_is_no_drift() -> None:
     limits = Limits(100.0, {"calls": {"jensen_shannon": 0.1, "kolmogorov_smirnov": 0.1}}, 1.0, {})
-    assert limits.strength("calls", {"jensen_shannon": 0.3, "kolmogorov_smirnov": 0.2}, 100) == 2
-    assert limits.strength("calls", {"jensen_shannon": 0.3}, 100) == 0
-    assert limits.strength("calls", {}, 100) == 0
+    assert limits.limit_ratio("calls", {"jensen_shannon": 0.3, "kolmogorov_smirnov": 0.2}, 100) == 2
+    assert limits.limit_ratio("calls", {"jensen_shannon": 0.3}, 100) == 0
+    assert limits.limit_ratio("calls", {}, 100) == 0
 
 
 def test_values_without_traits_do_until_traits_are_known(tmp_path: Path) -> None:
@@ -92,7 +97,7 @@ def test_values_without_traits_do_until_traits_are_known(tmp_path: Path) -> None
 
 @dataclass
 class Database:
-    """MySQL as `Subscribers` sees it."""
+    """MySQL as `Traits` sees it."""
 
     is_away: bool = True
     asked: int = 0
@@ -115,18 +120,19 @@ class Database:
 def test_traits_are_asked_for_again_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     database, clock = Database(), FixedClock(NOW)
     monkeypatch.setattr(mysql, "connect", database.connect)
-    subscribers = Subscribers(Settings().mysql, clock)
-    rows = pl.DataFrame({"User": ["1"], "Date": [FIRST]})
-    assert subscribers.enrich(rows).columns == ["User", "Date"]
+    assert CHURN.slices is not None
+    traits = Traits(CHURN.slices, Settings().mysql, clock)
+    rows = pl.DataFrame({ENTITY: ["1"], TIME: [FIRST]})
+    assert traits.enrich(rows).columns == [ENTITY, TIME]
     database.is_away = False
-    assert subscribers.enrich(rows).columns == ["User", "Date"], "not for each part of a run"
+    assert traits.enrich(rows).columns == [ENTITY, TIME], "not for each part of a run"
     clock.advance(61)
-    assert subscribers.enrich(rows)["segment"].to_list() == ["business"]
-    subscribers.enrich(rows)
+    assert traits.enrich(rows)[f"{TRAIT}segment"].to_list() == ["business"]
+    assert traits.enrich(rows)[f"{TRAIT}tenure"].to_list() == ["over a year"]
     assert database.asked == 2, "known for ten minutes"
     clock.advance(601)
     database.is_away = True
-    assert subscribers.enrich(rows)["segment"].to_list() == ["business"]
+    assert traits.enrich(rows)[f"{TRAIT}segment"].to_list() == ["business"]
 
 
 @dataclass
@@ -139,10 +145,11 @@ class Looked:
 
     def monitor(self) -> Monitor:
         settings = Settings.model_validate({"state_dir": str(self.folder)})
-        return Monitor(settings, cast(Any, None), FixedClock(NOW), self.enrich)
+        (site,) = sites(settings, [CHURN])
+        return Monitor(settings, site, cast(Any, None), FixedClock(NOW), self.enrich)
 
     def enrich(self, rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.with_columns(segment=pl.lit("a")) if self.has_traits else rows
+        return rows.with_columns(pl.lit("a").alias(f"{TRAIT}segment")) if self.has_traits else rows
 
     def look(self, looking: Monitor, version: str, period: str = "D") -> None:
         """What a run does with its fit: use it, and keep a chunk's values."""
@@ -158,13 +165,13 @@ class Looked:
 def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Looked:
     found = Looked(tmp_path)
 
-    def fit(model: str, _reference: Any, period: Period) -> str:
+    def fit(model: str, _reference: Any, period: Period, _buckets: Any) -> str:
         found.learnt.append(f"{model}/{period.text}")
         return model
 
     monkeypatch.setattr("monitoring.analysis.fitted.fit", fit)
     monkeypatch.setattr(
-        "monitoring.models.open_model", lambda _registry, version: (version.run_id, pl.DataFrame())
+        "monitoring.models.open_model", lambda _registry, version: (version.run_id, NO_ROWS)
     )
     return found
 

@@ -17,11 +17,20 @@ OURS = (
     *names.FILES,
     *(f"latest/{name}" for name in names.FILES),
     "runs/20260301T120000Z-0a1b2c/report.json",
+    "models/other/report.html",
+    "models/other/latest/report.html",
+    "models/other/runs/20260301T120000Z-0a1b2c/report.json",
     "eda/report.html",
     "eda/days.png",
     "processed/processed_data_2026-03-01_120000.parquet",
 )
-THEIRS = ("notes.txt", "eda/thoughts.md", "runs/mine/x.csv", "processed/other.parquet")
+THEIRS = (
+    "notes.txt",
+    "models/mine.txt",
+    "eda/thoughts.md",
+    "runs/mine/x.csv",
+    "processed/other.parquet",
+)
 
 
 @pytest.fixture

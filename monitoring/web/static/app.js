@@ -2,13 +2,15 @@ import { STEPS, heatmap, shape, timeline } from "/static/charts.js";
 
 const METRICS = { roc_auc: "ROC-AUC", f1: "F1", accuracy: "Accuracy", average_precision: "Avg. precision", business_value: "Value" };
 const FINDINGS = { data_drift: "Data drift", model_drift: "Model drift", model_degradation: "Model degradation" };
-const SENTENCES = { data_drift: "the inputs have drifted", model_drift: "what came true no longer follows the inputs", model_degradation: "performance is below its limit" };
+const SENTENCES = { data_drift: "the inputs have drifted", model_drift: "outcomes no longer follow the inputs", model_degradation: "performance is below its limit" };
 const MEANINGS = { data_drift: "Inputs and scores against the reference", model_drift: "Outcomes against what the inputs say", model_degradation: "Performance against its limits" };
 const MARKS = { ok: "M5 11l4 4 8-9", found: "M11 4v9M11 17v.5", unknown: "M8 8a3 3 0 1 1 3 4v2M11 17v.5" };
 const REPORT_EVERY = 15000;
 const PIPELINE_EVERY = 5000;
 const ROWS = 18;
 
+// The page of a model other than the first is below /models/<name>/, and so is its data.
+const base = location.pathname.match(/^\/models\/[^/]+/)?.[0] ?? "";
 const chosenRun = new URLSearchParams(location.search).get("run_id");
 const state = { report: null, metric: "roc_auc", feature: null, all: false };
 const byId = (id) => document.getElementById(id);
@@ -35,6 +37,15 @@ function age(seconds) {
   return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
 }
 
+function chunks(period) {
+  const names = { D: "Chunks are days", W: "Chunks are weeks", H: "Chunks are hours", "1H": "Chunks are hours" };
+  if (names[period]) return names[period];
+  const [, number, unit] = period.match(/^(\d*)(H|min)?$/);
+  return `Chunks of ${count(Number(number || 1))} ${{ H: "hours", min: "minutes" }[unit] || "rows"}`;
+}
+
+const titleCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 function notice(text) { byId("notice").hidden = !text; byId("notice").textContent = text || ""; }
 
 function mark(kind) {
@@ -57,8 +68,8 @@ function drawVerdict(report) {
   const unknown = report.findings.every((f) => f.state === "unknown");
   const text = found.length ? `Attention: ${found.map((f) => SENTENCES[f.name]).join(", and ")}.` : unknown ? "Not enough data to judge yet." : "The model holds.";
   const cards = report.findings.map((f) => {
-    const words = { ok: "Not found", found: `Found since ${f.since}`, unknown: "Not known yet" }[f.state];
-    const earlier = f.episodes.filter((e) => !e.open).map((e) => `earlier: ${e.start} to ${e.end}`);
+    const words = { ok: "Not found", found: `Found since ${f.since && moment(f.since)}`, unknown: "Not known yet" }[f.state];
+    const earlier = f.episodes.filter((e) => !e.open).map((e) => `earlier: ${moment(e.start)} to ${moment(e.end)}`);
     const lines = [...f.evidence, ...earlier.slice(-2)];
     return make("article", { className: `card ${f.state}` },
       make("div", { className: "dim", text: FINDINGS[f.name] }),
@@ -69,31 +80,39 @@ function drawVerdict(report) {
   byId("verdict").replaceChildren(make("p", { className: "headline", text }), ...cards);
 }
 
+// Ages go on while the page is open; those of an earlier run stay as they were at its time.
+function latestScore(report) {
+  const seconds = chosenRun ? report.freshness.age_seconds : (Date.now() - Date.parse(report.freshness.scored_at)) / 1000;
+  return `${age(Math.max(0, seconds))} ${chosenRun ? "old then" : "ago"}`;
+}
+
+const moment = (text) => text.slice(0, 16).replace("T", " ");
+
 function drawFigures(report) {
   const { performance: p, labels: l } = report;
   const entries = [
     ["ROC-AUC realised", figure(p.realised.roc_auc), `reference ${figure(p.reference.roc_auc)}`],
-    ["ROC-AUC estimated", figure(p.estimated.roc_auc), p.estimate_error === null ? "no outcome to compare" : `off by ${figure(p.estimate_error)} where known`],
+    ["ROC-AUC estimated", figure(p.estimated.roc_auc), p.estimate_error === null ? "no outcome to compare with" : `off by ${figure(p.estimate_error)} where known`],
     ["F1 realised", figure(p.realised.f1), `estimated ${figure(p.estimated.f1)}`],
     ["Calibration error", figure(p.realised.calibration_error), "0 is perfect"],
-    ["Churned", l ? `${(100 * l.recent).toFixed(1)} %` : "–", l ? `reference ${(100 * l.reference).toFixed(1)} %${Math.abs(l.deviations) > 3 ? ", drifted" : ""}` : "no outcome known yet"],
+    [titleCase(report.words.became_positive), l ? `${(100 * l.recent).toFixed(1)} %` : "–", l ? `reference ${(100 * l.reference).toFixed(1)} %${Math.abs(l.deviations) > 3 ? ", drifted" : ""}` : "no outcome known yet"],
     ["Value per prediction", figure(p.realised.business_value ?? p.estimated.business_value, 2), `reference ${figure(p.reference.business_value, 2)}`],
     ["Predictions", count(report.rows), `${Math.round((100 * report.labelled) / report.rows)} % with a known outcome`],
-    ["Latest score", `${age(report.freshness.age_seconds)} old`, `up to ${report.freshness.last_date}`],
+    ["Latest score", latestScore(report), `up to ${moment(report.freshness.last_date)}`],
   ];
   byId("figures").replaceChildren(...entries.map(([name, value, note]) => make("div", { className: "figure" },
     make("span", { className: "dim", text: name }), make("b", { text: value }), make("span", { className: "dim", text: note }))));
 }
 
 function points(report, metric) {
-  const point = (values, before, reliable) => {
+  const point = (values, before, reliable, complete = true) => {
     const figures = {};
     const add = (kind, figure) => { if (figure) figures[kind] = figure; };
     if (before) add("reference", values.realised[metric]);
     else { add("realised", values.realised[metric]); add("estimated", values.estimated[metric]); }
-    return { key: values.key, start: values.start, rows: values.rows, labelled: before ? 0 : values.labelled, before, reliable, figures };
+    return { key: values.key, start: values.start, rows: values.rows, labelled: before ? 0 : values.labelled, before, reliable, complete, figures };
   };
-  return [...report.reference.chunks.map((c) => point(c, true, true)), ...report.chunks.map((c) => point(c.values, false, c.verdict.reliable))];
+  return [...report.reference.chunks.map((c) => point(c, true, true)), ...report.chunks.map((c) => point(c.values, false, c.verdict.reliable, c.verdict.complete))];
 }
 
 function drawPerformance(report) {
@@ -103,19 +122,12 @@ function drawPerformance(report) {
     return button;
   }));
   const limit = report.limits.performance[state.metric];
-  byId("performance-note").textContent = `Chunks of ${{ D: "a day", W: "a week" }[report.period] || `${report.period} rows`}, bands of 95 %. Outcomes arrive with a delay; until then performance is estimated.`;
+  byId("performance-note").textContent = `${chunks(report.period)}; bands of 95 %. Outcomes arrive with a delay; until then performance is estimated.`;
   timeline(byId("performance"), points(report, state.metric), { limit, versions: report.versions, label: `${METRICS[state.metric]} over time, realised and estimated` });
 }
 
-// Small chunks scatter more and are given more room.
-const roomOf = (report, values) => Math.max(1, Math.sqrt(report.limits.usual_rows / Math.max(values.rows, 1)));
-
-function strength(report, name, values) {
-  const room = roomOf(report, values);
-  const limits = report.limits.distances[name];
-  const ratios = Object.entries(limits).map(([method, limit]) => (values.drift[name][method] ?? 0) / (limit * room));
-  return Math.min(...ratios);
-}
+// Small chunks scatter more, so their limits are wider.
+const toleranceOf = (report, values) => Math.max(1, Math.sqrt(report.limits.usual_rows / Math.max(values.rows, 1)));
 
 const titled = (name) => (name === "probability_1" ? "scores" : name);
 
@@ -127,7 +139,7 @@ function drawDrift(report) {
   }));
   const columns = state.all ? report.columns : report.columns.slice(0, ROWS);
   state.feature = state.feature && report.columns.some((c) => c.name === state.feature) ? state.feature : columns[0].name;
-  const rows = columns.map((c) => ({ name: c.name, title: titled(c.name), cells: report.chunks.map((chunk) => strength(report, c.name, chunk.values)) }));
+  const rows = columns.map((c) => ({ name: c.name, title: titled(c.name), cells: report.chunks.map((chunk) => chunk.verdict.limit_ratios[c.name] ?? 0) }));
   heatmap(byId("heat"), rows, report.chunks.map((c) => c.values.key), { chosen: state.feature, choose: (name) => { state.feature = name; drawDrift(report); } });
   if (report.columns.length > ROWS) {
     const text = state.all ? "Show those that moved most" : `Show all ${report.columns.length} columns`;
@@ -138,14 +150,14 @@ function drawDrift(report) {
 
 function drawFeature(report, column) {
   const box = make("div", { className: "chart" });
-  const latest = make("p", { className: "dim" }, "Latest ", make("b", { className: column.strength > 1 ? "over" : "", text: `${figure(column.strength, 2)} of its limit` }), `, worst ${figure(column.worst, 2)}`);
   const { values } = report.chunks.findLast((c) => c.verdict.reliable) || report.chunks.at(-1);
-  const room = roomOf(report, values);
-  const distances = Object.entries(values.drift[column.name]).map(([method, value]) => [method.replaceAll("_", " "), figure(value), figure(room * report.limits.distances[column.name][method])]);
+  const latest = make("p", { className: "dim" }, "Latest ", make("b", { className: column.strength > 1 ? "over" : "", text: `${figure(column.strength, 2)} of its limit` }), ` (${values.key.slice(5)}), worst ${figure(column.worst, 2)}`);
+  const tolerance = toleranceOf(report, values);
+  const distances = Object.entries(values.drift[column.name]).map(([method, value]) => [method.replaceAll("_", " "), figure(value), figure(tolerance * report.limits.distances[column.name][method])]);
   const extra = [["missing", values.missing[column.name]], ["outside", values.outside[column.name]]].filter(([, share]) => share).map(([name, share]) => `${(100 * share).toFixed(1)} % ${name}`);
   byId("feature").replaceChildren(make("h3", { text: titled(column.name) }), latest, box,
-    make("div", { className: "scroll" }, table([`Distance, ${values.key.slice(5)}`, "value", "limit"], distances)),
-    make("p", { className: "dim", text: [column.importance ? `Importance ${figure(column.importance)} in the model.` : "", ...extra].join(" ") }));
+    make("div", { className: "scroll" }, table(["Distance", "value", "limit"], distances)),
+    make("p", { className: "dim", text: [Math.abs(column.importance) >= 0.0005 ? `Importance ${figure(column.importance)} in the model.` : "", ...extra].join(" ") }));
   if (column.edges.length) shape(box, column, titled(column.name));
 }
 
@@ -160,39 +172,52 @@ function drawShapes(report) {
 
 function drawNotes(report) {
   const rows = report.slices.map((s) => [s.name, count(s.rows), figure(s.score), figure(s.label_rate), figure(s.roc_auc)]);
-  byId("slices").replaceChildren(rows.length ? table(["Part", "rows", "mean score", "churned", "ROC-AUC"], rows) : make("p", { className: "dim", text: "The source database knows no traits of these subscribers." }));
+  byId("slices").replaceChildren(rows.length ? table(["Slice", "rows", "mean score", report.words.became_positive, "ROC-AUC"], rows) : make("p", { className: "dim", text: "Nothing is known by which to cut these rows into slices." }));
   byId("quality").replaceChildren(...(report.quality.length ? report.quality : ["Nothing missing, nothing out of range, the usual volume."]).map((text) => make("li", { text })));
 }
 
 function draw(report) {
   state.report = report;
-  byId("subtitle").textContent = `Model version ${report.model_version} · ${report.start_date} to ${report.end_date} · run ${report.finished_at.slice(0, 16).replace("T", " ")} UTC`;
+  byId("subtitle").textContent = `Model version ${report.model_version} · ${moment(report.start_date)} to ${moment(report.end_date)} · run ${report.finished_at.slice(0, 16).replace("T", " ")} UTC`;
   notice(report.warning);
   drawVerdict(report); drawFigures(report); drawPerformance(report); drawDrift(report); drawShapes(report); drawNotes(report);
 }
 
+async function loadModels() {
+  const { models } = await (await fetch("/models")).json();
+  const here = models.find((model) => model.path === `${base}/`);
+  document.title = here ? `${here.title} model monitoring` : "Model monitoring";
+  byId("title").textContent = document.title;
+  byId("models").hidden = models.length < 2;
+  byId("models").replaceChildren(...models.map((model) => {
+    const link = make("a", { href: model.path, text: model.title, title: model.model });
+    if (model === here) link.setAttribute("aria-current", "page");
+    return link;
+  }));
+}
+
 async function loadReport() {
-  const path = chosenRun ? `/runs/${encodeURIComponent(chosenRun)}/report.json` : "/report.json";
+  const path = chosenRun ? `${base}/runs/${encodeURIComponent(chosenRun)}/report.json` : `${base}/report.json`;
   const answer = await fetch(path);
   if (answer.status === 404) { byId("subtitle").textContent = "No run yet. The first one starts when there are predictions."; return; }
   if (!answer.ok) throw new Error((await answer.json()).error);
   const report = await answer.json();
-  if (report.run_id !== state.report?.run_id) { draw(report); await loadRuns(); }
+  if (report.run_id !== state.report?.run_id) { draw(report); await loadRuns(); } else drawFigures(report);
 }
 
 async function loadRuns() {
-  const { runs } = await (await fetch("/runs?limit=12")).json();
+  const { runs } = await (await fetch(`${base}/runs?limit=12`)).json();
   const rows = runs.map((run) => {
     const verdicts = run.verdict === "ok" ? [make("span", { className: "pill ok", text: "✓ holds" })] : run.verdict.split(",").map((name) => make("span", { className: "pill found", text: `! ${FINDINGS[name] || name}` }));
     const files = ["report.html", "performance_report.csv", "drift_report.csv"].filter((name) => run.links[name]).map((name) => make("a", { href: new URL(run.links[name]).pathname, text: name.replace("_report", "") }));
-    const time = make("a", { href: `/?run_id=${run.run_id}`, text: run.finished_at.slice(0, 19).replace("T", " ") });
+    const time = make("a", { href: `${base}/?run_id=${run.run_id}`, text: run.finished_at.slice(0, 19).replace("T", " ") });
     return [run.links["report.json"] ? time : run.finished_at.slice(0, 19).replace("T", " "), `v${run.model_version}`, run.period, make("span", {}, ...verdicts.flatMap((v) => [v, " "])), make("span", {}, ...files.flatMap((f) => [f, " "]))];
   });
   byId("runs").replaceChildren(rows.length ? table(["Finished (UTC)", "model", "period", "verdict", "files"], rows) : make("p", { className: "dim", text: "No run yet." }));
 }
 
 async function loadPipeline() {
-  const answer = await fetch("/pipeline");
+  const answer = await fetch(`${base}/pipeline`);
   if (!answer.ok) return;
   const found = await answer.json();
   byId("phase").textContent = found.phase ? `${found.phase.phase} ${found.phase.detail || ""}` : "The streaming queries have not reported yet.";
@@ -208,7 +233,7 @@ async function runNow() {
   button.disabled = true; button.textContent = "Running…";
   try {
     const token = sessionStorage.getItem("token");
-    const answer = await fetch("/run-monitoring", { headers: token ? { Authorization: `Bearer ${token}` } : {} });
+    const answer = await fetch(`${base}/run-monitoring`, { headers: token ? { Authorization: `Bearer ${token}` } : {} });
     if (answer.status === 401) {
       const given = prompt("This service asks for its token (CDRLAKE_API_TOKEN):");
       if (given) { sessionStorage.setItem("token", given); await runNow(); }
@@ -216,7 +241,7 @@ async function runNow() {
     }
     const result = await answer.json();
     if (!answer.ok) { notice(result.error); return; }
-    if (chosenRun) { location.href = "/"; return; }
+    if (chosenRun) { location.href = `${base}/`; return; }
     await loadReport();
   } finally { button.disabled = false; button.textContent = "Run now"; }
 }
@@ -230,7 +255,7 @@ byId("theme").addEventListener("click", () => { const next = document.documentEl
 byId("run").addEventListener("click", () => runNow().catch((error) => notice(error.message)));
 let resized;
 addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => state.report && draw(state.report), 150); });
-quietly(loadReport)(); quietly(loadRuns)(); quietly(loadPipeline)();
+quietly(loadModels)(); quietly(loadReport)(); quietly(loadRuns)(); quietly(loadPipeline)();
 if (!chosenRun) setInterval(quietly(loadReport), REPORT_EVERY);
 setInterval(quietly(loadPipeline), PIPELINE_EVERY);
 document.body.dataset.ready = "true";

@@ -1,4 +1,4 @@
-// Charts as plain SVG. Each takes an element and data, and draws itself anew.
+// Charts as plain SVG. Each takes an element and data, and redraws itself.
 
 const NS = "http://www.w3.org/2000/svg";
 export const STEPS = [0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3];
@@ -11,9 +11,9 @@ export function node(name, attributes = {}, parent = null, text = null) {
   return made;
 }
 
-export function heatClass(strength) {
+export function heatClass(ratio) {
   let step = 0;
-  while (step + 1 < STEPS.length && strength >= STEPS[step + 1]) step += 1;
+  while (step + 1 < STEPS.length && ratio >= STEPS[step + 1]) step += 1;
   return `var(--h${step})`;
 }
 
@@ -57,8 +57,8 @@ export function timeline(element, points, { limit, versions, label }) {
   if (limit !== undefined) bands.push(limit);
   if (!bands.length) { node("text", { x: 20, y: 40 }, svg, "Nothing to show yet"); return; }
   let [low, high] = [Math.min(...bands), Math.max(...bands)];
-  const room = (high - low) * 0.06 || 0.05;
-  [low, high] = [low - room, high + room];
+  const margin = (high - low) * 0.06 || 0.05;
+  [low, high] = [low - margin, high + margin];
   const x = (i) => box.left + ((i + 0.5) * (width - box.left - box.right)) / points.length;
   const y = (v) => box.top + ((high - v) * (height - box.top - box.bottom)) / (high - low);
   const before = points.filter((p) => p.before).length;
@@ -136,57 +136,89 @@ function hover(svg, points, x, box, width, height) {
     const p = points[i];
     const lines = [p.key, ...Object.entries(p.figures).map(([kind, f]) => `${kind} ${f.value.toFixed(3)} ± ${(1.96 * f.error).toFixed(3)}`),
       `${p.rows.toLocaleString("en")} rows, ${p.labelled.toLocaleString("en")} with outcome`];
-    if (!p.reliable) lines.push("too small to judge");
+    if (!p.reliable) lines.push(p.complete ? "too few rows to judge" : "still filling, not judged yet");
     showTip(event, lines.join("\n"));
   });
   area.addEventListener("pointerleave", () => { line.setAttribute("visibility", "hidden"); hideTip(); });
 }
 
-// rows: [{name, cells: [strength]}], keys: chunk keys
+// As wide as the longest title needs, if there is that much space.
+function labelWidth(rows, most) {
+  const longest = Math.max(...rows.map((row) => row.title.length));
+  return Math.max(64, Math.min(most, 20 + 7.4 * longest));
+}
+
+// Shortens a text in its middle, where names differ least, until it fits.
+function fit(text, title, width) {
+  for (let letters = title.length - 1; letters > 4 && text.getComputedTextLength() > width; letters -= 1)
+    text.textContent = `${title.slice(0, Math.ceil(letters / 2))}…${title.slice(title.length - Math.floor(letters / 2))}`;
+  if (text.textContent !== title) node("title", {}, text, title);
+}
+
+// rows: [{name, cells: [limit ratio]}], keys: chunk keys. One stop for the tab key; arrows move inside.
 export function heatmap(element, rows, keys, { chosen, choose }) {
   const narrow = (element.clientWidth || 800) < 560;
-  const label = narrow ? 124 : 168; const tall = narrow ? 21 : 19; const letters = narrow ? 15 : 25;
+  const tall = narrow ? 21 : 19;
   const width = element.clientWidth || 800;
+  const label = labelWidth(rows, narrow ? 0.42 * width : 0.34 * width);
   const cell = (width - label) / Math.max(keys.length, 1);
   const svg = canvas(element, width, rows.length * tall + 24, "Drift of each feature over time");
+  svg.setAttribute("role", "listbox");
   rows.forEach((row, r) => {
-    const group = node("g", { class: `row ${row.name === chosen ? "chosen" : ""}`, tabindex: 0, role: "button", "aria-label": `${row.title}: latest ${row.cells.at(-1).toFixed(2)} of its limit` }, svg);
-    node("text", { x: label - 10, y: r * tall + 14, "text-anchor": "end" }, group, row.title.length > letters ? `${row.title.slice(0, letters - 1)}…` : row.title);
-    row.cells.forEach((strength, c) => {
+    const group = node("g", { class: `row ${row.name === chosen ? "chosen" : ""}`, tabindex: row.name === chosen ? 0 : -1, role: "option", "aria-selected": row.name === chosen, "aria-label": `${row.title}: latest ${row.cells.at(-1).toFixed(2)} of its limit` }, svg);
+    fit(node("text", { x: label - 10, y: r * tall + 14, "text-anchor": "end" }, group, row.title), row.title, label - 12);
+    row.cells.forEach((ratio, c) => {
       const box = node("rect", { x: label + c * cell, y: r * tall + 1, width: Math.max(cell - 1, 0.8), height: tall - 2 }, group);
-      box.style.fill = heatClass(strength);
-      box.addEventListener("pointermove", (event) => showTip(event, `${row.title}\n${keys[c]}: ${strength.toFixed(2)} of its limit`));
+      box.style.fill = heatClass(ratio);
+      box.addEventListener("pointermove", (event) => showTip(event, `${row.title}\n${keys[c]}: ${ratio.toFixed(2)} of its limit`));
     });
     node("rect", { class: "frame", x: label, y: r * tall + 0.5, width: width - label - 1, height: tall - 1 }, group);
     group.addEventListener("click", () => choose(row.name));
-    group.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(row.name); } });
+    group.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1, Enter: 0, " ": 0 }[event.key];
+      const next = rows[r + step];
+      if (!next) return;
+      event.preventDefault();
+      choose(next.name);
+      element.querySelector(".row.chosen")?.focus();
+    });
   });
   svg.addEventListener("pointerleave", hideTip);
   const every = Math.ceil(keys.length / ((width - label) / 64));
   keys.forEach((key, c) => { if (c % every === 0 && label + c * cell + 36 <= width) node("text", { x: label + c * cell, y: rows.length * tall + 18 }, svg, key.slice(5)); });
 }
 
-function short(value) {
-  if (value === 0) return "0";
+// Values next to zero, on a scale of `span`, are zero.
+function short(value, span = 0) {
   const size = Math.abs(value);
+  if (size < span / 50 || size === 0) return "0";
   return size >= 1e5 || size < 1e-3 ? value.toExponential(0) : String(Number(value.toPrecision(2)));
 }
 
+// Histograms to scale: bins are equally wide, the reference filled, the latest chunks as an outline.
 export function shape(element, column, title, tall = 130) {
   const width = Math.max(130, element.clientWidth || 300); const bottom = 18;
   const svg = canvas(element, width, tall + bottom, `${title}: shares then and now`);
+  const bins = column.reference.length;
+  const edges = column.edges.length > 1 ? column.edges : [column.edges[0], column.edges[0] + 1];
   const most = Math.max(...column.reference, ...column.recent, 1e-9);
-  const step = width / column.reference.length;
+  const step = width / bins;
+  const y = (share) => tall - (0.96 * tall * share) / most;
+  const outline = [];
   column.reference.forEach((share, i) => {
-    const [then, now] = [share, column.recent[i] ?? 0].map((s) => (tall * s) / most);
-    node("rect", { class: "bar-then", x: i * step + 1, y: tall - then, width: step / 2 - 1, height: then }, svg);
-    node("rect", { class: "bar-now", x: i * step + step / 2, y: tall - now, width: step / 2 - 1, height: now }, svg);
+    const now = column.recent[i] ?? 0;
+    node("rect", { class: "bar-then", x: i * step + 0.5, y: y(share), width: Math.max(step - 1, 0.5), height: tall - y(share) }, svg);
+    outline.push(`${i * step},${y(now)}`, `${(i + 1) * step},${y(now)}`);
+  });
+  node("polyline", { class: "line-now", points: [`0,${tall}`, ...outline, `${width},${tall}`].join(" ") }, svg);
+  column.reference.forEach((share, i) => {
     const zone = node("rect", { x: i * step, y: 0, width: step, height: tall, fill: "transparent" }, svg);
-    const range = `${short(column.edges[i])} to ${short(column.edges[i + 1] ?? column.edges[i])}`;
+    const [from, to] = [short(edges[i]), short(edges[i + 1])];
+    const range = i === 0 && bins > 1 ? `below ${to}` : i === bins - 1 && bins > 1 ? `${from} and above` : `${from} to ${to}`;
     zone.addEventListener("pointermove", (event) => showTip(event, `${range}\nreference ${(100 * share).toFixed(1)} %\nnow ${(100 * (column.recent[i] ?? 0)).toFixed(1)} %`));
   });
   svg.addEventListener("pointerleave", hideTip);
   node("line", { class: "grid", x1: 0, x2: width, y1: tall, y2: tall }, svg);
-  const places = column.edges.length > 6 ? [0, Math.floor(column.edges.length / 2), column.edges.length - 1] : [0, column.edges.length - 1];
-  places.forEach((place, n) => node("text", { x: place * step, y: tall + 14, "text-anchor": n === 0 ? "start" : n === places.length - 1 ? "end" : "middle" }, svg, short(column.edges[place])));
+  const places = [0, bins / 2, bins];
+  places.forEach((place, n) => node("text", { x: place * step, y: tall + 14, "text-anchor": ["start", "middle", "end"][n] }, svg, short(edges[0] + ((edges.at(-1) - edges[0]) * place) / bins, edges.at(-1) - edges[0])));
 }
