@@ -16,9 +16,11 @@ from lakehouse.domains.cdr.contracts import PROCESSED_COLUMNS
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.names import MYSQL_CURSORS, table_uri
+from lakehouse.publisher import Publisher
 from lakehouse.settings.model import LakeSettings
 from mirror import sync
-from mirror.publish import Publisher
+from mirror.messages import RowPublisher
+from mirror.sinks import MysqlSink
 from mirror.sync import step
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
@@ -96,7 +98,7 @@ def run_step(settings: Settings, lake: str, commit: bool = True) -> list[pl.Data
         step(
             PREDICTIONS,
             lake,
-            connection if commit else Uncommitted(connection),
+            MysqlSink(connection if commit else Uncommitted(connection)),
             lambda _topic, rows: published.append(rows),
         )
     return published
@@ -183,7 +185,7 @@ def test_a_lake_that_cannot_be_read_is_no_reason_to_write_all_again(
         raise OSError("connection refused")
 
     append(lake, predictions(("111111111", 0.1)))
-    monkeypatch.setattr(store, "changes", away)
+    monkeypatch.setattr(store.Table, "changes", away)
     with pytest.raises(ServiceError, match="connection refused"):
         run_step(database, lake)
     assert mirrored(database) == {}
@@ -199,7 +201,7 @@ def test_processed_data_follows_the_lake(lake: str, database: Settings) -> None:
         row = pl.DataFrame([{**key, **amounts, "M_Tenure_Churn": label}]).cast(schema)
         DeltaTableWriter(lake, PROCESSED.contract, {}).upsert(row, row.select("User", "Date"))
         with mysql.connect(database.mysql) as connection:
-            assert step(PROCESSED, lake, connection, never) == 1
+            assert step(PROCESSED, lake, MysqlSink(connection), never) == 1
             cursor = connection.cursor()
             cursor.execute(f"SELECT * FROM {names.MYSQL_PROCESSED}")
             held = [(*key.values(), *(amounts.values()), label)]
@@ -215,7 +217,8 @@ def test_messages_carry_the_key_and_every_row(
 ) -> None:
     before = kafka.message_count(database.kafka, names.TOPIC_PREDICTIONS)
     rows = predictions(("111111111", 0.25))
-    Publisher(database.kafka, PREDICTIONS.contract).send(names.TOPIC_PREDICTIONS, rows)
+    publisher = RowPublisher(Publisher(database.kafka), PREDICTIONS.contract)
+    publisher.send(names.TOPIC_PREDICTIONS, rows)
     found: dict[bytes, bytes] = {}
     kafka.read_all(
         database.kafka,
