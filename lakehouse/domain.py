@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from lakehouse.checks import Check
 from lakehouse.contracts import Contract
 from lakehouse.names import QueryIdentity
 
@@ -171,6 +172,7 @@ class Domain:
     scored: tuple[Scored, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
     stations: tuple[Station, ...] = ()
+    checks: tuple[Check, ...] = ()
     services: tuple[Service, ...] = ()
     migrations: str | None = None
 

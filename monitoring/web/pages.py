@@ -10,6 +10,7 @@ from flask import Blueprint, Response, current_app, jsonify, send_from_directory
 from lakehouse import ledger, progress
 from lakehouse.background import Background
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import CDR
 from lakehouse.ledger import Ledger
 from lakehouse.settings import Settings
 from monitoring.errors import NotFoundError
@@ -23,7 +24,7 @@ LEDGER_AGE_S = 2.0
 def blueprint(settings: Settings, service: Service, watch: ScoreWatcher, clock: Clock) -> Blueprint:
     """The page and its data."""
     pages = Blueprint("pages", __name__)
-    counts = Background(lambda: ledger.snapshot(settings), Ledger(()), clock, LEDGER_AGE_S)
+    counts = Background(lambda: ledger.snapshot(settings, CDR), Ledger(()), clock, LEDGER_AGE_S)
 
     @pages.get("/")
     def index() -> Response:

@@ -14,6 +14,7 @@ from lakehouse.domain import (
     Words,
 )
 from lakehouse.domains.cdr import contracts, names
+from lakehouse.domains.cdr.checks import CHECKS
 from lakehouse.domains.cdr.stations import STATIONS
 
 EVENTS = Feed(
@@ -81,5 +82,6 @@ CDR = Domain(
         Mirror(contracts.PROCESSED_DATA, names.MYSQL_PROCESSED, part_by="Date"),
     ),
     stations=STATIONS,
+    checks=CHECKS,
     services=(Service("pipeline", "pyspark_jobs.jobs.cdr_pipeline", job=True),),
 )
