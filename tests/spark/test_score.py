@@ -13,7 +13,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse import trace
 from lakehouse.clock import FixedClock
-from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
@@ -214,6 +214,7 @@ def test_any_stored_prediction_is_reproduced_by_the_version_it_names(
 ) -> None:
     run_to_end(score.start(spark, copy.settings, copy.registry, copy.clock, None))
     for row in predictions(copy).sample(5, seed=1).to_dicts():
-        found = trace.trace(copy.settings, copy.registry, row["User"], row["Date"], 30)
+        churn = CDR.scored[0]
+        found = trace.trace(copy.settings, copy.registry, CDR, churn, row["User"], row["Date"])
         assert [one.is_reproduced for one in found.predictions] == [True]
         assert found.features is not None and found.outcome is None

@@ -15,6 +15,7 @@ from lakehouse.domain import (
 )
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.checks import CHECKS
+from lakehouse.domains.cdr.hops import HOPS
 from lakehouse.domains.cdr.stations import STATIONS
 
 EVENTS = Feed(
@@ -83,5 +84,6 @@ CDR = Domain(
     ),
     stations=STATIONS,
     checks=CHECKS,
+    hops=HOPS,
     services=(Service("pipeline", "pyspark_jobs.jobs.cdr_pipeline", job=True),),
 )
