@@ -83,7 +83,7 @@ class Slices:
 
 @dataclass(frozen=True)
 class Words:
-    """How pages and notes speak of a model: `positives` are "churners", one `unit` "subscriber"."""
+    """How pages and notes speak of a model: of one `unit`, of `positives`, and of becoming one."""
 
     title: str
     unit: str

@@ -24,8 +24,8 @@ class QueryIdentity:
 
     A new key, window or state layout means `version` + 1, and thereby a new checkpoint.
 
-    >>> QueryIdentity("cdr_ingest", "bronze.cdr_events", 1).name
-    'cdr_ingest__bronze_cdr_events_v1'
+    >>> QueryIdentity("ingest", "bronze.events", 1).name
+    'ingest__bronze_events_v1'
     """
 
     job: str
@@ -45,7 +45,7 @@ class QueryIdentity:
 def table_uri(lake_uri: str, table: str) -> str:
     """Location of a Delta table.
 
-    >>> table_uri("/data/lake/", "bronze.cdr_events")
-    '/data/lake/bronze/cdr_events'
+    >>> table_uri("/data/lake/", "bronze.events")
+    '/data/lake/bronze/events'
     """
     return f"{lake_uri.rstrip('/')}/{table.replace('.', '/', 1)}"

@@ -98,7 +98,7 @@ class MySqlServer:
         quoted = secret.get_secret_value().replace("\\", "\\\\").replace("'", "\\'")
         return (
             "FLUSH PRIVILEGES;\n"
-            "DELETE FROM mysql.global_priv WHERE User IN ('', 'root');\n"
+            "DELETE FROM mysql.global_priv WHERE user IN ('', 'root');\n"
             "FLUSH PRIVILEGES;\n"
             f"CREATE OR REPLACE USER 'root'@'127.0.0.1' IDENTIFIED BY '{quoted}';\n"
             "GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n"
