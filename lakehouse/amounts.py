@@ -145,7 +145,7 @@ class Counter:
             ranges = kafka.offset_ranges(self._settings.kafka, topic)
             tables = (self._tables.scan(one.name) for one in (feed.bronze, feed.quarantine))
             places = [
-                Places(uri, frame.filter(pl.col("topic") == topic).select("partition", "offset"))
+                Places(uri, frame.filter(pl.col("topic") == topic), self._settings.lake_options)
                 for frame, uri in filter(None, tables)
             ]
             self._holdings[topic] = offsets.examine(places, ranges)

@@ -16,7 +16,7 @@ from lakehouse.settings import Settings
 class Tables:
     """The Delta tables of an installation; one that does not exist has no rows.
 
-    Every method raises `ServiceError` that names the table when a file of it cannot be read.
+    Every method raises `StorageError` that names a file of the table that cannot be read.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -39,7 +39,7 @@ class Tables:
         if found is not None:
             frame, uri = found
             chosen = frame if where is None else frame.filter(where)
-            store.visit(chosen.select(*columns), uri, take)
+            store.visit(chosen.select(*columns), uri, take, self._settings.lake_options)
 
     def distinct(self, table: str, columns: Iterable[str], where: pl.Expr | None = None) -> int:
         """Distinct combinations of `columns` among the rows that satisfy `where`."""

@@ -64,6 +64,10 @@ class RelayedError(StreamError):
         self.args = (text,)
 
 
+class StorageError(CdrlakeError):
+    """A file of a table is missing, damaged or not what the table's log says."""
+
+
 class ModelError(CdrlakeError):
     """A model cannot be trained, found, loaded or trusted."""
 

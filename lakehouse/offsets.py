@@ -21,16 +21,19 @@ WINDOW = 1 << 27
 # It is cheaper to read past messages that are held than to start a read again.
 CLOSE = 10_000
 
+_PLACE = ("partition", "offset")
+
 Range = tuple[int, int]
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Places:
-    """Columns `partition` and `offset` of a table at `uri`, restricted to one topic."""
+    """Rows of a table at `uri` that came from one topic; they have `partition` and `offset`."""
 
     uri: str
     frame: pl.LazyFrame
+    options: store.Options | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def _windows(places: tuple[Places, ...], ranges: Mapping[int, Range]) -> list[_W
         bounds = one.frame.group_by("partition", number).agg(
             first=pl.col("offset").min(), end=pl.col("offset").max() + 1
         )
-        for row in store.collect(bounds, one.uri).iter_rows(named=True):
+        for row in store.collect(bounds, one.uri, one.options).iter_rows(named=True):
             widen(row["partition"], row["first"], row["end"])
     for partition, (first, end) in ranges.items():
         if end > first:
@@ -139,7 +142,7 @@ def _flags(places: tuple[Places, ...], group: list[_Window]) -> list[Flags]:
             held[offset[inside] - window.first] = True
 
     for one in places:
-        store.visit(one.frame.filter(wanted), one.uri, mark)
+        store.visit(one.frame.filter(wanted).select(_PLACE), one.uri, mark, one.options)
     return flags
 
 

@@ -88,7 +88,7 @@ def counts(settings: Settings, feed: Feed) -> pl.DataFrame:
     by_reason = rows.group_by("reasons").agg(
         waiting=waiting, replayed=pl.col("replayed").sum(), since=pl.col("kafka_timestamp").min()
     )
-    return _collect(by_reason.sort("waiting", "reasons", descending=[True, False]), feed)
+    return _collect(settings, feed, by_reason.sort("waiting", "reasons", descending=[True, False]))
 
 
 def show(
@@ -96,7 +96,7 @@ def show(
 ) -> pl.DataFrame:
     """Waiting messages, oldest first: the text beside the rule that it broke, fit to be shown."""
     rows = _waiting(settings, feed, reason).sort("kafka_timestamp", *PLACE).head(limit)
-    shown = _collect(rows.select(*PLACE, "reasons", "detail", "raw"), feed)
+    shown = _collect(settings, feed, rows.select(*PLACE, "reasons", "detail", "raw"))
     return shown.with_columns(
         pl.col("detail").map_elements(display.printable, return_dtype=pl.String),
         pl.Series("raw", [display.readable(raw) for raw in shown["raw"]], dtype=pl.String),
@@ -116,7 +116,7 @@ def replay(
     They are sent and noted in blocks. Raises `ServiceError` when the broker does not take all of a
     block; of that block nothing is noted then.
     """
-    rows, sent = _collect(_waiting(settings, feed, reason), feed), 0
+    rows, sent = _collect(settings, feed, _waiting(settings, feed, reason)), 0
     publisher = Publisher(settings.kafka)
     for block in rows.iter_slices(BLOCK_ROWS):
         corrected = [_corrected(raw, correction) for raw in block["raw"]]
@@ -161,8 +161,9 @@ def _waiting(settings: Settings, feed: Feed, reason: str | None) -> pl.LazyFrame
     return rows.filter(pl.col("reasons").str.split(",").list.contains(reason)) if reason else rows
 
 
-def _collect(frame: pl.LazyFrame, feed: Feed) -> pl.DataFrame:
-    return store.collect(frame, feed.quarantine.name)
+def _collect(settings: Settings, feed: Feed, rows: pl.LazyFrame) -> pl.DataFrame:
+    uri = table_uri(settings.lake_uri, feed.quarantine.name)
+    return store.collect(rows, uri, settings.lake_options)
 
 
 def _corrected(raw: bytes | None, correction: Correction) -> bytes | None:

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from lakehouse.errors import ServiceError
+from lakehouse.errors import StorageError
 
 Options = dict[str, str]
 
@@ -47,6 +48,10 @@ class Table:
     def scan(self) -> pl.LazyFrame:
         """The rows of this version as a lazy frame."""
         return scan(self._uri, self._options, at=self.version)
+
+    def collect(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        """The rows of a lazy frame over this table; raises as the function `collect` does."""
+        return collect(rows, self._uri, self._options)
 
     def changes(
         self, after: int, columns: tuple[str, ...] | None = None, most: int | None = None
@@ -111,44 +116,71 @@ def scan(uri: str, options: Options | None = None, at: int | None = None) -> pl.
     return pl.scan_delta(uri, version=at, storage_options=options)
 
 
+def collect(rows: pl.LazyFrame, uri: str, options: Options | None = None) -> pl.DataFrame:
+    """The rows of a lazy frame over the table at `uri`.
+
+    Raises `StorageError` with the file's name where one of its files cannot be read.
+    """
+    with reading(uri, options):
+        return rows.collect()
+
+
+@contextmanager
+def reading(uri: str, options: Options | None = None) -> Iterator[None]:
+    """Turn what the engines raise over a damaged file of the table at `uri` into a `StorageError`.
+
+    Polars panics over a truncated Parquet file, which `except Exception` does not catch, so a
+    thread that reads would end without a word. Errors over files that are whole pass unchanged.
+    """
+    try:
+        yield
+    except (pl.exceptions.PanicException, pl.exceptions.PolarsError, OSError) as error:
+        broken = _broken(uri, options)
+        if broken is None and isinstance(error, Exception):
+            raise
+        raise StorageError(
+            f"table {uri}", "Parquet files that can be read",
+            broken or f"a failure of the engine ({error})",
+            "restore the file from a backup, or recompute the table",
+        ) from error  # fmt: skip
+
+
+def _broken(uri: str, options: Options | None) -> str | None:
+    """The first file of the table that is no Parquet file of the length that its log notes."""
+    table = DeltaTable(uri, storage_options=options)
+    files = table.to_pyarrow_dataset().filesystem
+    sizes = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
+    for path, size in sizes.iter_rows():
+        try:
+            with files.open_input_file(path) as file:
+                if file.size() != size:
+                    return f"{path}, which has {file.size():,} of its {size:,} bytes"
+                pq.ParquetFile(file)
+        except (OSError, pa.ArrowException) as error:
+            return f"{path} ({error})"
+    return None
+
+
 def count(uri: str, options: Options | None = None) -> int:
     """Rows of the table; 0 where there is no table."""
     if not exists(uri, options):
         return 0
-    return int(collect(scan(uri, options).select(pl.len()), uri).item())
+    return int(collect(scan(uri, options).select(pl.len()), uri, options).item())
 
 
-def collect(frame: pl.LazyFrame, uri: str) -> pl.DataFrame:
-    """The rows of a lazy frame over the table at `uri`.
-
-    Raises `ServiceError` that names the table when a file of it cannot be read.
-    """
-    with _readable(uri):
-        return frame.collect()
-
-
-def visit(frame: pl.LazyFrame, uri: str, take: Callable[[pl.DataFrame], None]) -> None:
+def visit(
+    rows: pl.LazyFrame,
+    uri: str,
+    take: Callable[[pl.DataFrame], None],
+    options: Options | None = None,
+) -> None:
     """Hand the rows of a lazy frame over the table at `uri` to `take`, some at a time.
 
     They come in no fixed order. Raises as `collect` does.
     """
     # Not `collect_batches`: of a damaged file it returns nothing, without a word.
-    with _readable(uri):
-        frame.sink_batches(take, chunk_size=BATCH_ROWS, maintain_order=False)
-
-
-@contextmanager
-def _readable(uri: str) -> Iterator[None]:
-    """One error for all that damaged files make polars raise; a panic is no `Exception`."""
-    try:
-        yield
-    except (pl.exceptions.PanicException, pl.exceptions.PolarsError, OSError) as error:
-        raise ServiceError(
-            uri,
-            "files that can be read",
-            str(error),
-            "check that the storage answers, or restore the damaged file from a backup",
-        ) from error
+    with reading(uri, options):
+        rows.sink_batches(take, chunk_size=BATCH_ROWS, maintain_order=False)
 
 
 def changes(

@@ -131,7 +131,9 @@ class _Lake:
         # What no entity of this kind can be called is nobody.
         entity = pl.lit(self._entity).cast(table_rows.collect_schema()[key], strict=False)
         found = table_rows.filter(where & (pl.col(key) == entity))
-        return store.collect(found.sort(order).select(columns or pl.all()), uri).to_dicts()
+        return store.collect(
+            found.sort(order).select(columns or pl.all()), uri, self._options
+        ).to_dicts()
 
 
 def _recompute(row: Row, scored: Scored, registry: Registry) -> TracedPrediction:

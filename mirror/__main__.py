@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from confluent_kafka import KafkaException
+from polars.exceptions import PolarsError
 
 from lakehouse import logs, mysql
 from lakehouse.clock import Clock, SystemClock
@@ -41,7 +42,7 @@ def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clo
                         LOG.info("%s: %s rows", mirror.name, rows)
                     else:
                         clock.wait(stop, IDLE_S)
-        except (CdrlakeError, mysql.Error, KafkaException, OSError) as error:
+        except (CdrlakeError, PolarsError, mysql.Error, KafkaException, OSError) as error:
             LOG.warning("%s: %s; trying again in %.1f s", mirror.name, error, backoff.next_s)
             backoff.wait()
 

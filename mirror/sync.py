@@ -87,13 +87,13 @@ _GONE = ("Invalid table version", "not found")
 
 def _parts(mirror: Mirror, table: Table) -> Iterator[pl.DataFrame]:
     """A table in parts that fit into memory and into a transaction."""
-    name, rows = mirror.contract.name, table.scan()
+    rows = table.scan()
     if mirror.part_by is None:
-        yield store.collect(rows, name)
+        yield table.collect(rows)
         return
-    values = store.collect(rows.select(mirror.part_by).unique(), name)
+    values = table.collect(rows.select(mirror.part_by).unique())
     for value in values[mirror.part_by].sort():
-        yield store.collect(rows.filter(pl.col(mirror.part_by) == value), name)
+        yield table.collect(rows.filter(pl.col(mirror.part_by) == value))
 
 
 def _put(mirror: Mirror, changed: pl.DataFrame, sink: Sink, publish: Publish) -> int:
