@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from cdrlake import cli_trace, jobs, runs, wipe
 from cdrlake.cdr.cli_data import db
+from cdrlake.cdr.cli_outbox import outbox
 from cdrlake.cli_model import model
 from cdrlake.cli_quarantine import refused
 from cdrlake.console import CONSOLE, ERRORS
@@ -25,6 +26,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(db, name="db")
 app.add_typer(model, name="model")
 app.add_typer(refused, name="quarantine")
+app.add_typer(outbox, name="outbox")
 
 Csv = Annotated[list[Path] | None, typer.Option("--csv", help="Real file(s) instead of the world.")]
 Mapping = Annotated[
@@ -139,12 +141,17 @@ def ingest(
 
 @app.command()
 def trace(
-    user: Annotated[str, typer.Option(help="Subscriber number.")],
-    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"])],
+    entity: Annotated[str, typer.Option("--user", "--entity", help="Whose prediction.")],
+    when: Annotated[
+        datetime,
+        typer.Option(
+            "--date", "--time", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
 ) -> None:
     """Follow one prediction back to its messages, and forward to the truth."""
-    cli_trace.show(user, day.date(), as_json)
+    cli_trace.show(entity, when, as_json)
 
 
 @app.command()

@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 from rich.table import Table
+from rich.text import Text
 
 from cdrlake.console import CONSOLE
-from lakehouse.domains.cdr.domain import CHURN
-from lakehouse.domains.cdr.features import lookback_days
+from lakehouse import display
+from lakehouse.domain import Domain, Scored
+from lakehouse.domains import DOMAINS, domain
 from lakehouse.domains.settings import load
+from lakehouse.errors import ModelError
 from lakehouse.registry import open_registry
-from lakehouse.trace import Trace, TracedPrediction
+from lakehouse.trace import Row, Trace, TracedPrediction
 from lakehouse.trace import trace as follow
 
-EVENT_COLUMNS = (
-    "DP_DATE", "partition", "offset", "DP_MOC_COUNT", "DP_MTC_COUNT", "DP_DATA_COUNT",
-)  # fmt: skip
-DAY_COLUMNS = ("Date", "events", "DP_MOC_COUNT", "DP_MTC_COUNT", "DP_DATA_COUNT", "DP_DATA_VOLUME")
 LAST = 10
 
 
-def show(user: str, day: date, as_json: bool) -> None:
-    """Print the trace of `user` on `day`, whole as JSON or the essentials as tables."""
-    settings = load()
-    lookback = lookback_days(settings.cdr.feature_windows)
-    found = follow(settings, open_registry(settings, CHURN), user, day, lookback)
+def show(entity: str, when: datetime, as_json: bool, of: str = DOMAINS[0].name) -> None:
+    """Print the trace of `entity` at `when`, whole as JSON or the essentials as tables."""
+    settings, chosen = load(), domain(of)
+    scored = _scored(chosen)
+    time = _moment(scored, when)
+    found = follow(settings, open_registry(settings, scored), chosen, scored, entity, time)
     if as_json:
-        text = msgspec.json.format(msgspec.json.encode(asdict(found)))
+        text = msgspec.json.format(msgspec.json.encode(found.as_dict(scored)))
         CONSOLE.print(text.decode(), markup=False, soft_wrap=True)
         return
-    _tables(found)
+    _tables(chosen, found)
 
 
-def _tables(found: Trace) -> None:
-    CONSOLE.print(
-        _table(f"Messages, last {LAST} of {len(found.events)}", found.events, EVENT_COLUMNS)
-    )
-    CONSOLE.print(_table(f"Days, last {LAST} of {len(found.days)}", found.days, DAY_COLUMNS))
+def _scored(chosen: Domain) -> Scored:
+    if not chosen.scored:
+        raise ModelError("trace", "a domain whose rows are scored", chosen.name, "name another")
+    return chosen.scored[0]
+
+
+def _moment(scored: Scored, when: datetime) -> date | datetime:
+    """`when` as the column of times holds it: a date, or a moment in UTC."""
+    is_date = scored.table.field(scored.time).kind == "date"
+    return when.date() if is_date else when.replace(tzinfo=UTC)
+
+
+def _tables(chosen: Domain, found: Trace) -> None:
+    for hop in chosen.hops:
+        rows = found.hops[hop.name]
+        CONSOLE.print(_table(f"{hop.title}, last {LAST} of {len(rows)}", rows, hop.shown))
     for prediction in found.predictions:
         _prediction(prediction)
     truth = "not known yet" if found.outcome is None else str(found.outcome)
@@ -58,15 +68,17 @@ def _prediction(one: TracedPrediction) -> None:
         CONSOLE.print(f"  {reason['feature']} = {reason['value']:g} {reason['direction']} it")
 
 
-def _table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
+def _table(title: str, rows: list[Row], shown: tuple[tuple[str, str], ...]) -> Table:
     table = Table(title=title, title_justify="left")
-    for name in columns:
-        table.add_column(name.removeprefix("DP_"), no_wrap=True)
+    for _, heading in shown:
+        table.add_column(heading, no_wrap=True)
     for row in rows[-LAST:]:
-        table.add_row(*(_cell(row[name]) for name in columns))
+        table.add_row(*(_cell(row[name]) for name, _ in shown))
     return table
 
 
-def _cell(value: Any) -> str:
-    """Moments to the second; everything else as it is."""
-    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
+def _cell(value: Any) -> Text:
+    """Moments to the second; everything else as it is, apart from what would not be shown."""
+    if isinstance(value, datetime):
+        return Text(f"{value:%Y-%m-%d %H:%M:%S}")
+    return Text(display.printable(str(value)))

@@ -124,8 +124,8 @@ def status(settings: Settings) -> None:
 
 def ledger(settings: Settings) -> None:
     """Print the reconciliation; raises `LedgerError` when two counts differ."""
-    start = registry.open_registry(settings, CHURN).scoring_start()
-    found = audit.audit(settings, start)
+    starts = {names.MODEL_NAME: registry.open_registry(settings, CHURN).scoring_start()}
+    found = audit.audit(settings, CDR, starts)
     CONSOLE.print(summary.ledger_table(found))
     main_job.require_balance(found)
 

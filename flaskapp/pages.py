@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, render_template
 from flaskapp.cdr.world import PLANS
 from lakehouse import ledger
 from lakehouse.background import Background
-from lakehouse.ledger import STEPS, Ledger, Step
+from lakehouse.domains.cdr import CDR
 
 if TYPE_CHECKING:
     from flaskapp.app import Parts
@@ -22,9 +22,8 @@ FRESH_S, PATIENCE_S = 1.0, 2.0
 def blueprint(parts: Parts) -> Blueprint:
     """The page's routes."""
     pages = Blueprint("pages", __name__)
-    unknown = Ledger(tuple(Step(name, None, unit) for name, unit in STEPS))
-    ask = partial(ledger.snapshot, parts.settings)
-    known = Background(ask, unknown, parts.clock, FRESH_S, PATIENCE_S)
+    ask = partial(ledger.snapshot, parts.settings, CDR)
+    known = Background(ask, ledger.unknown(CDR), parts.clock, FRESH_S, PATIENCE_S)
 
     @pages.get("/")
     def index() -> str:

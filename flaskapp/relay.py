@@ -16,10 +16,11 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from flaskapp import outbox
-from flaskapp.publisher import Publisher
 from lakehouse import mysql
 from lakehouse.clock import Clock
 from lakehouse.errors import CdrlakeError
+from lakehouse.publisher import Publisher
+from lakehouse.retry import Backoff
 from lakehouse.settings import Settings
 from lakehouse.settings.model import KafkaSettings
 
@@ -51,29 +52,30 @@ class Relay:
 
     def run(self) -> None:
         """Relay until `stop`; an outage of database or broker is waited out, with back-off."""
-        backoff = IDLE_S
+        backoff = Backoff(self.clock, self.stop, IDLE_S, MAX_BACKOFF_S)
         while not self.stop.is_set():
             try:
                 with mysql.connect(self.settings.mysql) as connection:
-                    self._serve(connection)
-                backoff = IDLE_S
+                    self._serve(connection, backoff)
             except Exception as error:  # whatever it is, a relay that ends would be worse
                 known = isinstance(error, CdrlakeError | mysql.Error | KafkaException)
                 LOG.warning("relay: %s", error, exc_info=None if known else error)
                 self.status.state, self.status.error = "degraded", str(error)
-                backoff = min(backoff * 2, MAX_BACKOFF_S)
-            self.clock.wait(self.stop, backoff)
+            backoff.wait()
 
-    def _serve(self, connection: Any) -> None:
+    def _serve(self, connection: Any, backoff: Backoff) -> None:
         name = f"{self.settings.mysql.database}.{LOCK}"
         with mysql.lock(connection, name) as held:
             if not held:
                 self.status.state = "standby"
+                backoff.reset()
                 return
             publisher = self.make_publisher(self.settings.kafka)
             try:
                 while not self.stop.is_set():
-                    if not self._step(connection, publisher):
+                    rows = self._step(connection, publisher)
+                    backoff.reset()
+                    if not rows:
                         self.clock.wait(self.stop, IDLE_S)
             finally:
                 publisher.drop()

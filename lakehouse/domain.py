@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from lakehouse.checks import Check
 from lakehouse.contracts import Contract
 from lakehouse.names import QueryIdentity
 
@@ -147,6 +148,25 @@ class Station:
 
 
 @dataclass(frozen=True)
+class Hop:
+    """A table that a prediction comes through, and how a trace finds one entity's rows in it.
+
+    `name` is its key in JSON and `title` its heading. `entity` and `time` name the columns to look
+    in, `order` those to sort by. `shown` pairs the columns that fit a terminal with their headings;
+    `hidden` columns are left out altogether.
+    """
+
+    name: str
+    title: str
+    table: Contract
+    entity: str
+    time: str
+    order: tuple[str, ...]
+    shown: tuple[tuple[str, str], ...]
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Service:
     """A process of the domain: a Python module, or a Spark job with `job`.
 
@@ -171,6 +191,8 @@ class Domain:
     scored: tuple[Scored, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
     stations: tuple[Station, ...] = ()
+    checks: tuple[Check, ...] = ()
+    hops: tuple[Hop, ...] = ()
     services: tuple[Service, ...] = ()
     migrations: str | None = None
 

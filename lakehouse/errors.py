@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from lakehouse import display
+
 
 class CdrlakeError(Exception):
     """Base of all errors that cdrlake raises on purpose.
@@ -19,6 +21,10 @@ class CdrlakeError(Exception):
     def __init__(self, where: str, needed: str, got: str, do: str) -> None:
         self.where, self.needed, self.got, self.do = where, needed, got, do
         super().__init__(f"{where}: needed {needed}, got {got}; {do}.")
+
+    def __str__(self) -> str:
+        """The sentence, in which what a stranger sent is escaped; the lines of a log stay lines."""
+        return display.printable(super().__str__(), keep="\n\t")
 
 
 class SettingsError(CdrlakeError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,8 @@ from lakehouse.settings.model import KafkaSettings
 
 TIMEOUT_S = 10.0
 AT_ONCE = 10_000
+# How long a read waits for more before it looks whether it has reached the end.
+PAUSE_S = 0.2
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -61,8 +63,13 @@ _DO = "check that the broker runs (`cdrlake status`)"
 
 
 @contextmanager
-def _consumer(kafka: KafkaSettings) -> Iterator[Consumer]:
-    options = {"group.id": "cdrlake-reader", "enable.auto.commit": "false"}
+def _consumer(kafka: KafkaSettings, isolation: str = "read_committed") -> Iterator[Consumer]:
+    options = {
+        "group.id": "cdrlake-reader",
+        "enable.auto.commit": "false",
+        "enable.partition.eof": "true",
+        "isolation.level": isolation,
+    }
     consumer = Consumer(client_options(kafka) | options)
     try:
         yield consumer
@@ -70,47 +77,79 @@ def _consumer(kafka: KafkaSettings) -> Iterator[Consumer]:
         consumer.close()
 
 
-def _ranges(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
-    partitions = consumer.list_topics(topic, TIMEOUT_S).topics[topic].partitions
-    return {
-        number: consumer.get_watermark_offsets(TopicPartition(topic, number), TIMEOUT_S)
-        for number in partitions
-    }
+def offset_ranges(kafka: KafkaSettings, topic: str) -> dict[int, tuple[int, int]]:
+    """First offset that the broker still holds, and end offset, of each partition.
+
+    Not every offset is a message: transactions leave markers, and compaction leaves holes.
+    """
+    # A consumer of committed messages would be told the start of an open transaction as the end.
+    with _consumer(kafka, "read_uncommitted") as consumer:
+        described = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
+        if described.error is not None:
+            raise KafkaException(described.error)
+        return {
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), TIMEOUT_S)
+            for number in described.partitions
+        }
 
 
 def message_count(kafka: KafkaSettings, topic: str) -> int:
-    """Messages ever written to the topic, by its end offsets."""
-    with _consumer(kafka) as consumer:
-        return sum(end for _, end in _ranges(consumer, topic).values())
-
-
-def offset_ranges(kafka: KafkaSettings, topic: str) -> dict[int, tuple[int, int]]:
-    """First offset that the broker still holds, and end offset, of each partition."""
-    with _consumer(kafka) as consumer:
-        return _ranges(consumer, topic)
+    """Messages ever written to the topic, by its end offsets: an upper bound that costs nothing."""
+    return sum(end_offsets(kafka, topic).values())
 
 
 def end_offsets(kafka: KafkaSettings, topic: str) -> dict[int, int]:
     """End offset of each partition."""
-    with _consumer(kafka) as consumer:
-        return {number: end for number, (_, end) in _ranges(consumer, topic).items()}
+    return {number: end for number, (_, end) in offset_ranges(kafka, topic).items()}
 
 
 def read_all(kafka: KafkaSettings, topic: str, visit: Callable[[Message], None]) -> None:
-    """Call `visit` with each message from the beginning to the end as it is now."""
+    """Call `visit` with each committed message from the beginning to the end as it is now.
+
+    Raises `ServiceError` when the broker stops answering.
+    """
+    ranges = offset_ranges(kafka, topic)
     with _consumer(kafka) as consumer:
-        left = {n: (low, high) for n, (low, high) in _ranges(consumer, topic).items() if high > low}
-        consumer.assign([TopicPartition(topic, number, low) for number, (low, _) in left.items()])
-        before: dict[int, int] | None = None
-        while left:
-            done = {p.partition: p.offset for p in consumer.position(consumer.assignment())}
-            if done == before:
-                raise ServiceError(f"topic {topic}", "a message", f"none in {TIMEOUT_S:.0f} s", _DO)
-            before = done
-            left = {n: span for n, span in left.items() if done.get(n, -1) < span[1]}
-            # Asked for more than there is, the client would wait for it until the time-out.
-            missing = sum(end - max(done[number], low) for number, (low, end) in left.items())
-            for message in consumer.consume(min(missing, AT_ONCE), TIMEOUT_S) if missing else ():
-                if message.error():
-                    raise ServiceError(f"topic {topic}", "a message", str(message.error()), _DO)
-                visit(message)
+        for message in _messages(consumer, topic, ranges):
+            visit(message)
+
+
+def read_ranges(
+    kafka: KafkaSettings, topic: str, ranges: Mapping[int, Iterable[tuple[int, int]]]
+) -> Iterator[Message]:
+    """Committed messages at certain offsets: for each partition, from the first up to the second.
+
+    Raises `ServiceError` when the broker stops answering.
+    """
+    with _consumer(kafka) as consumer:
+        for partition, spans in ranges.items():
+            for span in spans:
+                yield from _messages(consumer, topic, {partition: span})
+
+
+def _messages(
+    consumer: Consumer, topic: str, ranges: Mapping[int, tuple[int, int]]
+) -> Iterator[Message]:
+    """Messages of these ranges; a partition ends where the broker says so, or with its range.
+
+    The last offsets of a range may be markers that no consumer is shown, so counting would not do.
+    """
+    ends = {number: end for number, (first, end) in ranges.items() if end > first}
+    consumer.assign([TopicPartition(topic, number, ranges[number][0]) for number in ends])
+    silent = 0
+    while ends:
+        found = consumer.consume(AT_ONCE, PAUSE_S)
+        silent = 0 if found else silent + 1
+        if silent * PAUSE_S >= TIMEOUT_S:
+            raise ServiceError(f"topic {topic}", "a message", f"none in {TIMEOUT_S:.0f} s", _DO)
+        for message in found:
+            error, number = message.error(), message.partition()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise ServiceError(f"topic {topic}", "a message", str(error), _DO)
+            end = ends.get(number)
+            if end is None:
+                continue  # written after the read began
+            if error is None and message.offset() < end:
+                yield message
+            if error is not None or message.offset() >= end - 1:
+                del ends[number]

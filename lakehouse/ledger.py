@@ -1,21 +1,23 @@
-"""The ledger: how many rows are at each station, and whether the stations agree.
+"""The ledger: how many rows are at each station of a domain, and whether the stations agree.
 
-A message has one home (bronze or quarantine), an event is counted once (silver), a scored row has
+A message ends up in one place (bronze or quarantine), an event is counted once, a scored row has
 one prediction, and the mirrors hold what the lake holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from confluent_kafka import KafkaException
 
 from lakehouse import kafka, mysql, store
-from lakehouse.domains.cdr import names
+from lakehouse.checks import Side
+from lakehouse.domain import Domain, Station
 from lakehouse.errors import CdrlakeError
-from lakehouse.names import MYSQL_OUTBOX, MYSQL_STREAMS, table_uri
+from lakehouse.names import MYSQL_OUTBOX, table_uri
 from lakehouse.settings import Settings
 
 
@@ -29,29 +31,62 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Check:
-    """Two counts that must be equal."""
+class Netted:
+    """A known reason for a difference: `count` are missing on one side, `recorded` at the most."""
+
+    name: str
+    count: int
+    recorded: int
+    unit: str
+    missing: Side
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two counts that must be equal, apart from what is netted."""
 
     name: str
     left: int
     right: int
+    netted: tuple[Netted, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether they are."""
-        return self.left == self.right
+        missing = {side: sum(n.count for n in self.netted if n.missing == side) for side in _SIDES}
+        return self.left + missing["left"] == self.right + missing["right"]
+
+
+_SIDES: tuple[Side, Side] = ("left", "right")
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the counts alone do not say: `count` of `of` units, and examples."""
+
+    name: str
+    count: int
+    unit: str
+    of: int | None = None
+    detail: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """The part that `count` is of `of`; None where there is no whole."""
+        return self.count / self.of if self.of else None
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Counts of all stations, and the checks between them (none in the quick form)."""
+    """Counts of all stations, the comparisons (none in the quick form), and notes on them."""
 
     steps: tuple[Step, ...]
-    checks: tuple[Check, ...] = ()
+    checks: tuple[Comparison, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def balanced(self) -> bool:
-        """Whether every check holds."""
+        """Whether every comparison holds."""
         return all(check.ok for check in self.checks)
 
     def count(self, name: str) -> int:
@@ -60,81 +95,92 @@ class Ledger:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        checks = [asdict(check) | {"ok": check.ok} for check in self.checks]
-        return {"steps": [asdict(step) for step in self.steps], "checks": checks}
+        return {
+            "steps": [asdict(step) for step in self.steps],
+            "checks": [asdict(check) | {"ok": check.ok} for check in self.checks],
+            "notes": [asdict(note) | {"share": note.share} for note in self.notes],
+        }
 
 
-STEPS = (
-    ("sent", "rows"),
-    ("mysql", "rows"),
-    ("outbox", "rows"),
-    ("kafka", "messages"),
-    ("bronze", "rows"),
-    ("quarantine", "messages"),
-    ("silver", "subscriber-days"),
-    ("gold", "subscriber-days"),
-    ("predictions", "rows"),
-    ("mysql predictions", "rows"),
-    ("kafka predictions", "messages"),
-    ("outcomes", "rows"),
-)
-_TABLES = {
-    "bronze": names.BRONZE_EVENTS,
-    "quarantine": names.QUARANTINE_EVENTS,
-    "silver": names.SILVER_DAILY,
-    "gold": names.GOLD_FEATURES,
-    "predictions": names.PREDICTIONS,
-    "outcomes": names.BRONZE_OUTCOMES,
-}
-_TOPICS = {"kafka": names.TOPIC_EVENTS, "kafka predictions": names.TOPIC_PREDICTIONS}
+def unknown(domain: Domain) -> Ledger:
+    """The ledger before anything was counted."""
+    return Ledger(tuple(Step(station.name, None, station.unit) for station in domain.stations))
 
 
-def snapshot(settings: Settings) -> Ledger:
-    """Counts as cheap as they can be had, for pages that ask every second."""
+def snapshot(settings: Settings, domain: Domain) -> Ledger:
+    """Counts as cheap as they can be had, for pages that ask every second.
+
+    The count of a topic comes from its end offsets, so it includes the markers of transactions and
+    messages that have expired; `lakehouse.audit` counts exactly.
+    """
+    counts = _Counts(settings)
     found: dict[str, int] = {}
-    for ask in (_mysql_counts, _kafka_counts, _lake_counts):
-        with suppress(CdrlakeError, KafkaException, mysql.Error, OSError, KeyError):
-            found |= ask(settings)
-    return Ledger(tuple(Step(name, found.get(name), unit) for name, unit in STEPS))
+    for kind, ask in (("sql", counts.queries), ("topic", counts.topics), ("table", counts.tables)):
+        stations = [station for station in domain.stations if station.kind == kind]
+        with suppress(*UNAVAILABLE):
+            found |= ask(stations)
+    notes: tuple[Note, ...] = ()
+    with suppress(*UNAVAILABLE):
+        notes = quarantined(settings, domain)
+    steps = tuple(replace(step, count=found.get(step.name)) for step in unknown(domain).steps)
+    return Ledger(steps, notes=notes)
 
 
-def _mysql_counts(settings: Settings) -> dict[str, int]:
-    questions = {
-        "sent": _SENT,
-        "mysql": _STORED,
-        "outbox": _WAITING,
-        "mysql predictions": _MIRRORED,
-    }
-    with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
-        answers = {}
-        for name, question in questions.items():
-            cursor.execute(question)
-            answers[name] = int(cursor.fetchone()[0])
-        return answers
+UNAVAILABLE = (CdrlakeError, KafkaException, mysql.Error, OSError, KeyError)
 
 
-def _kafka_counts(settings: Settings) -> dict[str, int]:
-    return {name: kafka.message_count(settings.kafka, topic) for name, topic in _TOPICS.items()}
+class _Counts:
+    """Counts of the stations of one kind."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def queries(self, stations: Iterable[Station]) -> dict[str, int]:
+        """Answers of the database, over one connection."""
+        with mysql.connect(self._settings.mysql) as connection, connection.cursor() as cursor:
+            answers = {}
+            for station in stations:
+                cursor.execute(station.of)
+                answers[station.name] = int(cursor.fetchone()[0])
+            return answers
+
+    def topics(self, stations: Iterable[Station]) -> dict[str, int]:
+        """Offsets that the topics have given away."""
+        return self._each(stations, lambda of: kafka.message_count(self._settings.kafka, of))
+
+    def tables(self, stations: Iterable[Station]) -> dict[str, int]:
+        """Rows of the tables."""
+        return self._each(stations, lambda of: rows_of(self._settings, of))
+
+    @staticmethod
+    def _each(stations: Iterable[Station], ask: Callable[[str], int]) -> dict[str, int]:
+        return {station.name: ask(station.of) for station in stations}
 
 
-def _lake_counts(settings: Settings) -> dict[str, int]:
-    lake, options = settings.lake_uri, settings.lake_options
-    uris = {name: table_uri(lake, table) for name, table in _TABLES.items()}
-    return {name: store.count(uri, options) for name, uri in uris.items()}
+def quarantined(settings: Settings, domain: Domain) -> tuple[Note, ...]:
+    """For each feed, how many of the messages that were taken in are in quarantine."""
+    notes = []
+    for feed in domain.feeds:
+        bad = rows_of(settings, feed.quarantine.name)
+        total = bad + rows_of(settings, feed.bronze.name)
+        notes.append(Note(f"in quarantine, {feed.topic}", bad, "messages", total))
+    return tuple(notes)
+
+
+def rows_of(settings: Settings, table: str) -> int:
+    """Rows of a Delta table; 0 where there is no table."""
+    return store.count(table_uri(settings.lake_uri, table), settings.lake_options)
 
 
 def waiting(settings: Settings) -> int:
     """Rows in MySQL that the relay has not published yet."""
-    return one(settings, _WAITING)
+    return one(settings, WAITING)
 
 
-_SENT = f"SELECT COALESCE(SUM(sent_rows), 0) FROM {MYSQL_STREAMS}"  # noqa: S608
-_STORED = f"SELECT COUNT(*) FROM {names.MYSQL_RAW}"  # noqa: S608
-_WAITING = (
+WAITING = (
     "SELECT COALESCE(SUM(last_sequence - first_sequence + 1), 0) "  # noqa: S608
     f"FROM {MYSQL_OUTBOX}"
 )
-_MIRRORED = f"SELECT COUNT(*) FROM {names.MYSQL_PREDICTIONS}"  # noqa: S608
 
 
 def rows(settings: Settings, statement: str) -> list[tuple[Any, ...]]:

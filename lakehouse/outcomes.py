@@ -1,7 +1,8 @@
 """The last word of several outcomes of the same entity and time, for polars and for Spark.
 
 A message can come twice, and a correction after it; the greatest by `Outcomes.order` counts, with
-missing values as the least. Both forms must agree, so they stand side by side.
+missing values as the least. A row without a label says nothing. Both forms must agree, so they
+stand side by side.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from lakehouse.domain import Outcomes
 def latest(rows: pl.LazyFrame, outcomes: Outcomes) -> pl.LazyFrame:
     """Entity, time and label of the last outcomes, under the names of the outcomes' table."""
     key = [outcomes.entity, outcomes.time]
-    ranked = rows.sort(outcomes.order, nulls_last=False, maintain_order=True)
+    told = rows.filter(pl.col(outcomes.label).is_not_null())
+    ranked = told.sort(outcomes.order, nulls_last=False, maintain_order=True)
     return ranked.unique(key, keep="last").select(*key, outcomes.label)
 
 
@@ -23,7 +25,8 @@ def latest_in_sql(outcomes: Outcomes) -> str:
 
     >>> from types import SimpleNamespace
     >>> latest_in_sql(SimpleNamespace(label="bad", order=("known_at", "offset")))
-    'max_by(`bad`, struct(`known_at`, `offset`))'
+    'max_by(`bad`, struct(`known_at`, `offset`)) FILTER (WHERE `bad` IS NOT NULL)'
     """
     order = ", ".join(f"`{name}`" for name in outcomes.order)
-    return f"max_by(`{outcomes.label}`, struct({order}))"
+    told = f"FILTER (WHERE `{outcomes.label}` IS NOT NULL)"
+    return f"max_by(`{outcomes.label}`, struct({order})) {told}"

@@ -13,25 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from confluent_kafka import KafkaException, Producer
 from deltalake import write_deltalake
 
-from lakehouse import store
+from lakehouse import display, store
 from lakehouse.clock import Clock
-from lakehouse.domains.cdr import names
-from lakehouse.errors import ContractError, ServiceError, closest
-from lakehouse.kafka import client_options
+from lakehouse.contracts import REASONS
+from lakehouse.domain import Domain, Feed
+from lakehouse.errors import ContractError, closest
 from lakehouse.names import REPLAYS, table_uri
+from lakehouse.publisher import Publisher
 from lakehouse.settings import Settings
 
 PLACE = ("topic", "partition", "offset")
-FLUSH_S = 30.0
-# The client's queue holds twice as many.
+DELIVER_S = 30.0
 BLOCK_ROWS = 50_000
-_TABLES = {
-    names.TOPIC_EVENTS: names.QUARANTINE_EVENTS,
-    names.TOPIC_OUTCOMES: names.QUARANTINE_OUTCOMES,
-}
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,8 @@ class Correction:
     def apply(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The corrected record.
 
-        >>> Correction({"DP_MOC_COUNT": "calls"}, {"id": 1}).apply({"calls": 3})
-        {'DP_MOC_COUNT': 3, 'id': 1}
+        >>> Correction({"count": "calls"}, {"id": 1}).apply({"calls": 3})
+        {'count': 3, 'id': 1}
         """
         corrected = dict(record)
         for name, source in self.rename.items():
@@ -65,44 +60,72 @@ class Replayed:
     unreadable: int
 
 
-def counts(settings: Settings, topic: str = names.TOPIC_EVENTS) -> pl.DataFrame:
+def feed_of(domain: Domain, topic: str | None = None) -> Feed:
+    """The feed of a topic, by default the domain's first.
+
+    Raises `ContractError` with the closest name where the domain reads no such topic.
+    """
+    known = {feed.topic: feed for feed in domain.feeds}
+    if topic is None and known:
+        return domain.feeds[0]
+    if topic not in known:
+        raise ContractError(
+            "topic", "one with a quarantine", str(topic), closest(str(topic), known)
+        )
+    return known[topic]
+
+
+def reasons(feed: Feed) -> tuple[str, ...]:
+    """Every reason for which a message of this feed can be refused."""
+    own = [field.pattern_reason for field in feed.message.fields if field.pattern]
+    return tuple(dict.fromkeys((*REASONS, *own, feed.unknown_reason)))
+
+
+def counts(settings: Settings, feed: Feed) -> pl.DataFrame:
     """Messages by `reasons`: how many wait, how many were sent again, since when."""
-    rows = _messages(settings, topic)
+    rows = _messages(settings, feed)
     waiting = (~pl.col("replayed")).sum()
     by_reason = rows.group_by("reasons").agg(
         waiting=waiting, replayed=pl.col("replayed").sum(), since=pl.col("kafka_timestamp").min()
     )
-    return by_reason.sort("waiting", descending=True).collect()
+    return _collect(settings, feed, by_reason.sort("waiting", "reasons", descending=[True, False]))
 
 
 def show(
-    settings: Settings, reason: str | None = None, limit: int = 20, topic: str = names.TOPIC_EVENTS
+    settings: Settings, feed: Feed, reason: str | None = None, limit: int = 20
 ) -> pl.DataFrame:
-    """Waiting messages, oldest first: the raw text beside the rule that it broke."""
-    text = pl.col("raw").map_elements(_text, return_dtype=pl.String)
-    rows = _waiting(settings, topic, reason).sort("kafka_timestamp", *PLACE).head(limit)
-    return rows.select(*PLACE, "reasons", "detail", text).collect()
+    """Waiting messages, oldest first: the text beside the rule that it broke, fit to be shown."""
+    rows = _waiting(settings, feed, reason).sort("kafka_timestamp", *PLACE).head(limit)
+    shown = _collect(settings, feed, rows.select(*PLACE, "reasons", "detail", "raw"))
+    return shown.with_columns(
+        pl.col("detail").map_elements(display.printable, return_dtype=pl.String),
+        pl.Series("raw", [display.readable(raw) for raw in shown["raw"]], dtype=pl.String),
+    )
 
 
 def replay(
     settings: Settings,
+    feed: Feed,
     correction: Correction,
     clock: Clock,
     reason: str | None = None,
-    topic: str = names.TOPIC_EVENTS,
-    flush_s: float = FLUSH_S,
+    deliver_s: float = DELIVER_S,
 ) -> Replayed:
-    """Mend the waiting messages and send them to their topic again.
+    """Correct the waiting messages and send them to their topic again.
 
     They are sent and noted in blocks. Raises `ServiceError` when the broker does not take all of a
     block; of that block nothing is noted then.
     """
-    rows, sent = _waiting(settings, topic, reason).collect(), 0
+    rows, sent = _collect(settings, feed, _waiting(settings, feed, reason)), 0
+    publisher = Publisher(settings.kafka)
     for block in rows.iter_slices(BLOCK_ROWS):
         corrected = [_corrected(raw, correction) for raw in block["raw"]]
         good = pl.Series([value is not None for value in corrected], dtype=pl.Boolean)
         chosen = block.filter(good)
-        _send(settings, chosen, [value for value in corrected if value is not None], flush_s)
+        values = [value for value in corrected if value is not None]
+        for key, value in zip(chosen["key"], values, strict=True):
+            publisher.send(feed.topic, key, value)
+        publisher.deliver(deliver_s)
         _note(settings, chosen, clock)
         sent += len(chosen)
     return Replayed(sent, len(rows) - sent)
@@ -119,10 +142,8 @@ def _note(settings: Settings, chosen: pl.DataFrame, clock: Clock) -> None:
         )
 
 
-def _messages(settings: Settings, topic: str) -> pl.LazyFrame:
-    if topic not in _TABLES:
-        raise ContractError("topic", "one with a quarantine", topic, closest(topic, _TABLES))
-    uri = table_uri(settings.lake_uri, _TABLES[topic])
+def _messages(settings: Settings, feed: Feed) -> pl.LazyFrame:
+    uri = table_uri(settings.lake_uri, feed.quarantine.name)
     options = settings.lake_options
     if not store.exists(uri, options):
         raise ContractError(uri, "a quarantine", "none", "start the ingest first")
@@ -135,9 +156,14 @@ def _messages(settings: Settings, topic: str) -> pl.LazyFrame:
     return joined.with_columns(pl.col("replayed").fill_null(False))
 
 
-def _waiting(settings: Settings, topic: str, reason: str | None) -> pl.LazyFrame:
-    rows = _messages(settings, topic).filter(~pl.col("replayed"))
+def _waiting(settings: Settings, feed: Feed, reason: str | None) -> pl.LazyFrame:
+    rows = _messages(settings, feed).filter(~pl.col("replayed"))
     return rows.filter(pl.col("reasons").str.split(",").list.contains(reason)) if reason else rows
+
+
+def _collect(settings: Settings, feed: Feed, rows: pl.LazyFrame) -> pl.DataFrame:
+    uri = table_uri(settings.lake_uri, feed.quarantine.name)
+    return store.collect(rows, uri, settings.lake_options)
 
 
 def _corrected(raw: bytes | None, correction: Correction) -> bytes | None:
@@ -148,30 +174,3 @@ def _corrected(raw: bytes | None, correction: Correction) -> bytes | None:
     if not isinstance(record, dict):
         return None
     return json.dumps(correction.apply(record), separators=(",", ":")).encode()
-
-
-def _send(settings: Settings, rows: pl.DataFrame, values: list[bytes], flush_s: float) -> None:
-    failures: list[str] = []
-    producer = Producer(client_options(settings.kafka) | {"enable.idempotence": True})
-    try:
-        for row, value in zip(rows.iter_rows(named=True), values, strict=True):
-            producer.produce(
-                row["topic"],
-                value,
-                row["key"],
-                on_delivery=lambda error, _: failures.append(str(error)) if error else None,
-            )
-        left = producer.flush(flush_s)
-    except (KafkaException, BufferError) as error:
-        failures, left = [str(error)], len(values)
-    if failures or left:
-        raise ServiceError(
-            f"Kafka at {settings.kafka.bootstrap_servers}",
-            f"{len(values)} messages to be taken",
-            failures[0] if failures else f"{left} unanswered",
-            "check the broker and replay again; repetitions are dropped",
-        )
-
-
-def _text(raw: bytes | None) -> str:
-    return "" if raw is None else raw.decode("utf-8", errors="backslashreplace")

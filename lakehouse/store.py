@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,6 +20,7 @@ Options = dict[str, str]
 CHANGE_TYPE = "_change_type"
 _CHANGE_COLUMNS = (CHANGE_TYPE, "_commit_version", "_commit_timestamp")
 _UPSERTS = ("insert", "update_postimage")
+BATCH_ROWS = 200_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,69 @@ class Changes:
     version: int
 
 
+class Table:
+    """A Delta table as it stood when it was opened: its log is read once for all questions."""
+
+    def __init__(self, uri: str, options: Options | None = None) -> None:
+        """Raises `TableNotFoundError` where there is no table; `open_table` returns None there."""
+        self._table = DeltaTable(uri, storage_options=options)
+        self._uri, self._options = uri, options
+        self.version = int(self._table.version())
+
+    @property
+    def id(self) -> str:
+        """The table's own id, another one after it was created again."""
+        return str(self._table.metadata().id)
+
+    def scan(self) -> pl.LazyFrame:
+        """The rows of this version as a lazy frame."""
+        return scan(self._uri, self._options, at=self.version)
+
+    def collect(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        """The rows of a lazy frame over this table; raises as the function `collect` does."""
+        return collect(rows, self._uri, self._options)
+
+    def changes(
+        self, after: int, columns: tuple[str, ...] | None = None, most: int | None = None
+    ) -> Changes:
+        """Rows inserted or updated by the versions after `after` (-1: all), in order of commit.
+
+        With `most`, that many versions are looked at and later ones are left. The table needs its
+        change data feed; the frame has its columns (or only those in `columns`) and
+        `_commit_version`. Where a version has been vacuumed away, delta-rs raises, and the caller
+        starts again from -1.
+        """
+        if self.version <= after:
+            return Changes(pl.DataFrame(), self.version)
+        # Unquoted, delta-rs would look for them in lower case.
+        named = [f'"{name}"' for name in (*columns, *_CHANGE_COLUMNS)] if columns else None
+        last = self.version if most is None else min(self.version, after + most)
+        frame = self._feed(after, last, named)
+        upserts = frame.filter(pl.col(CHANGE_TYPE).is_in(_UPSERTS)).sort("_commit_version")
+        return Changes(upserts.drop(CHANGE_TYPE, "_commit_timestamp"), last)
+
+    def touched(self, after: int, column: str) -> set[Any]:
+        """Values of `column` in rows that any version after `after` added, changed or removed.
+
+        Raises as `changes` does.
+        """
+        if self.version <= after:
+            return set()
+        return set(self._feed(after, self.version, [f'"{column}"'])[column].unique())
+
+    def _feed(self, after: int, last: int, columns: list[str] | None) -> pl.DataFrame:
+        reader = self._table.load_cdf(after + 1, last, columns=columns)
+        return cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
+
+
+def open_table(uri: str, options: Options | None = None) -> Table | None:
+    """The table at `uri` in its latest version, or None where there is no table."""
+    try:
+        return Table(uri, options)
+    except TableNotFoundError:
+        return None
+
+
 def exists(uri: str, options: Options | None = None) -> bool:
     """Whether a Delta table is at `uri`."""
     return bool(DeltaTable.is_deltatable(uri, options))
@@ -37,19 +101,14 @@ def exists(uri: str, options: Options | None = None) -> bool:
 
 def version(uri: str, options: Options | None = None) -> int | None:
     """Latest version of the table, or None where there is no table."""
-    try:
-        return int(DeltaTable(uri, storage_options=options).version())
-    except TableNotFoundError:
-        return None
+    found = open_table(uri, options)
+    return found.version if found else None
 
 
 def identity(uri: str, options: Options | None = None) -> str | None:
-    """The table's own id, another one after it was made anew; None where there is no table."""
-    try:
-        table = DeltaTable(uri, storage_options=options)
-    except TableNotFoundError:
-        return None
-    return str(table.metadata().id)
+    """The table's own id, or None where there is no table."""
+    found = open_table(uri, options)
+    return found.id if found else None
 
 
 def scan(uri: str, options: Options | None = None, at: int | None = None) -> pl.LazyFrame:
@@ -109,41 +168,28 @@ def count(uri: str, options: Options | None = None) -> int:
     return int(collect(scan(uri, options).select(pl.len()), uri, options).item())
 
 
-def changes(
+def visit(
+    rows: pl.LazyFrame,
     uri: str,
-    after: int,
+    take: Callable[[pl.DataFrame], None],
     options: Options | None = None,
-    columns: tuple[str, ...] | None = None,
-    most: int | None = None,
-) -> Changes:
-    """Rows inserted or updated by the versions after `after` (-1: all), in order of commit.
+) -> None:
+    """Hand the rows of a lazy frame over the table at `uri` to `take`, some at a time.
 
-    With `most` that many versions are looked at, later ones are left. The table needs its change
-    data feed; the frame has its columns (or only those in `columns`) and `_commit_version`. Where a
-    version has been vacuumed away, delta-rs raises, and the caller starts again from -1.
+    They come in no fixed order. Raises as `collect` does.
     """
-    table = DeltaTable(uri, storage_options=options)
-    latest = int(table.version())
-    if latest <= after:
-        return Changes(pl.DataFrame(), latest)
-    # Unquoted, delta-rs would look for them in lower case.
-    named = [f'"{name}"' for name in (*columns, *_CHANGE_COLUMNS)] if columns else None
-    last = latest if most is None else min(latest, after + most)
-    reader = table.load_cdf(starting_version=after + 1, ending_version=last, columns=named)
-    frame = cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
-    upserts = frame.filter(pl.col(CHANGE_TYPE).is_in(_UPSERTS)).sort("_commit_version")
-    return Changes(upserts.drop(CHANGE_TYPE, "_commit_timestamp"), last)
+    # Not `collect_batches`: of a damaged file it returns nothing, without a word.
+    with reading(uri, options):
+        rows.sink_batches(take, chunk_size=BATCH_ROWS, maintain_order=False)
+
+
+def changes(
+    uri: str, after: int, options: Options | None = None, columns: tuple[str, ...] | None = None
+) -> Changes:
+    """Rows inserted or updated after version `after`, as `Table.changes` finds them."""
+    return Table(uri, options).changes(after, columns)
 
 
 def touched(uri: str, after: int, column: str, options: Options | None = None) -> set[Any]:
-    """Values of `column` in rows that any version after `after` added, changed or removed.
-
-    Raises as `changes` does.
-    """
-    table = DeltaTable(uri, storage_options=options)
-    latest = int(table.version())
-    if latest <= after:
-        return set()
-    reader = table.load_cdf(after + 1, latest, columns=[f'"{column}"'])
-    frame = cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
-    return set(frame[column].unique())
+    """Values of `column` in rows changed after version `after`, as `Table.touched` finds them."""
+    return Table(uri, options).touched(after, column)

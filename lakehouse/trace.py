@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -12,9 +12,7 @@ import numpy as np
 import polars as pl
 
 from lakehouse import store
-from lakehouse.domains.cdr import names
-from lakehouse.domains.cdr.contracts import BRONZE_EVENTS, SILVER_DAILY
-from lakehouse.domains.cdr.domain import CHURN_OUTCOMES
+from lakehouse.domain import Domain, Hop, Outcomes, Scored
 from lakehouse.errors import ModelError
 from lakehouse.names import table_uri
 from lakehouse.outcomes import latest
@@ -22,10 +20,9 @@ from lakehouse.registry import Registry
 from lakehouse.settings import Settings
 
 TOLERANCE = 1e-9
-_EVENT = [name for name in BRONZE_EVENTS.names if name not in ("id", "extras", "batch_id")]
-_DAY = [name for name in SILVER_DAILY.names if name != "event_hashes"]
 
 Row = dict[str, Any]
+Moment = date | datetime
 
 
 @dataclass(frozen=True)
@@ -50,61 +47,84 @@ class TracedPrediction:
 
 @dataclass(frozen=True)
 class Trace:
-    """The way of one subscriber's day: messages, daily sums, features, predictions, truth.
+    """The way of one entity's prediction: its rows at each hop, features, predictions, the truth.
 
-    `events` and `days` reach as far back as any feature looks; `features` is the row of gold as
-    it stands, None when there is none; `outcome` is None until it is known.
+    `hops` reach as far back as any feature looks; `features` is the row as it stands, None when
+    there is none; `outcome` is None until it is known.
     """
 
-    user: str
-    date: date
-    events: list[Row]
-    days: list[Row]
+    entity: str
+    time: Moment
+    hops: dict[str, list[Row]]
     features: Row | None
     predictions: list[TracedPrediction]
     outcome: int | None
 
+    def as_dict(self, scored: Scored) -> dict[str, Any]:
+        """Plain values for JSON; entity and time go by the names of their columns."""
+        return {
+            scored.entity.lower(): self.entity,
+            scored.time.lower(): self.time,
+            **self.hops,
+            "features": self.features,
+            "predictions": [asdict(one) for one in self.predictions],
+            "outcome": self.outcome,
+        }
+
 
 def trace(
-    settings: Settings, registry: Registry, user: str, day: date, lookback_days: int
+    settings: Settings,
+    registry: Registry,
+    domain: Domain,
+    scored: Scored,
+    entity: str,
+    time: Moment,
 ) -> Trace:
-    """Collect everything that led to the predictions of `user` on `day`.
+    """Collect everything that led to the predictions of `scored` for `entity` at `time`.
 
     Raises `ModelError` when the lake knows nothing of them.
     """
-    since = day - timedelta(days=lookback_days - 1)
-    lake = _Lake(settings, user)
-    window = pl.col("Date").is_between(since, day)
-    on_day = pl.col("Date") == day
+    lake = _Lake(settings, entity)
+    since = time - settings.domain(domain.name).lookback
+    at = pl.col(scored.time) == time
     found = Trace(
-        user=user,
-        date=day,
-        events=lake.rows(names.BRONZE_EVENTS, "DP_MSISDN", window, "DP_DATE", _EVENT),
-        days=lake.rows(names.SILVER_DAILY, "User", window, "Date", _DAY),
-        features=next(iter(lake.rows(names.GOLD_FEATURES, "User", on_day, "Date")), None),
+        entity=entity,
+        time=time,
+        hops={hop.name: lake.hop(hop, since, time) for hop in domain.hops},
+        features=next(iter(lake.rows(scored.features, scored.entity, at, scored.time)), None),
         predictions=[
-            _recompute(row, registry)
-            for row in lake.rows(names.PREDICTIONS, "User", on_day, "model_version")
+            _recompute(row, scored, registry)
+            for row in lake.rows(scored.table.name, scored.entity, at, "model_version")
         ],
-        outcome=_outcome(lake, day),
+        outcome=_outcome(lake, scored.outcomes, time),
     )
-    if not (found.events or found.days or found.features):
-        raise ModelError("trace", f"a trace of {user} on {day}", "none", "check number and date")
+    if not (any(found.hops.values()) or found.features):
+        where = f"a trace of {entity} on {time}"
+        raise ModelError("trace", where, "none", f"check {scored.entity} and {scored.time}")
     return found
 
 
 class _Lake:
-    """One subscriber's rows of any table; none where there is no table."""
+    """One entity's rows of any table; none where there is no table."""
 
-    def __init__(self, settings: Settings, user: str) -> None:
-        self._uri, self._options, self._user = settings.lake_uri, settings.lake_options, user
+    def __init__(self, settings: Settings, entity: str) -> None:
+        self._uri, self._options, self._entity = settings.lake_uri, settings.lake_options, entity
+
+    def hop(self, hop: Hop, after: Moment, until: Moment) -> list[Row]:
+        """The entity's rows of a hop, later than `after` and not later than `until`."""
+        window = pl.col(hop.time).is_between(after, until, closed="right")
+        columns = [name for name in hop.table.names if name not in hop.hidden]
+        return self.rows(hop.table.name, hop.entity, window, hop.order, columns)
 
     def scan(self, table: str, key: str, where: pl.Expr) -> pl.LazyFrame | None:
-        """Rows of the subscriber that satisfy `where`; None where there is no table."""
+        """Rows of the entity that satisfy `where`; None where there is no table."""
         uri = table_uri(self._uri, table)
         if not store.exists(uri, self._options):
             return None
-        return store.scan(uri, self._options).filter(where & (pl.col(key) == self._user))
+        rows = store.scan(uri, self._options)
+        # What no entity of this kind can be called is nobody.
+        entity = pl.lit(self._entity).cast(rows.collect_schema()[key], strict=False)
+        return rows.filter(where & (pl.col(key) == entity))
 
     def rows(
         self,
@@ -114,14 +134,16 @@ class _Lake:
         order: str | Sequence[str],
         columns: list[str] | None = None,
     ) -> list[Row]:
-        """Rows of the subscriber that satisfy `where`, in order."""
+        """Rows of the entity that satisfy `where`, in order."""
         found = self.scan(table, key, where)
         if found is None:
             return []
-        return found.sort(order).select(columns or pl.all()).collect().to_dicts()
+        uri = table_uri(self._uri, table)
+        chosen = found.sort(order).select(columns or pl.all())
+        return store.collect(chosen, uri, self._options).to_dicts()
 
 
-def _recompute(row: Row, registry: Registry) -> TracedPrediction:
+def _recompute(row: Row, scored: Scored, registry: Registry) -> TracedPrediction:
     features = msgspec.json.decode(row["features_str"], type=dict[str, float])
     scorer = registry.load(registry.version(row["model_version"])).scorer
     values = np.array([[features[name] for name in scorer.features]])
@@ -129,18 +151,19 @@ def _recompute(row: Row, registry: Registry) -> TracedPrediction:
         model_version=row["model_version"],
         run_id=row["run_id"],
         scored_at=row["scored_at"].isoformat(),
-        probability=row["probability_1"],
+        probability=row[scored.score],
         recomputed=float(scorer.score(values).probability[0]),
-        prediction=row["prediction"],
+        prediction=row[scored.prediction],
         features=features,
-        reasons=msgspec.json.decode(row["reasons"] or "[]"),
-        label=row["label"],
+        reasons=msgspec.json.decode(row.get("reasons") or "[]"),
+        label=row[scored.label],
     )
 
 
-def _outcome(lake: _Lake, day: date) -> int | None:
+def _outcome(lake: _Lake, outcomes: Outcomes | None, time: Moment) -> int | None:
     """The last word of the outcomes, as predictions are labelled by it."""
-    told = CHURN_OUTCOMES
-    found = lake.scan(told.table.name, told.entity, pl.col(told.time) == day)
-    known = None if found is None else latest(found, told).collect()
-    return None if known is None or known.is_empty() else int(known[told.label].item())
+    if outcomes is None:
+        return None
+    found = lake.scan(outcomes.table.name, outcomes.entity, pl.col(outcomes.time) == time)
+    known = None if found is None else latest(found, outcomes).collect()
+    return None if known is None or known.is_empty() else int(known[outcomes.label].item())

@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from confluent_kafka import KafkaException
+from polars.exceptions import PolarsError
 
 from lakehouse import logs, mysql
 from lakehouse.clock import Clock, SystemClock
@@ -16,34 +17,34 @@ from lakehouse.domain import Mirror
 from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import CdrlakeError
-from mirror.publish import Publisher
+from lakehouse.publisher import Publisher
+from lakehouse.retry import Backoff
+from mirror.messages import RowPublisher
+from mirror.sinks import MysqlSink
 from mirror.sync import step
 
 LOG = logging.getLogger("mirror")
 IDLE_S = 0.5
-MAX_BACKOFF_S = 15.0
 
 
 def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clock) -> None:
     """Repeat steps until `stop`; after a failure wait, each time longer, and go on."""
-    backoff = IDLE_S
-    publisher = Publisher(settings.kafka, mirror.contract)
+    backoff = Backoff(clock, stop)
+    publish = RowPublisher(Publisher(settings.kafka), mirror.contract).send
     while not stop.is_set():
         try:
             with mysql.connect(settings.mysql) as connection:
+                sink = MysqlSink(connection)
                 while not stop.is_set():
-                    rows = step(
-                        mirror, settings.lake_uri, connection, publisher.send, settings.lake_options
-                    )
-                    backoff = IDLE_S
+                    rows = step(mirror, settings.lake_uri, sink, publish, settings.lake_options)
+                    backoff.reset()
                     if rows:
                         LOG.info("%s: %s rows", mirror.name, rows)
                     else:
                         clock.wait(stop, IDLE_S)
-        except (CdrlakeError, mysql.Error, KafkaException, OSError) as error:
-            LOG.warning("%s: %s; trying again in %.1f s", mirror.name, error, backoff)
-            clock.wait(stop, backoff)
-            backoff = min(backoff * 2, MAX_BACKOFF_S)
+        except (CdrlakeError, PolarsError, mysql.Error, KafkaException, OSError) as error:
+            LOG.warning("%s: %s; trying again in %.1f s", mirror.name, error, backoff.next_s)
+            backoff.wait()
 
 
 def main() -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from functools import partial
 
+from lakehouse import ledger
 from lakehouse.clock import SystemClock
 from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings, load
@@ -18,7 +20,8 @@ LOG = logging.getLogger("monitoring")
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop` is set."""
     watched = [scored for domain in DOMAINS for scored in domain.scored]
-    parts = wire(settings, SystemClock(), watched)
+    count = partial(ledger.snapshot, settings, DOMAINS[0])
+    parts = wire(settings, SystemClock(), watched, count=count)
     host, port = settings.monitoring.host, settings.monitoring.port
     with server.serving(parts.app, host, port, access.max_body_bytes(settings.api)):
         for model in parts.models:

@@ -33,6 +33,7 @@ from monitoring.site import Site, sites
 from monitoring.traits import Traits
 from monitoring.watched import WatchedModel
 from monitoring.web.app import create_app
+from monitoring.web.pages import Count, no_counts
 
 RegistryOf = Callable[[Scored], Registry]
 
@@ -86,10 +87,12 @@ def wire(
     clock: Clock,
     watched: Sequence[Scored],
     registry_of: RegistryOf | None = None,
+    count: Count = no_counts,
 ) -> Parts:
     """All parts, for the models that are to be watched; their registries, if not the real ones.
 
-    Raises `SettingsError` for a setting that would be unsafe or is incomplete.
+    `count` gives the ledger that the pages draw. Raises `SettingsError` for a setting that would be
+    unsafe or is incomplete.
     """
     access.require_safe_address(settings.api, "monitoring.host", settings.monitoring.host)
     registry_of = registry_of or partial(open_registry, settings)
@@ -97,7 +100,7 @@ def wire(
         _model(settings, clock, site, registry_of(site.scored), len(watched) > 1)
         for site in sites(settings, watched)
     )
-    return Parts(create_app(settings, found, clock), found)
+    return Parts(create_app(settings, found, clock, count), found)
 
 
 def _model(

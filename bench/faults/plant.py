@@ -25,6 +25,7 @@ from cdrlake.waiting import Waiter
 from flaskapp.cdr.worlds import open_world
 from lakehouse import audit, mysql, progress, registry
 from lakehouse.clock import SystemClock
+from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import CdrlakeError
@@ -143,7 +144,8 @@ class Plant:
         found: list[Ledger] = []
 
         def balanced() -> bool:
-            found[:] = [audit.audit(self.settings, self._scoring_start())]
+            starts = {names.MODEL_NAME: self._scoring_start()}
+            found[:] = [audit.audit(self.settings, CDR, starts)]
             return found[0].balanced
 
         try:

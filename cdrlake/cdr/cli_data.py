@@ -13,6 +13,7 @@ from rich.text import Text
 from cdrlake.console import CONSOLE, Steps
 from flaskapp import database
 from flaskapp.cdr import loader
+from lakehouse import display
 from lakehouse.domains.settings import Settings, load
 
 db = typer.Typer(no_args_is_help=True, help="The source database.")
@@ -66,7 +67,8 @@ def _table(rows: pl.DataFrame) -> Table:
         side: Literal["left", "right"] = "right" if kind.is_numeric() else "left"
         table.add_column(heading, justify=side, overflow="fold")
     for row in rows.rows():
-        table.add_row(*(Text("" if value is None else f"{value}") for value in row))
+        shown = ("" if value is None else display.printable(f"{value}") for value in row)
+        table.add_row(*map(Text, shown))
     return table
 
 

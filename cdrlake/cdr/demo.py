@@ -13,6 +13,7 @@ from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
 from lakehouse import audit, registry
 from lakehouse.clock import Clock
+from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import LedgerError, ServiceError
@@ -74,8 +75,8 @@ def _finished(stream: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _balanced(settings: Settings, say: Callable[[str], None]) -> Ledger | None:
-    start = registry.open_registry(settings, CHURN).scoring_start()
-    found = audit.audit(settings, start)
+    starts = {names.MODEL_NAME: registry.open_registry(settings, CHURN).scoring_start()}
+    found = audit.audit(settings, CDR, starts)
     for check in found.checks:
         if not check.ok:
             say(f"{check.name}: {check.left:,} / {check.right:,}")

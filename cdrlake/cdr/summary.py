@@ -8,15 +8,16 @@ from typing import Any
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cdrlake.cdr import oracle
 from cdrlake.cdr.demo import Outcome
-from lakehouse import store
+from lakehouse import display, store
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
-from lakehouse.ledger import Ledger
+from lakehouse.ledger import Comparison, Ledger, Note
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
 
@@ -62,9 +63,29 @@ def ledger_table(found: Ledger) -> Table:
     if found.checks:
         table.add_section()
     for check in found.checks:
-        verdict = "[green]equal[/]" if check.ok else f"[bold red]≠ {check.right:,}[/]"
-        table.add_row(check.name, f"{check.left:,}", verdict)
+        table.add_row(check.name, f"{check.left:,}", _verdict(check))
+    if found.notes:
+        table.add_section()
+    for note in found.notes:
+        table.add_row(note.name, f"{note.count:,}", _remark(note))
     return table
+
+
+def _verdict(check: Comparison) -> str:
+    verdict = "[green]equal[/]" if check.ok else f"[bold red]≠ {check.right:,}[/]"
+    reasons = (f"{one.count:,} of {one.recorded:,} {escape(one.name)}" for one in check.netted)
+    return "; ".join((verdict, *reasons))
+
+
+def _remark(note: Note) -> str:
+    """The unit, the share of the whole (in yellow where there is any), and examples."""
+    parts = [note.unit]
+    if note.share is not None:
+        share = f"{note.share:.1%}"
+        parts.append(f"[yellow]{share}[/]" if note.count else share)
+    if note.detail:
+        parts.append(escape(display.printable(note.detail)))
+    return ", ".join(parts)
 
 
 def figures_table(rows: list[tuple[str, str]]) -> Table:

@@ -97,6 +97,11 @@ class DomainSettings(Section):
         """How long after an event its outcome is known at the earliest."""
         return timedelta(0)
 
+    @property
+    def lookback(self) -> timedelta:
+        """How far back from a scored moment its features look."""
+        return timedelta(days=1)
+
     def check(self) -> None:
         """Raise `SettingsError` for settings that are each right and do not go together."""
 

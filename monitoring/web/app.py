@@ -23,7 +23,12 @@ RUN_PATH = "/run-monitoring"
 OWN_SITES = ("same-origin", "none")
 
 
-def create_app(settings: Settings, models: Sequence[WatchedModel], clock: Clock) -> Flask:
+def create_app(
+    settings: Settings,
+    models: Sequence[WatchedModel],
+    clock: Clock,
+    count: pages.Count = pages.no_counts,
+) -> Flask:
     """The WSGI application; the first model is at the root."""
     app = Flask(__name__, static_folder="static")
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -32,7 +37,7 @@ def create_app(settings: Settings, models: Sequence[WatchedModel], clock: Clock)
     app.after_request(_ask_again)
     app.register_error_handler(Exception, _answer)
     app.register_blueprint(routes.of_service(settings, models))
-    counts = pages.ledger_counts(settings, clock)
+    counts = pages.ledger_counts(count, clock)
     for model in models:
         app.register_blueprint(routes.of_model(model))
         app.register_blueprint(pages.of_model(settings, model, counts))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, current_app, jsonify, send_from_directory
 
-from lakehouse import ledger, progress
+from lakehouse import progress
 from lakehouse.background import Background
 from lakehouse.clock import Clock
 from lakehouse.ledger import Ledger
@@ -19,9 +20,17 @@ from monitoring.watched import WatchedModel
 LEDGER_AGE_S = 2.0
 
 
-def ledger_counts(settings: Settings, clock: Clock) -> Background[Ledger]:
+Count = Callable[[], Ledger]
+
+
+def no_counts() -> Ledger:
+    """A ledger without stations, for a service that has no domain to count."""
+    return Ledger(())
+
+
+def ledger_counts(count: Count, clock: Clock) -> Background[Ledger]:
     """Counts at every station, asked for in the background and shared by all pages."""
-    return Background(lambda: ledger.snapshot(settings), Ledger(()), clock, LEDGER_AGE_S)
+    return Background(count, Ledger(()), clock, LEDGER_AGE_S)
 
 
 def of_model(settings: Settings, model: WatchedModel, counts: Background[Ledger]) -> Blueprint:

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains import tables
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import load
 from lakehouse.errors import LedgerError
 from lakehouse.registry import open_registry
@@ -27,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="every day there is")
     options = parser.parse_args(argv)
     with runtime.job("cdr_verify", load) as job:
-        verifier = Verifier(job.spark, job.settings, open_registry(job.settings))
+        verifier = Verifier(job.spark, job.settings, open_registry(job.settings, CHURN))
         found, dates = verifier.files(tables()), verifier.dates()
         if not options.all:
             dates = sorted(random.sample(dates, min(options.days, len(dates))))

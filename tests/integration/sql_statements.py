@@ -17,7 +17,7 @@ from flaskapp import migrations, outbox
 from flaskapp.cdr import reads
 from lakehouse.domains.cdr import CDR
 from lakehouse.settings import ROOT
-from mirror import sync
+from mirror import sinks
 
 ROOMS = ("lakehouse", "flaskapp", "mirror", "monitoring", "eda", "pyspark_jobs")
 _VERBS = "ALTER CALL CREATE DELETE DROP GRANT INSERT LOAD REPLACE SELECT SET TRUNCATE UPDATE USE"
@@ -55,8 +55,8 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
         ("SELECT RELEASE_LOCK(%s)", ("{database}.statements",)),
     ],
     # The statement of the other mirror is run by the tests of the mirror, with rows of its own.
-    "mirror.sync": [
-        (sync.upsert_statement(mirror), tuple(
+    "mirror.sinks": [
+        (sinks.upsert_statement(mirror), tuple(
             {"Date": _DAY, "User": "49170000001", "features_str": "{}", "run_id": "r"}.get(
                 field.name, _NOW if field.kind == "timestamp" else 1)
             for field in mirror.contract.fields))
@@ -77,6 +77,9 @@ GIVEN: dict[str, Any] = {
     },
     "flaskapp.cdr.event_store._SENT": (_STREAM,),
     "flaskapp.cdr.live._POOL": (_STREAM, 0),
+    "flaskapp.cdr.resend._ENTRY": ("event", _STREAM, 0, 9, _NOW),
+    "flaskapp.cdr.resend._EVENTS_HELD": (_STREAM, 0, 9),
+    "flaskapp.cdr.resend._OUTCOMES_HELD": (_STREAM, 0, 9),
     "flaskapp.migrations._RECORD": (999, "a test", "0" * 64),
     "flaskapp.outbox._EVENTS": (_STREAM, 0, 9),
     "flaskapp.outbox._OUTCOMES": (_STREAM, 0, 9),
@@ -89,8 +92,8 @@ GIVEN: dict[str, Any] = {
     "flaskapp.streams._INSERT": (_STREAM, "live", "{}", _NOW, _NOW),
     "flaskapp.streams._LIST": (5,),
     "flaskapp.streams._REACH": (1, _NOW, _STREAM),
-    "mirror.sync._MOVE": ("a>b", 3, 3),
-    "mirror.sync._READ": ("a>b",),
+    "mirror.sinks._MOVE": ("a>b", 3, 3),
+    "mirror.sinks._READ": ("a>b",),
     "monitoring.records._INSERT": ("r", _NOW, _NOW, 1, "D", "ok", "{}"),
     "monitoring.subscribers._SELECT": (10,),
     "eda.source._SELECT": (_DAY, _DAY),

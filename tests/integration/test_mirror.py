@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,14 +15,19 @@ from deltalake import DeltaTable, write_deltalake
 
 from cdrlake.services.kafka import KafkaBroker
 from lakehouse import kafka, mysql, store
+from lakehouse.contracts import Contract, Field
+from lakehouse.domain import Mirror
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.contracts import PROCESSED_COLUMNS
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
+from lakehouse.kinds import KINDS, polars_schema
 from lakehouse.names import MYSQL_CURSORS, table_uri
+from lakehouse.publisher import Publisher
 from lakehouse.settings.model import LakeSettings
 from mirror import sync
-from mirror.publish import Publisher
+from mirror.messages import RowPublisher, messages
+from mirror.sinks import MysqlSink
 from mirror.sync import step
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
@@ -96,7 +105,7 @@ def run_step(settings: Settings, lake: str, commit: bool = True) -> list[pl.Data
         step(
             PREDICTIONS,
             lake,
-            connection if commit else Uncommitted(connection),
+            MysqlSink(connection if commit else Uncommitted(connection)),
             lambda _topic, rows: published.append(rows),
         )
     return published
@@ -183,7 +192,7 @@ def test_a_lake_that_cannot_be_read_is_no_reason_to_write_all_again(
         raise OSError("connection refused")
 
     append(lake, predictions(("111111111", 0.1)))
-    monkeypatch.setattr(store, "changes", away)
+    monkeypatch.setattr(store.Table, "changes", away)
     with pytest.raises(ServiceError, match="connection refused"):
         run_step(database, lake)
     assert mirrored(database) == {}
@@ -199,7 +208,7 @@ def test_processed_data_follows_the_lake(lake: str, database: Settings) -> None:
         row = pl.DataFrame([{**key, **amounts, "M_Tenure_Churn": label}]).cast(schema)
         DeltaTableWriter(lake, PROCESSED.contract, {}).upsert(row, row.select("User", "Date"))
         with mysql.connect(database.mysql) as connection:
-            assert step(PROCESSED, lake, connection, never) == 1
+            assert step(PROCESSED, lake, MysqlSink(connection), never) == 1
             cursor = connection.cursor()
             cursor.execute(f"SELECT * FROM {names.MYSQL_PROCESSED}")
             held = [(*key.values(), *(amounts.values()), label)]
@@ -215,7 +224,8 @@ def test_messages_carry_the_key_and_every_row(
 ) -> None:
     before = kafka.message_count(database.kafka, names.TOPIC_PREDICTIONS)
     rows = predictions(("111111111", 0.25))
-    Publisher(database.kafka, PREDICTIONS.contract).send(names.TOPIC_PREDICTIONS, rows)
+    publisher = RowPublisher(Publisher(database.kafka), PREDICTIONS.contract)
+    publisher.send(names.TOPIC_PREDICTIONS, rows)
     found: dict[bytes, bytes] = {}
     kafka.read_all(
         database.kafka,
@@ -224,3 +234,97 @@ def test_messages_carry_the_key_and_every_row(
     )
     assert kafka.message_count(database.kafka, names.TOPIC_PREDICTIONS) == before + 1
     assert b'"probability_1":0.25' in found[b"111111111|2026-01-01|1"]
+
+
+ALL_KINDS = Contract(
+    "gold.all_kinds",
+    tuple(Field(f"a_{kind}", kind, "", nullable=kind != "string") for kind in KINDS),
+    key=("a_string",),
+)
+ODD = "line\u2028break \x85 'quoted' 你好"
+VALUES = {
+    "string": ODD,
+    "int": -(2**31),
+    "long": 2**63 - 1,
+    "decimal": Decimal("123456789012345.678"),
+    "double": 0.1 + 0.2,
+    "boolean": True,
+    "date": date(9999, 12, 31),
+    "timestamp": MOMENT,
+    "binary": b"\x00\xff",
+    "longs": [1, 2**63 - 1],
+    "doubles": [0.5],
+    "strings": ["a", ODD],
+}
+
+
+def of_all_kinds(**other: object) -> pl.DataFrame:
+    row = {f"a_{kind}": value for kind, value in (VALUES | other).items()}
+    return pl.DataFrame([row], schema=polars_schema(ALL_KINDS))
+
+
+def test_every_kind_arrives_in_mysql_as_it_was(database: Settings) -> None:
+    mirror = Mirror(ALL_KINDS, "AllKinds")
+    columns = ", ".join(
+        f"`{field.name}` {KINDS[field.kind].mysql}" + (" PRIMARY KEY" if not at else "")
+        for at, field in enumerate(ALL_KINDS.fields)
+    )
+    nothing = dict.fromkeys(VALUES) | {"string": "nothing"}
+    with mysql.connect(database.mysql, admin=True) as connection, connection.cursor() as cursor:
+        cursor.execute(f"USE {database.mysql.database}")
+        cursor.execute(f"CREATE OR REPLACE TABLE {mirror.mysql_table} ({columns})")
+        sink = MysqlSink(connection)
+        rows = [of_all_kinds(), of_all_kinds(string="nan", double=float("nan"))]
+        sink.put(mirror, pl.concat([*rows, of_all_kinds(**nothing)]))
+        sink.put(mirror, rows[0])
+        cursor.execute(f"SELECT * FROM {mirror.mysql_table} ORDER BY a_double DESC, a_int")
+        found = [dict(zip(VALUES, row, strict=True)) for row in cursor.fetchall()]
+        cursor.execute(f"DROP TABLE {mirror.mysql_table}")
+    first = found[0]
+    lists = {name: json.loads(first.pop(name)) for name in ("longs", "doubles", "strings")}
+    assert first | lists == VALUES | {"timestamp": MOMENT.replace(tzinfo=None)}
+    assert found[1] == nothing
+    assert (found[2]["string"], found[2]["double"]) == ("nan", None)
+
+
+def test_every_kind_has_a_form_in_a_message() -> None:
+    rows = pl.concat([of_all_kinds(), of_all_kinds(string="n", double=float("nan"), decimal=None)])
+    (key, full), (_, empty) = messages(ALL_KINDS, rows)
+    assert key == ODD
+    found = json.loads(full, parse_float=Decimal)
+    assert found["a_decimal"] == VALUES["decimal"]
+    assert base64.b64decode(found["a_binary"]) == VALUES["binary"]
+    assert (found["a_string"], found["a_longs"]) == (ODD, VALUES["longs"])
+    assert datetime.fromisoformat(found["a_timestamp"]) == MOMENT
+    assert json.loads(empty)["a_double"] is json.loads(empty)["a_decimal"] is None
+
+
+def test_a_step_leaves_no_cursor_open_and_reads_the_log_once(
+    lake: str, database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def counted(uri: str, **options: object) -> DeltaTable:
+        opened.append(uri)
+        return DeltaTable(uri, **options)
+
+    append(lake, predictions(("111111111", 0.1)))
+    monkeypatch.setattr("lakehouse.store.DeltaTable", counted)
+    with mysql.connect(database.mysql) as connection:
+        watched = Watched(connection)
+        for _ in range(2):
+            step(PREDICTIONS, lake, MysqlSink(watched), lambda *_: None)
+        assert len(opened) == 2
+        assert watched.cursors and all(cursor._connection is None for cursor in watched.cursors)
+
+
+class Watched:
+    """A connection that remembers its cursors; one that is closed has lost its connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection, self.commit = connection, connection.commit
+        self.cursors: list[Any] = []
+
+    def cursor(self) -> Any:
+        self.cursors.append(self._connection.cursor())
+        return self.cursors[-1]

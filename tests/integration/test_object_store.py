@@ -16,7 +16,7 @@ from cdrlake.services import jars, process
 from cdrlake.services.jars import Java
 from cdrlake.services.ports import free_ports
 from lakehouse import ledger, store
-from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.names import table_uri
@@ -108,7 +108,7 @@ def test_the_streams_run_on_a_lake_in_s3(
     settings = Settings.model_validate(
         own.model_dump() | {"lake": {"uri": uri, "storage_options": options}}
     )
-    counts = ledger.snapshot(settings)
+    counts = ledger.snapshot(settings, CDR)
     assert counts.count("bronze") == len(values)
     assert counts.count("silver") == counts.count("gold") - silent(uri, options) == USERS * DAYS
     counted = store.scan(table_uri(uri, names.SILVER_DAILY), options).select(pl.sum("events"))

@@ -13,7 +13,7 @@ from deltalake import write_deltalake
 from cdrlake.services.kafka import KafkaBroker
 from lakehouse import kafka, quarantine
 from lakehouse.clock import FixedClock
-from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.contracts import QUARANTINE_EVENTS
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ContractError, ServiceError
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.integration
 
 CLOCK = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
 NOTHING = Correction({}, {})
+FEED = quarantine.feed_of(CDR)
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def refused(settings: Settings, tmp_path: Path) -> Settings:
 
 
 def test_messages_are_counted_by_reason_and_shown_beside_their_rule(refused: Settings) -> None:
-    assert quarantine.counts(refused)["waiting"].to_list() == [1, 1, 1]
-    shown = quarantine.show(refused, reason="missing_field", limit=1)
+    assert quarantine.counts(refused, FEED)["waiting"].to_list() == [1, 1, 1]
+    shown = quarantine.show(refused, FEED, reason="missing_field", limit=1)
     assert shown.select("detail", "raw").rows() == [
         ("DP_MOC_COUNT: needed, got none", '{"event_id":"m:1","calls":3}')
     ]
@@ -63,15 +64,15 @@ def test_mended_messages_go_back_to_their_topic_once(
     refused: Settings, broker: KafkaBroker
 ) -> None:
     mending = Correction({"DP_MOC_COUNT": "calls"}, {"id": 7})
-    first = quarantine.replay(refused, mending, CLOCK)
-    second = quarantine.replay(refused, mending, CLOCK)
+    first = quarantine.replay(refused, FEED, mending, CLOCK)
+    second = quarantine.replay(refused, FEED, mending, CLOCK)
     assert (first, second) == (Replayed(2, 1), Replayed(0, 1))
     values: list[bytes] = []
     kafka.read_all(refused.kafka, names.TOPIC_EVENTS, lambda m: values.append(m.value() or b""))
     sent = [json.loads(value) for value in values if b'"m:' in value]
     assert sorted(record["event_id"] for record in sent) == ["m:1", "m:2"]
     assert {record["id"] for record in sent} == {7}
-    assert quarantine.counts(refused)["replayed"].sum() == 2
+    assert quarantine.counts(refused, FEED)["replayed"].sum() == 2
 
 
 def test_more_than_one_block_is_sent_and_noted(
@@ -79,17 +80,17 @@ def test_more_than_one_block_is_sent_and_noted(
 ) -> None:
     monkeypatch.setattr(quarantine, "BLOCK_ROWS", 1)
     renamed = Correction({}, {"event_id": "block:1"})
-    assert quarantine.replay(refused, renamed, CLOCK) == Replayed(2, 1)
-    assert quarantine.replay(refused, renamed, CLOCK) == Replayed(0, 1)
+    assert quarantine.replay(refused, FEED, renamed, CLOCK) == Replayed(2, 1)
+    assert quarantine.replay(refused, FEED, renamed, CLOCK) == Replayed(0, 1)
 
 
 def test_a_broker_that_is_away_leaves_everything_waiting(refused: Settings) -> None:
     away = refused.model_copy(update={"kafka": refused.kafka.model_copy(update={"port": 1})})
-    with pytest.raises(ServiceError, match="2 unanswered"):
-        quarantine.replay(away, NOTHING, CLOCK, flush_s=0.5)
-    assert quarantine.counts(refused)["waiting"].sum() == 3
+    with pytest.raises(ServiceError, match="none for 2 after"):
+        quarantine.replay(away, FEED, NOTHING, CLOCK, deliver_s=0.5)
+    assert quarantine.counts(refused, FEED)["waiting"].sum() == 3
 
 
-def test_an_unknown_topic_is_refused(refused: Settings) -> None:
+def test_an_unknown_topic_is_refused() -> None:
     with pytest.raises(ContractError, match="did you mean 'cdr-events'"):
-        quarantine.counts(refused, "cdr-event")
+        quarantine.feed_of(CDR, "cdr-event")

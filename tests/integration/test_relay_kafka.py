@@ -11,19 +11,22 @@ from typing import Any
 import polars as pl
 import pytest
 from confluent_kafka import Message
+from typer.testing import CliRunner
 
+from cdrlake import cli
+from cdrlake.cdr import cli_outbox
 from flaskapp import outbox, streams
 from flaskapp.bulk import open_uploader
-from flaskapp.cdr import event_store
+from flaskapp.cdr import event_store, resend
 from flaskapp.cdr.mappings.fields import EVENTS
-from flaskapp.publisher import Publisher
 from flaskapp.relay import Relay
 from lakehouse import kafka, mysql
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import ServiceError
+from lakehouse.errors import DatabaseError, ServiceError
 from lakehouse.names import MYSQL_OUTBOX
+from lakehouse.publisher import Publisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker")]
 NOW = datetime(2026, 11, 20, 12, 0, 0, 250_000, UTC)
@@ -183,3 +186,53 @@ def test_a_broker_that_refuses_is_an_error_and_not_a_loss(fresh: Settings) -> No
     with pytest.raises(ServiceError, match="acknowledgement of every message"):
         while publisher.flush(1.0):
             pass
+
+
+def test_rows_that_kafka_lost_are_sent_once_more(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resend, "BLOCK_ROWS", 7)
+    send(fresh, "again", 30)
+    drain(fresh)
+    done = resend.resend(fresh, "again", 10, 25, SystemClock())
+    assert (done.rows, backlog(fresh)) == (16, 3)
+    drain(fresh)
+    numbers = [int(v["event_id"].split(":")[1]) for _, _, v in received(fresh, "again")]
+    assert sorted(numbers) == sorted([*range(30), *range(10, 26)])
+    assert resend.resend(fresh, "again", 28, None, SystemClock()).last == 29
+
+
+@pytest.mark.parametrize(
+    ("stream", "first", "last", "says"),
+    [
+        ("agian", 0, None, "did you mean 'again'"),
+        ("again", 2, 5, "needed rows 0 to 4, got 2 to 5"),
+        ("again", -1, 3, "got -1 to 3"),
+        ("again", 3, 2, "got 3 to 2"),
+        ("again", 0, 4, "needed all 5 rows from 0 to 4, got 4"),
+    ],
+)
+def test_rows_that_cannot_be_sent_once_more_are_named_and_nothing_is_put_in(
+    fresh: Settings, stream: str, first: int, last: int | None, says: str
+) -> None:
+    send(fresh, "again", 5)
+    drain(fresh)
+    # Only an administrator can take rows out of the source.
+    with (
+        mysql.connect(fresh.mysql, admin=True) as connection,
+        mysql.transaction(connection) as cursor,
+    ):
+        cursor.execute(f"DELETE FROM {fresh.mysql.database}.{names.MYSQL_RAW} WHERE sequence = 1")
+    with pytest.raises(DatabaseError, match=says):
+        resend.resend(fresh, stream, first, last, SystemClock())
+    assert backlog(fresh) == 0
+
+
+def test_the_command_says_what_waits(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_outbox, "load", lambda: fresh)
+    send(fresh, "again", 5)
+    drain(fresh)
+    asked = ["outbox", "resend", "--stream", "again", "--from", "1", "--to", "3"]
+    result = CliRunner().invoke(cli.app, asked, catch_exceptions=False)
+    assert result.stdout.startswith("3 rows of again (1 to 3) wait for the relay")
+    assert backlog(fresh) == 1

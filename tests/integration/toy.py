@@ -98,8 +98,8 @@ class ToyRegistry:
         """The version."""
         return ModelVersion(
             number=1, run_id="toy", created_at=START, manifest_sha256="0" * 64,
-            score_from=date(2026, 6, 2), roc_auc="", promoted_at=START, approved_by=None,
-            verdicts=(), alias="champion",
+            score_from=date(2026, 6, 2), metric="roc_auc", figure="", promoted_at=START,
+            approved_by=None, verdicts=(), alias="champion",
         )  # fmt: skip
 
     def versions(self) -> list[ModelVersion]:

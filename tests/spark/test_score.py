@@ -13,7 +13,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse import trace
 from lakehouse.clock import FixedClock
-from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
@@ -219,6 +219,7 @@ def test_any_stored_prediction_is_reproduced_by_the_version_it_names(
 ) -> None:
     run_to_end(score.start(spark, context(copy), None))
     for row in predictions(copy).sample(5, seed=1).to_dicts():
-        found = trace.trace(copy.settings, copy.registry, row["User"], row["Date"], 30)
+        churn = CDR.scored[0]
+        found = trace.trace(copy.settings, copy.registry, CDR, churn, row["User"], row["Date"])
         assert [one.is_reproduced for one in found.predictions] == [True]
         assert found.features is not None and found.outcome is None

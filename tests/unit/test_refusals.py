@@ -16,7 +16,7 @@ from cdrlake.cdr import demo
 from cdrlake.doctor import require_disk
 from lakehouse.domains.settings import load
 from lakehouse.errors import LedgerError, ServiceError
-from lakehouse.ledger import Check, Ledger
+from lakehouse.ledger import Comparison, Ledger
 
 
 def cdrlake(tmp_path: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -98,6 +98,6 @@ def test_a_demo_never_wipes_an_installation(tmp_path: Path) -> None:
 
 
 def test_counts_that_differ_are_named_with_both_numbers() -> None:
-    found = Ledger((), (Check("a = b", 3, 3), Check("bronze = silver", 1234, 1233)))
+    found = Ledger((), (Comparison("a = b", 3, 3), Comparison("bronze = silver", 1234, 1233)))
     with pytest.raises(LedgerError, match="bronze = silver: needed 1,234, got 1,233"):
         demo.require_balance(found)

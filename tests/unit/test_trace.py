@@ -13,9 +13,8 @@ from deltalake import DeltaTable, write_deltalake
 from typer.testing import CliRunner
 
 from cdrlake import cli, cli_trace
-from lakehouse import trace
 from lakehouse.clock import FixedClock
-from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.contracts import LABEL
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
@@ -25,6 +24,7 @@ from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import LakeSettings
+from lakehouse.trace import Trace, trace
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = date(2026, 3, 20)
@@ -94,12 +94,16 @@ def registry(settings: Settings, tmp_path: Path, make_bundle: MakeBundle) -> Reg
     return made
 
 
+def traced(settings: Settings, registry: Registry, user: str = USER) -> Trace:
+    return trace(settings, registry, CDR, CDR.scored[0], user, DAY)
+
+
 def test_a_prediction_is_followed_to_its_messages_and_days(
     settings: Settings, registry: Registry
 ) -> None:
-    found = trace.trace(settings, registry, USER, DAY, 30)
-    assert [(row["partition"], row["offset"]) for row in found.events] == [(1, 7), (1, 12)]
-    assert [row["Date"] for row in found.days] == [DAY - timedelta(days=29), DAY]
+    found = traced(settings, registry)
+    assert [(row["partition"], row["offset"]) for row in found.hops["events"]] == [(1, 7), (1, 12)]
+    assert [row["Date"] for row in found.hops["days"]] == [DAY - timedelta(days=29), DAY]
     assert found.features is not None and found.features["days_silent"] == 4.0
     assert found.outcome is None
 
@@ -107,7 +111,7 @@ def test_a_prediction_is_followed_to_its_messages_and_days(
 def test_the_version_it_names_gives_the_stored_number_again(
     settings: Settings, registry: Registry
 ) -> None:
-    (one,) = trace.trace(settings, registry, USER, DAY, 30).predictions
+    (one,) = traced(settings, registry).predictions
     assert (one.model_version, one.run_id, one.prediction) == (1, "run-1", 1)
     assert one.probability == pytest.approx(0.9) and one.recomputed == one.probability
     assert one.features == {"days_silent": 4.0, "calls": 0.1 + 0.2}
@@ -121,7 +125,7 @@ def test_a_number_that_was_changed_afterwards_is_noticed(
 ) -> None:
     stored = DeltaTable(table_uri(settings.lake_uri, names.PREDICTIONS))
     stored.update(updates={"probability_1": f"probability_1 + {by}"})
-    (one,) = trace.trace(settings, registry, USER, DAY, 30).predictions
+    (one,) = traced(settings, registry).predictions
     assert one.is_reproduced is reproduced
 
 
@@ -129,7 +133,7 @@ def test_the_features_are_those_of_the_scoring_not_of_today(
     settings: Settings, registry: Registry
 ) -> None:
     DeltaTable(table_uri(settings.lake_uri, names.GOLD_FEATURES)).update({"days_silent": "0.0"})
-    found = trace.trace(settings, registry, USER, DAY, 30)
+    found = traced(settings, registry)
     assert found.features is not None and found.features["days_silent"] == 0.0
     assert found.predictions[0].features["days_silent"] == 4.0
     assert found.predictions[0].is_reproduced
@@ -140,12 +144,12 @@ def test_the_truth_is_the_last_word_of_the_outcomes(settings: Settings, registry
     rows = [outcome(known_at, 9, 0), outcome(known_at, 3, 1), outcome(DAY, 20, 1)]
     uri = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
     write_deltalake(uri, pl.DataFrame(rows).to_arrow())
-    assert trace.trace(settings, registry, USER, DAY, 30).outcome == 0
+    assert traced(settings, registry).outcome == 0
 
 
 def test_nobody_and_nothing_to_trace_is_said_so(settings: Settings, registry: Registry) -> None:
     with pytest.raises(ModelError, match="a trace of 49179999999 on 2026-03-20"):
-        trace.trace(settings, registry, "49179999999", DAY, 30)
+        traced(settings, registry, "49179999999")
 
 
 @pytest.fixture
@@ -176,6 +180,8 @@ def test_the_command_prints_the_way_from_message_to_score(run: Callable[..., str
 
 def test_the_command_gives_everything_as_json(run: Callable[..., str]) -> None:
     found = json.loads(run("--json"))
+    assert list(found) == ["user", "date", "events", "days", "features", "predictions", "outcome"]
+    assert (found["user"], found["date"]) == (USER, DAY.isoformat())
     assert [row["offset"] for row in found["events"]] == [7, 12]
     assert found["predictions"][0]["probability"] == found["predictions"][0]["recomputed"]
 
@@ -193,5 +199,7 @@ def test_a_table_that_is_not_there_yet_leaves_a_gap_and_no_error(
     bare = settings.model_copy(update={"lake": LakeSettings(uri=str(tmp_path / "bare"))})
     gold = pl.read_delta(table_uri(settings.lake_uri, names.GOLD_FEATURES))
     write_deltalake(table_uri(bare.lake_uri, names.GOLD_FEATURES), gold.to_arrow())
-    found = trace.trace(bare, registry, USER, DAY, 30)
-    assert replace(found, features=None) == trace.Trace(USER, DAY, [], [], None, [], None)
+    found = traced(bare, registry)
+    assert replace(found, features=None) == Trace(
+        USER, DAY, {"events": [], "days": []}, None, [], None
+    )

@@ -14,6 +14,8 @@ from lakehouse.domain import (
     Words,
 )
 from lakehouse.domains.cdr import contracts, names
+from lakehouse.domains.cdr.checks import CHECKS
+from lakehouse.domains.cdr.hops import HOPS
 from lakehouse.domains.cdr.stations import STATIONS
 
 EVENTS = Feed(
@@ -82,5 +84,7 @@ CDR = Domain(
         Mirror(contracts.PROCESSED_DATA, names.MYSQL_PROCESSED, part_by="Date"),
     ),
     stations=STATIONS,
+    checks=CHECKS,
+    hops=HOPS,
     services=(Service("pipeline", "pyspark_jobs.jobs.cdr_pipeline", job=True),),
 )

@@ -44,6 +44,11 @@ class CdrSettings(DomainSettings):
         """How long after a date its outcome is known at the earliest."""
         return timedelta(days=self.label_horizon_days)
 
+    @property
+    def lookback(self) -> timedelta:
+        """How far back from a date its features look, that date included."""
+        return timedelta(days=lookback_days(self.feature_windows))
+
     def check(self) -> None:
         """Raise `SettingsError` where the active window is longer than features look back."""
         days = lookback_days(self.feature_windows)

@@ -1,0 +1,157 @@
+"""What a domain wants counted and compared: amounts, and checks between two of them.
+
+These are plain values. `lakehouse.audit` knows how to evaluate each one against an installation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Side = Literal["left", "right"]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A fixed number."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class At:
+    """The count of the station of that name."""
+
+    station: str
+
+
+@dataclass(frozen=True)
+class Sql:
+    """The one number that a query of the database returns."""
+
+    query: str
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """Distinct combinations of columns in a Delta table; 0 where there is no table.
+
+    With `since`, a date or timestamp column, only the rows from the moment on at which the champion
+    of `model` began to score; none before there is a champion.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    since: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of a column of a Delta table."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """How often an id of a Delta table is used again for something else.
+
+    An id that comes with three combinations of `columns` counts as two conflicts. A message that is
+    repeated as it was is none.
+    """
+
+    table: str
+    id: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OwnEvents:
+    """Distinct events of a feed whose stream is known to the database, wherever they ended up.
+
+    An event id reads `<stream>:<sequence>`; `streams` is a query that returns the streams. Ids are
+    looked for in bronze and in the text of refused messages.
+    """
+
+    topic: str
+    streams: str
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Messages of a feed's topic: those that can be read, and those taken in before they expired.
+
+    Messages of aborted transactions and control records are none.
+    """
+
+    topic: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """Messages of a feed's topic that bronze and quarantine hold, each counted once."""
+
+    topic: str
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Distinct keys of the messages of a topic that can be read and are not deletions."""
+
+    topic: str
+
+
+@dataclass(frozen=True)
+class Expired:
+    """Offsets of a topic that the broker no longer holds."""
+
+    topic: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Offsets of a topic whose loss a person has accepted, as recorded in `ops.data_loss`."""
+
+    topic: str
+
+
+Amount = (
+    Number
+    | At
+    | Sql
+    | Distinct
+    | Sum
+    | Conflicts
+    | OwnEvents
+    | Messages
+    | Held
+    | Keys
+    | Expired
+    | Lost
+)
+
+
+@dataclass(frozen=True)
+class Net:
+    """A known reason for a difference: up to `amount` may be missing on one side of a check.
+
+    It is an upper bound, because records speak of offsets, and an offset may have been a repetition
+    or may have been sent once more since.
+    """
+
+    name: str
+    amount: Amount
+    unit: str
+    missing: Side = "right"
+
+
+@dataclass(frozen=True)
+class Check:
+    """Two amounts that must be equal, apart from what is netted."""
+
+    name: str
+    left: Amount
+    right: Amount
+    nets: tuple[Net, ...] = ()

@@ -1,0 +1,98 @@
+"""Counts that must agree, and the known reasons for which they may not."""
+
+from __future__ import annotations
+
+from lakehouse.checks import (
+    At,
+    Check,
+    Conflicts,
+    Distinct,
+    Expired,
+    Held,
+    Keys,
+    Lost,
+    Messages,
+    Net,
+    Number,
+    OwnEvents,
+    Sql,
+    Sum,
+)
+from lakehouse.domains.cdr import contracts, names
+from lakehouse.names import MYSQL_STREAMS
+
+_STREAMS = f"SELECT stream_id FROM {MYSQL_STREAMS}"  # noqa: S608
+_OUTCOMES = f"SELECT COUNT(*) FROM {names.MYSQL_OUTCOMES}"  # noqa: S608
+_SCORED = Distinct(names.PREDICTIONS, contracts.PREDICTIONS.key)
+_ID = "event_id"
+
+
+def _since_champion(table: str) -> Distinct:
+    """Days of subscribers from the first one that the champion may score."""
+    return Distinct(table, ("User", "Date"), since="Date", model=names.MODEL_NAME)
+
+
+def _lost(topic: str) -> Net:
+    return Net(f"accepted losses, {topic}", Lost(topic), "messages")
+
+
+CHECKS = (
+    Check("sent = stored in MySQL", At("sent"), At("mysql")),
+    Check("outbox empty", At("outbox"), Number(0)),
+    Check(
+        "stored in MySQL = distinct events in the lake",
+        At("mysql"),
+        OwnEvents(names.TOPIC_EVENTS, _STREAMS),
+        (_lost(names.TOPIC_EVENTS),),
+    ),
+    Check(
+        "in Kafka = bronze + quarantined",
+        Messages(names.TOPIC_EVENTS),
+        Held(names.TOPIC_EVENTS),
+        (_lost(names.TOPIC_EVENTS),),
+    ),
+    Check(
+        "distinct in bronze = counted in silver",
+        Distinct(names.BRONZE_EVENTS, (_ID,)),
+        Sum(names.SILVER_DAILY, "events"),
+        (
+            Net(
+                "event ids used twice",
+                Conflicts(names.BRONZE_EVENTS, _ID, ("DP_MSISDN", "Date")),
+                "events",
+                missing="left",
+            ),
+        ),
+    ),
+    Check(
+        "gold to score = scored",
+        _since_champion(names.GOLD_FEATURES),
+        _since_champion(names.PREDICTIONS),
+    ),
+    Check("scored = mirrored to MySQL", _SCORED, At("mysql predictions")),
+    Check(
+        "scored = mirrored to Kafka",
+        _SCORED,
+        Keys(names.TOPIC_PREDICTIONS),
+        (
+            Net(
+                f"past their retention, {names.TOPIC_PREDICTIONS}",
+                Expired(names.TOPIC_PREDICTIONS),
+                "messages",
+            ),
+        ),
+    ),
+    Check(
+        "outcomes in MySQL = in the lake",
+        Sql(_OUTCOMES),
+        Distinct(names.BRONZE_OUTCOMES, contracts.CDR_OUTCOME.key),
+        (
+            _lost(names.TOPIC_OUTCOMES),
+            Net(
+                f"refused, {names.TOPIC_OUTCOMES}",
+                Distinct(names.QUARANTINE_OUTCOMES, contracts.QUARANTINE_OUTCOMES.key),
+                "messages",
+            ),
+        ),
+    ),
+)

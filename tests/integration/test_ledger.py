@@ -1,0 +1,321 @@
+"""The ledger against a real broker: Kafka is more than records, and yet the counts agree."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from cdrlake.services.kafka import KafkaBroker
+from lakehouse import kafka
+from lakehouse.audit import audit
+from lakehouse.checks import (
+    At,
+    Check,
+    Conflicts,
+    Distinct,
+    Expired,
+    Held,
+    Keys,
+    Lost,
+    Messages,
+    Net,
+    OwnEvents,
+    Sum,
+)
+from lakehouse.contracts import Contract, Field, quarantine
+from lakehouse.domain import Domain, Feed, Station
+from lakehouse.domains.settings import Settings
+from lakehouse.ledger import Ledger, snapshot
+from lakehouse.names import DATA_LOSS, QueryIdentity, table_uri
+from lakehouse.settings.model import KafkaSettings, LakeSettings
+from tests.integration.conftest import wait_for
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+READING = Contract(
+    "readings",
+    (Field("event_id", "string", "id"), Field("meter", "string", "whose"), Field("v", "int", "")),
+    key=("event_id",),
+)
+STREAMS = "SELECT 's' UNION SELECT 't'"
+
+
+def meters(topic: str) -> Domain:
+    """A domain that a test makes up, with a topic of its own."""
+    bronze = replace(READING, name="bronze.readings")
+    feed = Feed(
+        QueryIdentity("meters", "bronze.readings", 1),
+        topic,
+        READING,
+        bronze,
+        quarantine("quarantine.readings"),
+        entity="meter",
+        event_id="event_id",
+    )
+    lost = Net("accepted losses", Lost(topic), "messages")
+    twice = Net(
+        "event ids used twice",
+        Conflicts("bronze.readings", "event_id", ("meter",)),
+        "events",
+        missing="left",
+    )
+    return Domain(
+        "meters",
+        topics=(),
+        feeds=(feed,),
+        tables=(),
+        stations=(
+            Station("sent", "rows", "sql", "SELECT 6"),
+            Station("kafka", "messages", "topic", topic),
+            Station("bronze", "rows", "table", "bronze.readings"),
+        ),
+        checks=(
+            Check("in Kafka = held", Messages(topic), Held(topic)),
+            Check("sent = in the lake", At("sent"), OwnEvents(topic, STREAMS), (lost,)),
+            Check(
+                "bronze = silver",
+                Distinct("bronze.readings", ("event_id",)),
+                Sum("silver.readings", "events"),
+                (twice,),
+            ),
+        ),
+    )
+
+
+class Site:
+    """A lake, a topic, and what an ingest would do with them."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self.settings, self.topic, self.domain = settings, topic, meters(topic)
+
+    def ledger(self) -> Ledger:
+        return audit(self.settings, self.domain, {})
+
+    def comparison(self, name: str) -> tuple[int, int, bool]:
+        found = next(check for check in self.ledger().checks if check.name == name)
+        return found.left, found.right, found.ok
+
+    def write(self, table: str, rows: pl.DataFrame) -> None:
+        rows.write_delta(table_uri(self.settings.lake_uri, table), mode="append")
+
+    def ingest(self, since: int = 0) -> None:
+        """Take in what can be read from an offset on; what is no JSON goes to quarantine."""
+        good, bad = [], []
+        ranges = kafka.offset_ranges(self.settings.kafka, self.topic)
+        spans = {number: [(max(low, since), end)] for number, (low, end) in ranges.items()}
+        for message in kafka.read_ranges(self.settings.kafka, self.topic, spans):
+            place = {
+                "topic": self.topic,
+                "partition": message.partition(),
+                "offset": message.offset(),
+            }
+            try:
+                good.append(json.loads(message.value() or b"") | place)
+            except ValueError:
+                bad.append({"reasons": "not_json", "raw": message.value(), **place})
+        if good:
+            rows = pl.DataFrame(good)
+            self.write("bronze.readings", rows)
+            once = rows.unique(["event_id", "meter"])
+            self.write("silver.readings", once.group_by("meter").agg(events=pl.len()))
+        if bad:
+            self.write("quarantine.readings", pl.DataFrame(bad))
+
+
+@pytest.fixture
+def site(database: Settings, broker: KafkaBroker, tmp_path: Path) -> Site:
+    topic = f"readings-{uuid.uuid4().hex[:8]}"
+    create(database.kafka, topic, {})
+    lake = LakeSettings(uri=str(tmp_path / "lake"))
+    return Site(database.model_copy(update={"lake": lake}), topic)
+
+
+def create(settings: KafkaSettings, topic: str, config: dict[str, str]) -> None:
+    admin = AdminClient(kafka.client_options(settings))
+    admin.create_topics([NewTopic(topic, 1, 1, config=config)])[topic].result(10)
+
+
+def reading(number: int, meter: str = "m", stream: str = "s") -> bytes:
+    return json.dumps({"event_id": f"{stream}:{number}", "meter": meter, "v": 1}).encode()
+
+
+def publish(settings: KafkaSettings, topic: str, *values: bytes, key: bytes = b"k") -> None:
+    producer = Producer(kafka.client_options(settings))
+    for value in values:
+        producer.produce(topic, value, key)
+    assert producer.flush(20) == 0
+
+
+def in_transaction(settings: KafkaSettings, topic: str, *values: bytes, commit: bool) -> None:
+    options = {"transactional.id": uuid.uuid4().hex}
+    producer = Producer(kafka.client_options(settings) | options)
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    for value in values:
+        producer.produce(topic, value, b"k")
+    producer.flush(20)
+    if commit:
+        producer.commit_transaction(20)
+    else:
+        producer.abort_transaction(20)
+
+
+def test_what_was_aborted_and_the_markers_of_transactions_are_no_messages(site: Site) -> None:
+    in_transaction(site.settings.kafka, site.topic, *map(reading, (0, 1, 2)), commit=False)
+    in_transaction(site.settings.kafka, site.topic, *map(reading, (3, 4, 5)), commit=True)
+    assert sum(kafka.end_offsets(site.settings.kafka, site.topic).values()) == 8
+    assert site.comparison("in Kafka = held") == (3, 0, False)
+    site.ingest()
+    assert site.comparison("in Kafka = held") == (3, 3, True)
+    assert site.ledger().count("kafka") == 3
+
+
+def test_a_message_that_nobody_took_in_is_found_among_markers(site: Site) -> None:
+    for number in range(3):
+        in_transaction(site.settings.kafka, site.topic, reading(number), commit=True)
+    site.ingest(since=1)
+    assert site.comparison("in Kafka = held") == (3, 2, False)
+
+
+def test_an_open_transaction_is_not_waited_for(site: Site) -> None:
+    publish(site.settings.kafka, site.topic, reading(0))
+    options = {"transactional.id": uuid.uuid4().hex}
+    producer = Producer(kafka.client_options(site.settings.kafka) | options)
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce(site.topic, reading(1), b"k")
+    producer.flush(20)
+    site.ingest()
+    assert site.comparison("in Kafka = held") == (1, 1, True)
+    producer.abort_transaction(20)
+
+
+def test_messages_that_compaction_removed_are_not_missed(site: Site) -> None:
+    compacted = {
+        "cleanup.policy": "compact",
+        "segment.ms": "100",
+        "min.cleanable.dirty.ratio": "0.01",
+        "max.compaction.lag.ms": "100",
+    }
+    topic = f"{site.topic}-compacted"
+    create(site.settings.kafka, topic, compacted)
+    compact = Site(site.settings, topic)
+    publish(site.settings.kafka, topic, *map(reading, range(6)))
+    compact.ingest()
+
+    def one_is_left() -> bool:
+        # A segment is closed, and so may be compacted, when a later message comes.
+        publish(site.settings.kafka, topic, reading(99, stream="other"))
+        left: list[int] = []
+        kafka.read_all(site.settings.kafka, topic, lambda m: left.append(m.offset() or 0))
+        return bool(left) and left[0] > 5
+
+    wait_for(one_is_left, "the broker to compact")
+    compact.ingest(since=6)
+    left, right, equal = compact.comparison("in Kafka = held")
+    assert equal and left == right > 6
+
+
+def test_messages_that_expired_after_they_were_taken_in_are_not_missed(site: Site) -> None:
+    publish(site.settings.kafka, site.topic, *map(reading, range(6)))
+    site.ingest()
+    expire(site, 4)
+    assert site.comparison("in Kafka = held") == (6, 6, True)
+
+
+def expire(site: Site, before: int) -> None:
+    admin = AdminClient(kafka.client_options(site.settings.kafka))
+    place = TopicPartition(site.topic, 0, before)
+    admin.delete_records([place])[TopicPartition(site.topic, 0)].result(10)
+
+
+def accept_loss(site: Site, first: int, until: int) -> None:
+    row = {"topic": site.topic, "partition": 0, "first": first, "until": until, "accepted_at": NOW}
+    site.write(DATA_LOSS, pl.DataFrame([row]))
+
+
+def test_an_accepted_loss_is_netted_and_named(site: Site) -> None:
+    publish(site.settings.kafka, site.topic, *map(reading, range(6)))
+    expire(site, 2)
+    site.ingest()
+    assert site.comparison("sent = in the lake") == (6, 4, False)
+    accept_loss(site, 0, 2)
+    accept_loss(site, 0, 2)
+    found = site.ledger()
+    assert found.balanced
+    lost = next(note for note in found.notes if note.name == "accepted losses")
+    assert (lost.count, lost.unit) == (2, "messages")
+
+
+def test_what_was_lost_and_sent_once_more_is_not_netted_again(site: Site) -> None:
+    publish(site.settings.kafka, site.topic, *map(reading, range(6)))
+    expire(site, 2)
+    accept_loss(site, 0, 2)
+    publish(site.settings.kafka, site.topic, reading(0), reading(1))
+    site.ingest()
+    check = next(one for one in site.ledger().checks if one.name == "sent = in the lake")
+    assert (check.left, check.right, check.netted) == (6, 6, ())
+
+
+def test_more_than_the_accepted_loss_is_still_a_difference(site: Site) -> None:
+    publish(site.settings.kafka, site.topic, *map(reading, range(6)))
+    expire(site, 3)
+    accept_loss(site, 0, 2)
+    site.ingest()
+    assert site.comparison("sent = in the lake") == (6, 3, False)
+
+
+def test_an_event_id_under_two_entities_is_a_conflict_with_a_name(site: Site) -> None:
+    values = [reading(0), reading(0), reading(1, "m"), reading(1, "n"), reading(2)]
+    publish(site.settings.kafka, site.topic, *values)
+    site.ingest()
+    found = site.ledger()
+    check = next(one for one in found.checks if one.name == "bronze = silver")
+    assert (check.left, check.right, check.ok) == (3, 4, True)
+    (conflict,) = (note for note in found.notes if note.name == "event ids used twice")
+    assert (conflict.count, conflict.detail) == (1, "such as s:1")
+
+
+def test_the_share_in_quarantine_is_on_the_ledger(site: Site) -> None:
+    refused = b'{"event_id": "s:7", \x1b'
+    publish(site.settings.kafka, site.topic, reading(0), refused, b"junk", reading(1))
+    site.ingest()
+    for found in (site.ledger(), snapshot(site.settings, site.domain)):
+        share = next(note for note in found.notes if note.name.startswith("in quarantine"))
+        assert (share.count, share.of, share.share) == (2, 4, 0.5)
+    assert site.comparison("in Kafka = held") == (4, 4, True)
+    # The refused event counts as one that arrived.
+    assert site.comparison("sent = in the lake")[1] == 3
+
+
+def test_keys_are_counted_once_and_expired_ones_are_netted(site: Site) -> None:
+    for number in range(4):
+        publish(site.settings.kafka, site.topic, b"{}", key=f"k{number % 3}".encode())
+    rows = pl.DataFrame({"key": ["k0", "k1", "k2"]})
+    site.write("gold.readings", rows)
+    expired = Net("past their retention", Expired(site.topic), "messages")
+    check = Check("scored = mirrored", Distinct("gold.readings", ("key",)), Keys(site.topic))
+    plain = replace(site.domain, checks=(check,), stations=())
+    netted = replace(plain, checks=(replace(check, nets=(expired,)),))
+    assert audit(site.settings, plain, {}).balanced
+    expire(site, 2)
+    assert not audit(site.settings, plain, {}).balanced
+    assert audit(site.settings, netted, {}).balanced
+
+
+def test_the_retention_of_a_topic_is_no_reason_to_wait(site: Site) -> None:
+    """Everything is gone, and a read ends at once instead of waiting for a message."""
+    publish(site.settings.kafka, site.topic, reading(0))
+    expire(site, 1)
+    seen: list[object] = []
+    kafka.read_all(site.settings.kafka, site.topic, seen.append)
+    assert seen == []
