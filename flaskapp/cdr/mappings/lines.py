@@ -70,22 +70,18 @@ def read_blocks(path: Path, layout: Layout, size: int = BLOCK_LINES) -> Iterator
         names, layout = _columns(path, lines, layout)
         wanted = tuple(n for n in (*layout.required, *layout.optional) if n in names)
         shape = Shape(layout.delimiter, len(names), tuple(names.index(n) for n in wanted))
-        before, blank, covered = lines.taken, 0, 0
+        expected = lines.taken
         while taken := lines.take(size):
-            first = lines.taken - len(taken) + 1
-            if any('"' in line for line in taken):
-                records = _quoted(taken, first, lines, shape, size)
+            if '"' in "".join(taken):
+                block, covered = _with_quotes(taken, lines, wanted, shape)
             else:
-                yield (block := _plain(taken, first, wanted, shape))
-                blank, covered = blank + len(taken) - block.height, covered + block.height
-                continue
-            full = [record for record in records if record.fields != []]
-            blank += len(records) - len(full)
-            covered += sum(record.height for record in full)
-            yield _block(full, wanted, shape)
-        if lines.taken != before + blank + covered:
-            needed, got = f"{lines.taken - before - blank:,} lines accounted for", f"{covered:,}"
-            raise SourceError(str(path), needed, got, "report it: nothing has been loaded")
+                block = _plain(taken, lines.taken - len(taken) + 1, wanted, shape)
+                covered = block.height + sum(not line.strip(ENDS) for line in taken)
+            expected += covered
+            if lines.taken != expected:
+                needed, got = f"{lines.taken:,} lines accounted for", f"{expected:,}"
+                raise SourceError(str(path), needed, got, "report it: nothing has been loaded")
+            yield block
 
 
 def _columns(path: Path, lines: Lines, layout: Layout) -> tuple[list[str], Layout]:
@@ -138,20 +134,43 @@ def _plain(lines: list[str], first: int, wanted: tuple[str, ...], shape: Shape) 
     return Block(rows, _clipped(broken))
 
 
-def _quoted(taken: list[str], first: int, lines: Lines, shape: Shape, size: int) -> list[Record]:
-    """Records of lines with quotes: at once where each line is one, or else one by one."""
+def _with_quotes(
+    taken: list[str], lines: Lines, wanted: tuple[str, ...], shape: Shape
+) -> tuple[Block, int]:
+    """A block of lines with quotes, and how many lines it covers.
+
+    At once where each line is a record by itself, one by one where a quote is left open.
+    """
     rows = parse(taken, shape.delimiter)
     if rows is not None and len(rows) == len(taken):
-        fitted = (shape.fit(row) if row else [] for row in rows)
-        return [
-            Record(number, line.strip(ENDS), fields, "" if fields is not None else WRONG_FIELDS)
-            for number, (line, fields) in enumerate(zip(taken, fitted, strict=True), first)
-        ]
+        block = _parsed(taken, rows, lines.taken - len(taken) + 1, wanted, shape)
+        return block, block.height + sum(not row for row in rows)
     lines.put_back(taken)
     records = list[Record]()
-    while len(records) < size and (record := next_record(lines, shape)) is not None:
+    while len(records) < len(taken) and (record := next_record(lines, shape)) is not None:
         records.append(record)
-    return records
+    block = _block([one for one in records if one.fields != []], wanted, shape)
+    return block, sum(one.height for one in records)
+
+
+def _parsed(
+    lines: list[str], parsed: list[list[str]], first: int, wanted: tuple[str, ...], shape: Shape
+) -> Block:
+    """Lines with quotes of which each is a record by itself."""
+    text = pl.Series(TEXT, lines, pl.String).str.strip_chars_end(ENDS)
+    numbers = pl.int_range(first, first + len(lines), dtype=pl.Int64, eager=True).alias(LINE)
+    fitted = [shape.fit(row) for row in parsed]
+    good = [row for row in fitted if row is not None]
+    fits = pl.Series([row is not None for row in fitted], dtype=pl.Boolean)
+    columns = [
+        pl.Series(name, [row[at] for row in good], pl.String)
+        for name, at in zip(wanted, shape.wanted, strict=True)
+    ]
+    broken = pl.DataFrame([text, numbers]).filter(~fits & (text != ""))
+    return Block(
+        pl.DataFrame([*columns, numbers.filter(fits), text.filter(fits)]),
+        _clipped(broken.with_columns(pl.lit(WRONG_FIELDS).alias(REASON))),
+    )
 
 
 def _block(records: list[Record], wanted: tuple[str, ...], shape: Shape) -> Block:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO
+from typing import IO, NamedTuple
 
 MAX_RECORD_LINES = 50
 WRONG_FIELDS = "the number of fields differs from the header"
@@ -29,13 +29,14 @@ class Shape:
         >>> Shape(",", 2, (0,)).fit(["a", "b", " ", ""])
         ['a', 'b']
         """
+        if len(fields) == self.width:
+            return fields
         surplus = fields[self.width :]
-        fits = len(fields) >= self.width and not any(field.strip() for field in surplus)
+        fits = len(fields) > self.width and not any(field.strip() for field in surplus)
         return fields[: self.width] if fits else None
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A record, or a line that is none and the reason why; `line` is that of its beginning."""
 
     line: int
