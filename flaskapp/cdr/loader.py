@@ -16,6 +16,7 @@ from flaskapp.cdr.history import History, Writers
 from flaskapp.cdr.mappings import FileSource, load, open_files
 from flaskapp.cdr.mappings.fields import EVENTS
 from flaskapp.cdr.mappings.reading import REJECTS, read
+from flaskapp.cdr.mappings.source import reading_options
 from flaskapp.cdr.origin import open_source
 from flaskapp.cdr.sources import Source
 from lakehouse import mysql
@@ -94,11 +95,11 @@ def preview_file(
     settings: Settings, paths: tuple[Path, ...], mapping: str, clock: Clock | None = None
 ) -> Preview:
     """Read files by a mapping and load nothing. Raises `SourceError`."""
-    now = (clock or SystemClock()).now()
+    options = reading_options(settings, clock or SystemClock())
     rows = rejected = 0
     first, rejects = list[pl.DataFrame](), [pl.DataFrame(schema=REJECTS)]
     for path, spec in load(mapping).assign(paths):
-        for block in read(path, spec, now, settings.timezone):
+        for block in read(path, spec, options):
             if rows < PREVIEW_ROWS:
                 first.append(block.events.head(PREVIEW_ROWS - rows))
             if rejected < PREVIEW_REJECTS:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from flaskapp.cdr import mappings
+from flaskapp.cdr.mappings.fields import Options
 from flaskapp.cdr.mappings.reading import read
 from flaskapp.cdr.mappings.spec import Mapping
 from lakehouse.domains.cdr.contracts import MEASURE_NAMES
@@ -40,7 +41,9 @@ def parsed(
     path = tmp_path / f"{next(iter(made.files))}.csv"
     path.write_text(text, encoding="utf-8")
     blocks = [
-        block for file, spec in made.assign((path,)) for block in read(file, spec, NOW, timezone)
+        block
+        for file, spec in made.assign((path,))
+        for block in read(file, spec, Options(NOW, timezone))
     ]
     rejects = pl.concat([block.rejects for block in blocks])
     return pl.concat([b.events for b in blocks]), rejects.select("line", "reason").rows()
@@ -84,7 +87,7 @@ def test_each_bad_line_is_rejected_with_its_number_and_reason(tmp_path: Path) ->
     events, rejects = parsed(tmp_path, "\n".join(lines), mappings.load("rawdata"))
     assert events.height == 2
     assert rejects == [
-        (3, "the date is missing or fits no format"),
+        (3, "the date fits no format"),
         (4, "the date is before 1990 or in the future"),
         (5, "a subscriber number is not 8 to 15 digits"),
         (6, "DP_MOC_DURATION is not a number"),
@@ -151,7 +154,7 @@ def test_a_column_may_tell_calls_from_texts(tmp_path: Path) -> None:
     assert sent.select("DP_MOC_COUNT", "DP_MOSMS_COUNT").rows() == [(1, 0), (0, 1)]
     assert rejects == [
         (4, "neither a call nor a text"),
-        (5, "the duration is missing or more than seven days"),
+        (5, "the duration is not a number or more than seven days"),
     ]
 
 
@@ -174,9 +177,9 @@ def test_a_gzipped_file_is_read_and_a_truncated_one_refused(tmp_path: Path) -> N
     whole, cut = tmp_path / "calls.csv.gz", tmp_path / "cut.csv.gz"
     whole.write_bytes(gzip.compress(text.encode()))
     cut.write_bytes(whole.read_bytes()[:-12])
-    assert sum(block.events.height for block in read(whole, spec, NOW, "UTC")) == 1_000
+    assert sum(block.events.height for block in read(whole, spec, Options(NOW))) == 1_000
     with pytest.raises(SourceError, match=r"cut\.csv\.gz: needed a readable file"):
-        list(read(cut, spec, NOW, "UTC"))
+        list(read(cut, spec, Options(NOW)))
 
 
 def test_a_missing_column_is_named_with_the_closest_one(tmp_path: Path) -> None:
@@ -189,9 +192,9 @@ def test_a_missing_column_is_named_with_the_closest_one(tmp_path: Path) -> None:
     [
         ({"kind": "fax"}, "kind"),
         ({"surprise": 1}, "surprise"),
-        ({"duration": None}, "calls need either duration or end"),
-        ({"to": None}, "calls and texts need from and to"),
-        ({"time": {"columns": ["start"]}}, "needs either formats or an origin"),
+        ({"duration": None}, "either duration or end, for these are calls"),
+        ({"to": None}, "from and to, for these are calls or texts"),
+        ({"time": {"columns": ["start"]}}, "either formats or an origin"),
     ],
 )
 def test_a_wrong_mapping_is_refused_where_it_is_wrong(

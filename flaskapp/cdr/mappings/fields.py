@@ -1,6 +1,6 @@
-"""Fields of text as typed columns, and the reason why one is not as required.
+"""Typed columns into usage rows, and the reason why a line is rejected.
 
-Expressions only: a line is accepted, or rejected with the first reason that applies.
+A line is accepted, or rejected with the first reason that applies.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from flaskapp.cdr.mappings.lines import LINE
-from flaskapp.cdr.mappings.spec import FileSpec, KindSpec, MeasureSpec, NumberSpec, TimeSpec
-from lakehouse.domains.cdr.contracts import CDR_EVENT, MEASURE_NAMES, MSISDN_PATTERN
+from flaskapp.cdr.mappings.lines import REASON
+from flaskapp.cdr.mappings.spec import FileSpec, KindSpec
+from lakehouse.domains.cdr.contracts import CDR_EVENT, MEASURE_NAMES
 
-ABSENT = ["", "NaN", "nan", "NULL", "null", "None", "\\N"]
-REASON = "reason"
 FIRST_MOMENT = datetime(1990, 1, 1, tzinfo=UTC)
 MAX_CALL_SECONDS = 7 * 86_400
 EVENTS = {
@@ -26,52 +24,32 @@ EVENTS = {
 
 
 @dataclass(frozen=True)
+class Options:
+    """How files are read whatever their mapping: moments after `latest` are rejected, days are
+    those of `timezone`, and `key` is the secret of pseudonyms.
+    """
+
+    latest: datetime
+    timezone: str = "UTC"
+    key: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Converted:
-    """Usage rows, and rejected lines as `line` and `reason`."""
+    """Usage rows, the number of lines that they come from, and the rejected ones.
+
+    `rejects` has `LINE` and `REASON`.
+    """
 
     events: pl.DataFrame
+    accepted: int
     rejects: pl.DataFrame
 
 
-def split(parsed: pl.DataFrame, *more: pl.Expr) -> Converted:
-    """Lines without a reason as usage rows, the others as rejects."""
-    good = parsed.filter(pl.col(REASON).is_null())
-    events = good.select(*(pl.col(name).cast(kind) for name, kind in EVENTS.items()), *more)
-    return Converted(events, parsed.filter(pl.col(REASON).is_not_null()).select(LINE, REASON))
-
-
-def text(column: str) -> pl.Expr:
+def text(rows: pl.DataFrame, column: str, absent: list[str]) -> pl.Series:
     """The trimmed text of a column, null where it says that there is nothing."""
-    stripped = pl.col(column).str.strip_chars()
-    return pl.when(~stripped.is_in(ABSENT)).then(stripped)
-
-
-def moment(spec: TimeSpec) -> pl.Expr:
-    """A moment in UTC, null where the text fits no format."""
-    given = pl.concat_str([pl.col(name).str.strip_chars() for name in spec.columns], separator=" ")
-    if spec.origin is not None:
-        millis = (given.cast(pl.Float64, strict=False) * 1000).cast(pl.Int64, strict=False)
-        naive = pl.lit(spec.origin).dt.cast_time_unit("ms") + pl.duration(milliseconds=millis)
-    else:
-        naive = pl.coalesce(
-            given.str.to_datetime(form, time_unit="ms", strict=False, exact=True)
-            for form in spec.formats
-        )
-    local = naive.dt.replace_time_zone(spec.zone, ambiguous="earliest", non_existent="null")
-    return local.dt.convert_time_zone("UTC")
-
-
-def number(spec: NumberSpec) -> pl.Expr:
-    """A subscriber number as text; `12345678.0`, as spreadsheets write it, loses its end."""
-    digits = pl.col(spec.column).str.strip_chars().str.strip_suffix(".0").str.strip_prefix("+")
-    return pl.lit(spec.prefix) + digits.str.zfill(spec.digits)
-
-
-def measure(spec: MeasureSpec) -> pl.Expr:
-    """A measure in thousandths at most; an absent one is 0, an unreadable one NaN."""
-    given = text(spec.column)
-    value = given.cast(pl.Float64, strict=False).fill_null(float("nan")) * spec.factor
-    return pl.when(given.is_null()).then(0.0).otherwise(value.round(3))
+    stripped = rows[column].str.strip_chars()
+    return stripped.set(stripped.is_in(absent), None)
 
 
 def kind(spec: FileSpec) -> pl.Expr:
@@ -93,21 +71,12 @@ def first_reason(*reasons: pl.Expr) -> pl.Expr:
     return pl.coalesce(*reasons).alias(REASON)
 
 
-def date_reason(column: str, latest: datetime) -> pl.Expr:
-    """Why a moment is rejected."""
+def range_reason(column: str, latest: datetime) -> pl.Expr:
+    """Why a moment that could be read is rejected."""
     value = pl.col(column)
-    return (
-        pl.when(value.is_null())
-        .then(pl.lit("the date is missing or fits no format"))
-        .when((value < pl.lit(FIRST_MOMENT)) | (value > pl.lit(latest)))
-        .then(pl.lit(f"the date is before {FIRST_MOMENT:%Y} or in the future"))
+    return pl.when((value < pl.lit(FIRST_MOMENT)) | (value > pl.lit(latest))).then(
+        pl.lit(f"the date is before {FIRST_MOMENT:%Y} or in the future")
     )
-
-
-def number_reason(column: str) -> pl.Expr:
-    """Why a subscriber number is rejected."""
-    fits = pl.col(column).str.contains(MSISDN_PATTERN).fill_null(False)
-    return pl.when(~fits).then(pl.lit("a subscriber number is not 8 to 15 digits"))
 
 
 def measure_reason(column: str) -> pl.Expr:

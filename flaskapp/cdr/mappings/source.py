@@ -16,11 +16,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
+from filelock import FileLock
 
-from flaskapp.cdr.mappings.fields import EVENTS, REASON
+from flaskapp.cdr.mappings.fields import EVENTS, Options
 from flaskapp.cdr.mappings.reading import REJECTS, read
-from flaskapp.cdr.mappings.spec import Mapping, load
+from flaskapp.cdr.mappings.spec import FileSpec, Mapping
+from flaskapp.cdr.mappings.store import load
 from flaskapp.cdr.sources import SourceDay
+from lakehouse import files
 from lakehouse.clock import Clock
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import SourceError
@@ -29,16 +32,21 @@ SUBSCRIBERS = "subscribers.parquet"
 SUMMARY = "summary.json"
 REJECTED = "rejects.csv"
 FEW_ROWS = 100_000
+FORMULA = r"^([=+\-@\t\r])"
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """Staged files as a source; the last `replay_days` days are left for a replay."""
+    """Staged files as a source; the last `replay_days` days are left for a replay.
+
+    `accepted` and `rejected` count lines; together they are the lines of the files.
+    """
 
     name: str
     folder: Path
     first: date
     last: date
+    accepted: int
     rejected: int
     replay_days: int = 0
 
@@ -74,19 +82,29 @@ def open_files(
     for path in paths:
         if not path.is_file():
             raise SourceError(str(path), "a file", "none", "check the path")
-    assigned = [path for path, _ in mapping.assign(paths)]
-    name = f"{mapping_name}-{_digest(mapping, assigned, settings.timezone)}"
+    options, assigned = reading_options(settings, clock), mapping.assign(paths)
+    name = f"{mapping_name}-{_digest(mapping, [path for path, _ in assigned], options)}"
     folder = settings.state / "staging" / name
-    if not (folder / SUMMARY).exists():
-        partial = folder.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        _stage(partial, mapping, paths, settings.timezone, clock)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / SUMMARY).exists():
+            partial = folder.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            _stage(partial, assigned, options)
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
     summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     first, last = (date.fromisoformat(summary[key]) for key in ("first", "last"))
-    return FileSource(name, folder, first, last, summary["rejected"], settings.source.replay_days)
+    counts = (summary["accepted"], summary["rejected"])
+    return FileSource(name, folder, first, last, *counts, settings.source.replay_days)
+
+
+def reading_options(settings: Settings, clock: Clock) -> Options:
+    """How this installation reads files, whatever their mapping."""
+    secret = settings.source.pseudonym_key
+    key = secret.get_secret_value().encode() if secret is not None else None
+    return Options(clock.now(), settings.timezone, key)
 
 
 @dataclass
@@ -112,32 +130,38 @@ def _first_dates(dated: pl.DataFrame) -> pl.DataFrame:
     return dated.group_by("DP_MSISDN").agg(pl.col("Date").min())
 
 
-def _stage(
-    folder: Path, mapping: Mapping, paths: tuple[Path, ...], timezone: str, clock: Clock
-) -> None:
+def _stage(folder: Path, assigned: list[tuple[Path, FileSpec]], options: Options) -> None:
+    """Write the usage of all files by day, the subscribers, the rejected lines, and the counts."""
     seen = _Seen(pl.DataFrame(schema={"DP_MSISDN": pl.String, "Date": pl.Date}), [])
-    local_date = pl.col("DP_DATE").dt.convert_time_zone(timezone).dt.date()
-    rejected, reason = 0, "no line"
+    local_date = pl.col("DP_DATE").dt.convert_time_zone(options.timezone).dt.date()
+    accepted, rejected, reason = 0, 0, "no line"
     with (folder / REJECTED).open("wb") as rejects:
         pl.DataFrame(schema=REJECTS).write_csv(rejects)
-        for number, (path, spec) in enumerate(mapping.assign(paths)):
-            for block, found in enumerate(read(path, spec, clock.now(), timezone)):
-                found.rejects.write_csv(rejects, include_header=False)
+        for number, (path, spec) in enumerate(assigned):
+            for block, found in enumerate(read(path, spec, options)):
+                _harmless(found.rejects).write_csv(rejects, include_header=False)
                 if found.rejects.height and not rejected:
-                    reason = found.rejects[REASON][0]
-                rejected += found.rejects.height
+                    reason = found.rejects["reason"][0]
+                accepted, rejected = accepted + found.accepted, rejected + found.rejects.height
                 dated = found.events.with_columns(local_date.alias("Date"))
                 seen.add(dated)
                 _write_days(folder, f"{number:03}-{block:06}.parquet", dated)
     subscribers = seen.fold()
     if subscribers.is_empty():
-        raise SourceError(str(paths[0]), "a line of usage", reason, "choose another mapping")
+        path = assigned[0][0]
+        raise SourceError(str(path), "a line of usage", reason, "choose another mapping")
     nothing = pl.lit(None, pl.String)
     listed = subscribers.select("DP_MSISDN", segment=nothing, region=nothing, activated_on="Date")
     listed.sort("DP_MSISDN").write_parquet(folder / SUBSCRIBERS)
     days = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    summary = {"first": days[0], "last": days[-1], "rejected": rejected}
-    (folder / SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+    counts = {"accepted": accepted, "rejected": rejected}
+    summary = {"first": days[0], "last": days[-1], **counts}
+    files.replace(folder / SUMMARY, json.dumps(summary).encode())
+
+
+def _harmless(rejects: pl.DataFrame) -> pl.DataFrame:
+    """Cells that a spreadsheet would take for a formula, marked as text."""
+    return rejects.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$1"))
 
 
 def _write_days(folder: Path, name: str, dated: pl.DataFrame) -> None:
@@ -147,8 +171,14 @@ def _write_days(folder: Path, name: str, dated: pl.DataFrame) -> None:
         events.drop("Date").write_parquet(part, compression="lz4")
 
 
-def _digest(mapping: Mapping, paths: list[Path], timezone: str) -> str:
-    digest = hashlib.sha256(f"{mapping.model_dump_json()}{timezone}".encode())
+def _digest(mapping: Mapping, paths: list[Path], options: Options) -> str:
+    """A name for what the files hold, read in this way."""
+    described = mapping.model_dump_json(exclude_defaults=True)
+    digest = hashlib.sha256(f"{described}{options.timezone}".encode())
+    if options.key is not None and any(
+        n.pseudonym for f in mapping.files.values() for n in f.numbers
+    ):
+        digest.update(hashlib.sha256(options.key).digest())
     for path in paths:
         try:
             with path.open("rb") as file:

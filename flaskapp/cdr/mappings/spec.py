@@ -1,20 +1,24 @@
-"""A mapping: one YAML file in `conf/mappings` that says how an operator's files are read."""
+"""A mapping: one YAML file in `conf/mappings` that says how an operator's files are read.
+
+The descriptions of the keys below are the page docs/mappings.md.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from flaskapp.cdr.mappings import zones
+from flaskapp.cdr.mappings.lines import Layout
 from lakehouse.domains.cdr.contracts import MEASURE_NAMES
 from lakehouse.errors import SourceError, closest
-from lakehouse.settings import ROOT
 
-FOLDER = ROOT / "conf" / "mappings"
+Format = Annotated[str, AfterValidator(zones.require_format)]
+Zone = Annotated[str, AfterValidator(zones.require_zone)]
 
 
 class Part(BaseModel):
@@ -24,44 +28,77 @@ class Part(BaseModel):
 
 
 class TimeSpec(Part):
-    """A moment: columns joined by a space and read by the first format that fits.
+    """A moment. Needs either `formats` or `origin`."""
 
-    With `origin` the column holds seconds since that moment. `zone` is the IANA zone of it all.
-    """
-
-    columns: tuple[str, ...] = Field(min_length=1)
-    formats: tuple[str, ...] = ()
-    origin: datetime | None = None
-    zone: str = "UTC"
+    columns: tuple[str, ...] = Field(
+        min_length=1, description="Columns that are joined by a space and read as one text."
+    )
+    formats: tuple[Format, ...] = Field(
+        (),
+        description="Formats as of strftime, tried in this order; the first that fits counts. "
+        "`%.f` is a fraction of a second with its point. With an offset (`%z`, `%:z`) the offset "
+        "counts and `zone` does not; `Z` is the offset of UTC.",
+    )
+    origin: datetime | None = Field(
+        None, description="The moment from which the column counts, such as `1970-01-01`."
+    )
+    unit: Literal["s", "ms", "us"] = Field("s", description="What is counted from `origin`.")
+    zone: Zone = Field(
+        "UTC",
+        description="IANA time zone of texts without an offset, and of `origin`. A moment in the "
+        "hour that comes twice is the earlier one; an `end` before its start is the later one. A "
+        "moment in the hour that the clocks skip is rejected.",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> TimeSpec:
         if bool(self.formats) == (self.origin is not None):
-            raise ValueError("needs either formats or an origin")
+            raise ValueError("either formats or an origin")
         return self
 
 
 class NumberSpec(Part):
-    """A subscriber number: `prefix` and the column's digits, filled with zeros to `digits`."""
+    """A subscriber number.
 
-    column: str
-    prefix: str = Field("", pattern=r"^\d*$")
-    digits: int = Field(0, ge=0, le=15)
+    Blanks, hyphens, dots, parentheses and a leading `+` or `00` are dropped, as is a spreadsheet's
+    `.0` at the end. What a spreadsheet has shortened (`4.47E+11`) is rejected.
+    """
+
+    column: str = Field(description="The column.")
+    prefix: str = Field(
+        "", pattern=r"^[0-9]{0,14}$", description="Digits that are put in front, such as `999`."
+    )
+    digits: int = Field(
+        0, ge=0, le=15, description="Length to which the number is filled with leading zeros."
+    )
+    pseudonym: bool = Field(
+        False,
+        description="The column holds ids of any form; each becomes a stable number by a keyed "
+        "hash (HMAC-SHA256): `prefix` and as many digits as make 15, or `digits` of them. The key "
+        "is the secret setting `source.pseudonym_key`.",
+    )
 
 
 class MeasureSpec(Part):
-    """A column, times `factor` to reach the unit of the contract (seconds, volume)."""
+    """A measure; an empty field is 0."""
 
-    column: str
-    factor: float = Field(1.0, gt=0)
+    column: str = Field(description="The column.")
+    factor: float = Field(
+        1.0, gt=0, description="What to multiply by to reach seconds, or the unit of volume."
+    )
+    form: Literal["number", "hh:mm:ss", "mm:ss", "units"] = Field(
+        "number",
+        description="How the value is written: a number; `01:02:03`; `62:03`; or with units, "
+        "`1h 2m 3s` or `PT1H2M3S`. All but numbers are read as seconds.",
+    )
 
 
 class KindSpec(Part):
     """A column that tells calls from texts."""
 
-    column: str
-    calls: tuple[str, ...]
-    texts: tuple[str, ...]
+    column: str = Field(description="The column.")
+    calls: tuple[str, ...] = Field(description="Its values for a call.")
+    texts: tuple[str, ...] = Field(description="Its values for a text.")
 
 
 @dataclass(frozen=True)
@@ -75,29 +112,65 @@ class Parties:
 class FileSpec(Part):
     """One kind of file: a line is a day's usage, or a single call or text between two parties."""
 
-    kind: Literal["usage", "calls", "texts"] | KindSpec
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    time: TimeSpec
-    end: TimeSpec | None = None
-    duration: MeasureSpec | None = None
-    number: NumberSpec | None = None
-    caller: NumberSpec | None = Field(None, alias="from")
-    callee: NumberSpec | None = Field(None, alias="to")
-    measures: dict[str, MeasureSpec] = {}
-    label: str | None = None
+    kind: Literal["usage", "calls", "texts"] | KindSpec = Field(
+        description="What a line is: `usage` of a subscriber over a day or less, a call, a text, "
+        "or whichever a column says."
+    )
+    delimiter: str = Field(
+        ",",
+        min_length=1,
+        max_length=1,
+        description="What stands between fields. A first line `sep=;` in the file comes before it.",
+    )
+    header: tuple[str, ...] = Field(
+        (), description="Names of the columns, in order, of a file without a header line."
+    )
+    decimal: Literal[".", ","] = Field(".", description="The decimal sign.")
+    thousands: Literal["", ".", ",", " ", "'"] = Field(
+        "", description="The sign between groups of three digits, if there is one."
+    )
+    time: TimeSpec = Field(description="When the usage was, or when the call or text began.")
+    end: TimeSpec | None = Field(None, description="When the call ended.")
+    duration: MeasureSpec | None = Field(
+        None, description="How long the call took; calls need either this or `end`."
+    )
+    zero_is_unanswered: bool = Field(
+        True,
+        description="Whether a call of 0 seconds was not answered, which makes it activity of the "
+        "caller only. One with a negative duration never was.",
+    )
+    number: NumberSpec | None = Field(None, description="The subscriber of a line of usage.")
+    caller: NumberSpec | None = Field(
+        None,
+        alias="from",
+        description="Who called or wrote. An end that is no subscriber (withheld, a short code, a "
+        "name) is left out, and the other end is counted all the same.",
+    )
+    callee: NumberSpec | None = Field(None, alias="to", description="Who was called or written to.")
+    measures: dict[str, MeasureSpec] = Field(
+        {}, description="The measures of a line of usage by their name in `DP_CDR_Data`."
+    )
+    label: str | None = Field(
+        None, description="A column with the outcome, 0 or 1, of a line of usage; may be missing."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> FileSpec:
         unknown = set(self.measures) - set(MEASURE_NAMES)
         if unknown:
-            raise ValueError(f"measures: {closest(min(unknown), MEASURE_NAMES)}")
+            raise ValueError(f"known measures; {closest(min(unknown), MEASURE_NAMES)}")
         if self.kind == "usage":
             if self.number is None or not self.measures:
-                raise ValueError("usage needs number and measures")
+                raise ValueError("number and measures, for it is usage")
         elif self.caller is None or self.callee is None:
-            raise ValueError("calls and texts need from and to")
+            raise ValueError("from and to, for these are calls or texts")
         elif self.kind != "texts" and (self.duration is None) == (self.end is None):
-            raise ValueError("calls need either duration or end")
+            raise ValueError("either duration or end, for these are calls")
+        if self.decimal == self.thousands:
+            raise ValueError("different signs for decimal and thousands")
+        missing = set(self.columns) - set(self.header)
+        if self.header and missing:
+            raise ValueError(f"every column in header; {closest(min(missing), self.header)}")
         return self
 
     @property
@@ -110,18 +183,33 @@ class FileSpec(Part):
     @property
     def columns(self) -> list[str]:
         """Columns that the file must have; the label is optional."""
-        numbers = [n.column for n in (self.number, self.caller, self.callee) if n]
+        numbers = [number.column for number in self.numbers]
         measures = [m.column for m in (*self.measures.values(), self.duration) if m]
         times = [*self.time.columns, *(self.end.columns if self.end else ())]
         kind = [self.kind.column] if isinstance(self.kind, KindSpec) else []
         return list(dict.fromkeys([*times, *numbers, *measures, *kind]))
 
+    @property
+    def numbers(self) -> list[NumberSpec]:
+        """All subscriber numbers of a line."""
+        return [n for n in (self.number, self.caller, self.callee) if n]
+
+    @property
+    def layout(self) -> Layout:
+        """How the file is laid out."""
+        optional = (self.label,) if self.label and self.label not in self.columns else ()
+        return Layout(self.delimiter, tuple(self.columns), optional, self.header)
+
 
 class Mapping(Part):
     """All kinds of files of one source; a file's name begins with the name of its kind."""
 
-    description: str
-    files: dict[str, FileSpec] = Field(min_length=1)
+    description: str = Field(description="What files these are, in a sentence.")
+    files: dict[str, FileSpec] = Field(
+        min_length=1,
+        description="Each kind of file by name. Where there are several, a file's name begins with "
+        "that of its kind, and siblings (`calls_x.csv`, `sms_x.csv`) are found by themselves.",
+    )
 
     def assign(self, paths: tuple[Path, ...]) -> list[tuple[Path, FileSpec]]:
         """Each file with its description, and siblings that the mapping knows, where they are.
@@ -146,23 +234,3 @@ class Mapping(Part):
                 return kind
         needed = " or ".join(f"{kind}*" for kind in self.files)
         raise SourceError(str(path), f"a name like {needed}", path.name, "rename the file")
-
-
-def load(name: str, folder: Path = FOLDER) -> Mapping:
-    """The mapping called `name`.
-
-    Raises `SourceError` when there is none of that name or its file is not as required.
-    """
-    path = folder / f"{name}.yaml"
-    known = [file.stem for file in folder.glob("*.yaml")]
-    if name not in known:
-        raise SourceError("mapping", "one in conf/mappings", repr(name), closest(name, known))
-    try:
-        return Mapping.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise SourceError(str(path), "valid YAML", str(error), "correct the file") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the mapping"
-        got = repr(first["input"])[:60]
-        raise SourceError(f"{path}: {place}", first["msg"], got, "correct it") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from lakehouse.domains.cdr.features import lookback_days
 from lakehouse.errors import SettingsError
@@ -24,11 +24,15 @@ class WorldSettings(Section):
 
 
 class SourceSettings(Section):
-    """Where history comes from: the world generator, or files with a mapping."""
+    """Where history comes from: the world generator, or files with a mapping.
+
+    `pseudonym_key` is the secret by which a mapping turns ids into numbers, always the same ones.
+    """
 
     files: tuple[Path, ...] = ()
     mapping: str = "rawdata"
     replay_days: int = Field(0, ge=0)
+    pseudonym_key: SecretStr | None = Field(None, min_length=16)
 
 
 class CdrSettings(DomainSettings):
