@@ -89,7 +89,7 @@ class Transform:
 
     def _write_gold(self, touched: pl.DataFrame) -> None:
         """Make the rows anew that the touched subscribers, or a day that closed, call for."""
-        first, latest = self._silver.date_range()
+        first, latest = self._silver.date_range("Date")
         if self._filled is None:
             note = self._gold.last_note("closed_through")
             self._filled = date.fromisoformat(note) if note else first - DAY

@@ -16,7 +16,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
-from lakehouse.contracts import Contract
+from lakehouse.contracts import Contract, Kind
 from lakehouse.names import table_uri
 from pyspark_jobs.delta.files import PendingFile
 
@@ -43,10 +43,19 @@ class DeltaTableWriter:
         """The table as it stands now."""
         return pl.scan_delta(self._open())
 
-    def date_range(self) -> tuple[date, date]:
-        """Earliest and latest date, from the log alone; the table must not be empty."""
-        dates = [values["Date"] for values in self._open().partitions()]
+    def date_range(self, column: str) -> tuple[date, date]:
+        """Earliest and latest date of a partition column, from the log alone.
+
+        The table must not be empty.
+        """
+        dates = [values[column] for values in self._open().partitions()]
         return date.fromisoformat(min(dates)), date.fromisoformat(max(dates))
+
+    @property
+    def version(self) -> int:
+        """The version of the table as it was last seen or written here."""
+        table = self._table or self._open()
+        return int(table.version())
 
     def last_note(self, key: str) -> str | None:
         """The latest value that a commit was given under `key`; None where there is none."""
@@ -105,7 +114,7 @@ class DeltaTableWriter:
             return
         merge = table.merge(
             data,
-            predicate=self._matches(rows["Date"], self._contract.key),
+            predicate=self._matches(rows, self._contract.key),
             source_alias="s",
             target_alias="t",
             streamed_exec=False,
@@ -123,7 +132,7 @@ class DeltaTableWriter:
         """
         merge = (self._table or self._open()).merge(
             rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
-            predicate=self._matches(rows["Date"], key),
+            predicate=self._matches(rows, key),
             source_alias="s",
             target_alias="t",
         )
@@ -132,10 +141,19 @@ class DeltaTableWriter:
             merge = merge.when_not_matched_insert_all()
         merge.execute()
 
-    def _matches(self, dates: pl.Series, key: Sequence[str]) -> str:
-        days = ", ".join(f"DATE '{day}'" for day in dates.unique().sort())
-        same = " AND ".join(f's."{name}" = t."{name}"' for name in key)
-        return f't."Date" IN ({days}) AND {same}'
+    def _matches(self, rows: pl.DataFrame, key: Sequence[str]) -> str:
+        """The condition of a merge: the same key, in the partitions that `rows` are in."""
+        same = [f's."{name}" = t."{name}"' for name in key]
+        return " AND ".join([*self._partitions_of(rows), *same])
+
+    def _partitions_of(self, rows: pl.DataFrame) -> list[str]:
+        """Conditions that spare a merge the other partitions."""
+        conditions = []
+        for name in self._contract.partition_by:
+            values = rows[name].unique().drop_nulls().sort()
+            listed = ", ".join(_literal(value, self._contract.field(name).kind) for value in values)
+            conditions.append(f't."{name}" IN ({listed})')
+        return conditions
 
     def _open(self) -> DeltaTable:
         if self._table is None:
@@ -143,3 +161,14 @@ class DeltaTableWriter:
         else:
             self._table.update_incremental()
         return self._table
+
+
+def _literal(value: object, kind: Kind) -> str:
+    """A value as SQL has it."""
+    if kind == "date":
+        return f"DATE '{value}'"
+    if kind == "timestamp":
+        return f"TIMESTAMP '{value}'"
+    if kind == "string":
+        return "'" + str(value).replace("'", "''") + "'"
+    return str(value)
