@@ -51,11 +51,9 @@ class DeltaTableWriter:
         dates = [values[column] for values in self._open().partitions()]
         return date.fromisoformat(min(dates)), date.fromisoformat(max(dates))
 
-    @property
-    def version(self) -> int:
-        """The version of the table as it was last seen or written here."""
-        table = self._table or self._open()
-        return int(table.version())
+    def latest(self) -> DeltaTable:
+        """The table as it stands now, for questions to its log."""
+        return self._open()
 
     def last_note(self, key: str) -> str | None:
         """The latest value that a commit was given under `key`; None where there is none."""

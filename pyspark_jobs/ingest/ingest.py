@@ -22,6 +22,7 @@ from pyspark_jobs.delta.files import PendingFile
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import queries, readers
 from pyspark_jobs.engine.progress_listener import note_quarantine
+from pyspark_jobs.engine.query_notes import QueryNotes
 from pyspark_jobs.ingest import data_loss
 from pyspark_jobs.ingest.batch_writer import (
     WRITTEN_SCHEMA,
@@ -64,10 +65,12 @@ def start(
 ) -> StreamingQuery:
     """Start the ingest of a feed.
 
-    Raises `StreamError` when messages that were not read yet are gone from the topic.
+    Raises `StreamError` when messages that were not read yet are gone from the topic, or a table
+    has lost what the query wrote to it.
     """
     feed = intake.feed
     tables.create_missing(settings, feed.bronze, feed.quarantine)
+    QueryNotes(feed.identity, settings).check_tables()
     data_loss.check(settings, feed.identity, feed.topic, clock, overrides.lost_messages)
     limit = settings.spark.max_offsets_per_trigger
     messages = readers.kafka_stream(
@@ -94,6 +97,7 @@ class Ingest:
         self._bronze = DeltaTableWriter(settings.lake_uri, self._feed.bronze, options)
         self._quarantine = DeltaTableWriter(settings.lake_uri, self._feed.quarantine, options)
         self._known = None if intake.known is None else SharedList(intake.known)
+        self._notes = QueryNotes(self._feed.identity, settings)
         self._latest: date | None = None
         self._resumed = False
 
@@ -108,6 +112,7 @@ class Ingest:
             self._resumed = True
             if held is not None:
                 self._quarantine.append_files(held, query, batch_id, self._clock.now())
+                self._note_versions()
                 return
         now = self._clock.now()
         written = self._write_files(messages, batch_id, now)
@@ -125,7 +130,13 @@ class Ingest:
         good = files_of(written, good=True)
         self._bronze.append_files(good, query, batch_id, now, json.dumps(note))
         self._quarantine.append_files(bad, query, batch_id, now)
+        self._note_versions()
         self._latest = latest
+
+    def _note_versions(self) -> None:
+        feed = self._feed
+        bronze, quarantine = self._bronze.latest(), self._quarantine.latest()
+        self._notes.note_tables((feed.bronze.name, bronze), (feed.quarantine.name, quarantine))
 
     def _resume(self, batch_id: int) -> list[PendingFile] | None:
         """Find where bronze stands; where it holds this batch, what is due in quarantine."""
