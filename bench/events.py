@@ -72,12 +72,24 @@ def send(
         raise RuntimeError(f"{left} messages were not taken by the broker")
 
 
-def fill(settings: Settings, users: int, days: int, last: date) -> int:
-    """Publish one event for each subscriber and day up to `last`; how many these are."""
+def fill(
+    settings: Settings,
+    users: int,
+    days: int,
+    last: date,
+    topic: str = names.TOPIC_EVENTS,
+    extra: str | None = None,
+) -> int:
+    """Publish one event for each subscriber and day up to `last`; how many these are.
+
+    With `extra` each message has a field of that name that no contract knows.
+    """
     first = last - timedelta(days=days - 1)
     at_once = max(1, 500_000 // users)
     for done in range(0, days, at_once):
         some = min(at_once, days - done)
         frame = events(users, first + timedelta(days=done), some, done * users, seed=done)
-        send(settings, frame["DP_MSISDN"].to_list(), messages(frame))
+        if extra is not None:
+            frame = frame.with_columns(pl.lit("an unknown field").alias(extra))
+        send(settings, frame["DP_MSISDN"].to_list(), messages(frame), topic)
     return users * days

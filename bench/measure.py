@@ -15,6 +15,7 @@ import psutil
 Size = Literal["small", "full"]
 Name = Literal[
     "ingest_vs_spark_plain",
+    "ingest_extra_vs_plain",
     "ingest_vs_polars_delta_rs",
     "ingest_vs_flink",
     "ingest_vs_pathway",

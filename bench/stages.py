@@ -20,7 +20,7 @@ from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings, load
 from lakehouse.registry import open_registry
-from pyspark_jobs.cdr import transform
+from pyspark_jobs.cdr import feeds, transform
 from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.engine.session import open_session
 from pyspark_jobs.engine.supervisor import Start, Supervisor
@@ -69,7 +69,7 @@ def to_end(start: Start) -> None:
 
 
 def _ingest(spark: SparkSession, settings: Settings) -> Start:
-    feed = ingest.events_feed(settings.cdr, settings.timezone)
+    feed = feeds.events(settings, SystemClock())
     return lambda: ingest.start(spark, settings, feed, SystemClock(), None)
 
 

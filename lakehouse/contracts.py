@@ -94,6 +94,7 @@ REASONS = (
     "bad_date",
     "too_late",
     "too_large",
+    "not_judged",
 )
 
 

@@ -36,7 +36,7 @@ class Feed:
     that gets its calendar date in the installation's timezone; a message too far behind the latest
     date is refused. `entity` names the field that says to whom it happened, `event_id` the one that
     tells a repeated event. A value of the second of each pair in `ordered` must come after the
-    first. With `asks_for_entity` only known entities are taken, others are refused for the reason
+    first. Where the ingest is handed a list of known entities, others are refused for the reason
     `unknown_reason`.
     """
 

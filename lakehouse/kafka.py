@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from lakehouse.domain import Topic
@@ -96,6 +103,21 @@ def offset_ranges(kafka: KafkaSettings, topic: str) -> dict[int, tuple[int, int]
 def message_count(kafka: KafkaSettings, topic: str) -> int:
     """Messages ever written to the topic, by its end offsets: an upper bound that costs nothing."""
     return sum(end_offsets(kafka, topic).values())
+
+
+def topic_id(kafka: KafkaSettings, topic: str) -> str | None:
+    """The broker's own id of the topic, another one after it was deleted and created again.
+
+    None where there is no such topic. Raises `KafkaException` when the broker does not answer.
+    """
+    admin = AdminClient(client_options(kafka))
+    described = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)
+    try:
+        return str(described[topic].result().topic_id)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return None
+        raise
 
 
 def end_offsets(kafka: KafkaSettings, topic: str) -> dict[int, int]:

@@ -6,6 +6,7 @@ Arrow's type is declared; Spark's and polars' types follow from it, so no two en
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import polars as pl
@@ -22,7 +23,7 @@ class KindTypes:
     mysql: str
     json: dict[str, Any]
 
-    @property
+    @cached_property
     def polars(self) -> pl.DataType:
         """The type of a polars column."""
         series = pl.from_arrow(pa.array([], self.arrow))

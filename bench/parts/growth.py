@@ -16,6 +16,7 @@ from bench.measure import ROUNDS, Figure, Measurement, Size, held, seconds
 from bench.stand import Stand, scratch
 from lakehouse.clock import FixedClock
 from lakehouse.domains.cdr import contracts
+from lakehouse.domains.cdr.domain import EVENTS
 from lakehouse.domains.cdr.features import gold_contract
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
@@ -24,7 +25,7 @@ from pyspark_jobs.cdr.transform import Transform
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.ingest.batch_writer import BatchWriter, WrittenFile, files_of
-from pyspark_jobs.ingest.ingest import events_feed
+from pyspark_jobs.ingest.rules import Rules
 
 USERS = 2_000
 HISTORY_DAYS = 40
@@ -64,7 +65,7 @@ class _Lake:
 
     def __init__(self, folder: Path) -> None:
         settings = Settings(state_dir=str(folder), lake=LakeSettings(uri=str(folder / "lake")))
-        self._feed = events_feed(settings.cdr, settings.timezone)
+        self._feed = EVENTS
         gold = gold_contract(settings.cdr.feature_windows)
         tables.create_missing(
             settings, self._feed.bronze, self._feed.quarantine, contracts.SILVER_DAILY, gold
@@ -99,11 +100,8 @@ class _Lake:
 
     def take(self, wire: pl.DataFrame) -> None:
         """Bring one batch into all tables."""
-        feed = self._feed
-        batch, now = self._batch, self._now
-        writer = BatchWriter(
-            feed.topic, feed.rules, feed.bronze, feed.quarantine, self._uri, {}, batch, now
-        )
+        feed, batch, now = self._feed, self._batch, self._now
+        writer = BatchWriter(Rules(feed, now), self._uri, {}, batch)
         batches = wire.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
         rows = [row for one in writer.write(iter(batches)) for row in one.to_pylist()]
         written = [WrittenFile(**row) for row in rows]

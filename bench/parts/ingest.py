@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
+from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
 from bench.events import fill
-from bench.measure import ROUNDS, Figure, Measurement, Size, compare, seconds
+from bench.measure import ROUNDS, Figure, Measurement, Name, Size, compare, seconds
 from bench.opponents import apart, flink, pathway, polars_delta_rs, spark_plain
 from bench.stages import to_end, work
 from bench.stand import Stand, scratch, with_lake
+from lakehouse import kafka
 from lakehouse.clock import SystemClock, today
+from lakehouse.domain import Feed, Topic
+from lakehouse.domains.cdr.domain import EVENTS
 from lakehouse.domains.settings import Settings
+from pyspark_jobs.ingest import ingest
+from pyspark_jobs.ingest.ingest import Intake
 
 WORK = {"small": (1_000, 20), "full": (5_000, 300)}
 
@@ -43,23 +52,35 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
                 "confluent-kafka, polars, delta-rs", ours, script, rounds,
             ),
         ]  # fmt: skip
-        with flink.ready(settings.kafka, count) as ask:
-            theirs = partial(_rate_of, count, ask)
-            figures.append(
-                compare(
-                    Figure("ingest_vs_flink", "events/s", True, text, f"{note}; Parquet, no Delta"),
-                    "Flink SQL to Parquet", ours, theirs, rounds,
-                )
-            )  # fmt: skip
-        with pathway.ready(settings.kafka, count) as ask:
-            theirs = partial(_rate_of, count, ask)
-            figures.append(
-                compare(
-                    Figure("ingest_vs_pathway", "events/s", True, text, f"{note}; {pathway.NOTE}"),
-                    "Pathway to JSON lines", ours, theirs, rounds,
-                )
-            )  # fmt: skip
+        with _extras(settings, users, days, last) as feed:
+            other = f"{count:,} messages with one unknown field, 2 partitions"
+            extra = partial(_rate, count, partial(_from, spark, settings, feed))
+            figure = Figure("ingest_extra_vs_plain", "events/s", True, other)
+            figures.append(compare(figure, "the same without that field", extra, ours, rounds))
+        engines: tuple[tuple[ModuleType, Name, str, str], ...] = (
+            (flink, "ingest_vs_flink", "Flink SQL to Parquet", f"{note}; Parquet, no Delta"),
+            (pathway, "ingest_vs_pathway", "Pathway to JSON lines", f"{note}; {pathway.NOTE}"),
+        )
+        for engine, name, other, said in engines:
+            with engine.ready(settings.kafka, count) as ask:
+                figure = Figure(name, "events/s", True, text, said)
+                theirs = partial(_rate_of, count, ask)
+                figures.append(compare(figure, other, ours, theirs, rounds))
         return figures
+
+
+@contextmanager
+def _extras(settings: Settings, users: int, days: int, last: date) -> Iterator[Feed]:
+    """The feed of a topic whose messages have an unknown field each."""
+    feed = replace(EVENTS, topic=f"{EVENTS.topic}-extra")
+    kafka.create_topics(settings.kafka, [Topic(feed.topic)])
+    try:
+        fill(settings, users, days, last, feed.topic, extra="plan")
+        yield feed
+    finally:
+        admin = AdminClient(kafka.client_options(settings.kafka))
+        for future in admin.delete_topics([feed.topic]).values():
+            future.result()
 
 
 def _rate_of(count: int, ask: apart.Ask) -> float:
@@ -74,3 +95,8 @@ def _rate(count: int, way: Callable[[Path], None]) -> float:
 
 def _ours(spark: SparkSession, settings: Settings, folder: Path) -> None:
     to_end(work("ingest", spark, with_lake(settings, folder)))
+
+
+def _from(spark: SparkSession, settings: Settings, feed: Feed, folder: Path) -> None:
+    intake, lake = Intake(feed, settings.cdr), with_lake(settings, folder)
+    to_end(lambda: ingest.start(spark, lake, intake, SystemClock(), None))

@@ -17,6 +17,7 @@ from lakehouse.progress import PipelineProgress
 from lakehouse.registry import open_registry
 from pyspark_jobs.cdr import first_model, transform
 from pyspark_jobs.cdr.churn_scoring import scoring_context
+from pyspark_jobs.cdr.feeds import intakes
 from pyspark_jobs.cdr.train import train
 from pyspark_jobs.engine.supervisor import Start, Supervisor
 from pyspark_jobs.ingest import ingest
@@ -114,12 +115,8 @@ class Pipeline:
         self._score(self._settings.spark.trigger_seconds)
 
     def _ingest(self, every_seconds: float | None) -> list[Start]:
-        settings = self._settings
-        feeds = [
-            ingest.events_feed(settings.cdr, settings.timezone),
-            ingest.outcomes_feed(settings.cdr),
-        ]
-        begin = partial(ingest.start, self._spark, settings)
+        begin = partial(ingest.start, self._spark, self._settings)
+        feeds = intakes(self._settings, self._clock)
         return [partial(begin, feed, self._clock, every_seconds) for feed in feeds]
 
     def _transform(self, every_seconds: float | None) -> Start:

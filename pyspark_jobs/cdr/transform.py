@@ -25,6 +25,7 @@ from pyspark_jobs.cdr.features import FROM_SILVER, gold_rows
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import queries, readers
+from pyspark_jobs.engine.query_notes import QueryNotes
 
 DAY = timedelta(days=1)
 ROWS_AT_ONCE = 50_000
@@ -33,10 +34,14 @@ ROWS_AT_ONCE = 50_000
 def start(
     spark: SparkSession, settings: Settings, clock: Clock, every_seconds: float | None
 ) -> StreamingQuery:
-    """Start the query that keeps silver and gold up to date with bronze."""
+    """Start the query that keeps silver and gold up to date with bronze.
+
+    Raises `StreamError` when a table has lost what the query wrote to it.
+    """
     gold = gold_contract(settings.cdr.feature_windows)
     silver = contracts.SILVER_DAILY
     tables.create_missing(settings, contracts.BRONZE_EVENTS, silver, gold)
+    QueryNotes(names.TRANSFORM, settings).check_tables()
     bronze = table_uri(settings.lake_uri, names.BRONZE_EVENTS)
     events = readers.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
     write = Transform(settings, clock).write_batch
@@ -70,12 +75,15 @@ class Transform:
         )
         self._gold = DeltaTableWriter(settings.lake_uri, gold, settings.lake_options)
         self._lookback = timedelta(days=lookback_days(settings.cdr.feature_windows) - 1)
+        self._notes = QueryNotes(names.TRANSFORM, settings)
         self._filled: date | None = None
 
     def write_batch(self, bronze: DataFrame, _batch_id: int) -> None:
         """Take up the events of one micro-batch."""
         arrived = daily.event_columns(bronze).toArrow()
         self.apply_events(cast(pl.DataFrame, pl.from_arrow(arrived)))
+        silver, gold = self._silver.latest(), self._gold.latest()
+        self._notes.note_tables((names.SILVER_DAILY, silver), (names.GOLD_FEATURES, gold))
 
     def apply_events(self, events: pl.DataFrame) -> None:
         """Bring silver and gold up to date with `events` (columns of `daily.event_columns`)."""
@@ -89,7 +97,7 @@ class Transform:
 
     def _write_gold(self, touched: pl.DataFrame) -> None:
         """Make the rows anew that the touched subscribers, or a day that closed, call for."""
-        first, latest = self._silver.date_range()
+        first, latest = self._silver.date_range("Date")
         if self._filled is None:
             note = self._gold.last_note("closed_through")
             self._filled = date.fromisoformat(note) if note else first - DAY

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import polars as pl
@@ -44,11 +46,31 @@ def write_file(
 
 
 def _statistics(rows: pl.DataFrame, contract: Contract) -> str:
+    """Delta's statistics of the file: least and greatest values of some columns, and nulls."""
     names = with_statistics(contract)
-    values = {
-        "numRecords": len(rows),
-        "minValues": rows.select(pl.col(names).min()).row(0, named=True),
-        "maxValues": rows.select(pl.col(names).max()).row(0, named=True),
-        "nullCount": dict.fromkeys(names, 0),
-    }
-    return json.dumps(values, default=date.isoformat)
+    least, greatest = (
+        {name: _json_value(value, is_upper) for name, value in row.items() if value is not None}
+        for row, is_upper in (
+            (rows.select(pl.col(names).min()).row(0, named=True), False),
+            (rows.select(pl.col(names).max()).row(0, named=True), True),
+        )
+    )
+    nulls = rows.select(pl.col(names).null_count()).row(0, named=True)
+    return json.dumps(
+        {
+            "numRecords": len(rows),
+            "minValues": least,
+            "maxValues": greatest,
+            "nullCount": nulls,
+        }
+    )
+
+
+def _json_value(value: Any, is_upper: bool) -> Any:
+    """A value in Delta's statistics, where moments have milliseconds: an upper bound rounds up."""
+    if isinstance(value, datetime):
+        spare = timedelta(microseconds=-value.microsecond % 1000 if is_upper else 0)
+        return (value + spare).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else value

@@ -43,10 +43,17 @@ class DeltaTableWriter:
         """The table as it stands now."""
         return pl.scan_delta(self._open())
 
-    def date_range(self) -> tuple[date, date]:
-        """Earliest and latest date, from the log alone; the table must not be empty."""
-        dates = [values["Date"] for values in self._open().partitions()]
+    def date_range(self, column: str) -> tuple[date, date]:
+        """Earliest and latest date of a partition column, from the log alone.
+
+        The table must not be empty.
+        """
+        dates = [values[column] for values in self._open().partitions()]
         return date.fromisoformat(min(dates)), date.fromisoformat(max(dates))
+
+    def latest(self) -> DeltaTable:
+        """The table as it stands now, for questions to its log."""
+        return self._open()
 
     def last_note(self, key: str) -> str | None:
         """The latest value that a commit was given under `key`; None where there is none."""

@@ -14,6 +14,8 @@ from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 
 CHECKPOINT_EVERY = 25
+# Kinds of which Delta keeps the least and greatest value.
+_ORDERED = ("string", "int", "long", "date", "timestamp")
 
 
 def schema(contract: Contract) -> t.StructType:
@@ -38,7 +40,8 @@ def properties(contract: Contract) -> dict[str, str]:
 def with_statistics(contract: Contract) -> list[str]:
     """Columns whose least and greatest value is kept for each file."""
     keys = {*contract.key, *contract.statistics} - {*contract.partition_by}
-    return [name for name in contract.names if name in keys]
+    fields = (spec for spec in contract.fields if spec.kind in _ORDERED)
+    return [spec.name for spec in fields if spec.name in keys]
 
 
 def create_missing(settings: Settings, *contracts: Contract) -> None:

@@ -13,6 +13,8 @@ _CONSUMER = {
     "kafka.max.partition.fetch.bytes": "8388608",
     "kafka.max.poll.records": "20000",
     "kafka.receive.buffer.bytes": "1048576",
+    # What a producer took back in a transaction was never said.
+    "kafka.isolation.level": "read_committed",
 }
 # Rows of a batch come to the driver; so many bytes of Parquet are half a million of them.
 _BATCH_BYTES = "16m"

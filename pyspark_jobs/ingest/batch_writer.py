@@ -6,9 +6,9 @@ Only the description of the files goes back to the driver, not the rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, cast
 
 import polars as pl
 import pyarrow as pa
@@ -17,7 +17,7 @@ from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
 from pyspark_jobs.delta.files import PendingFile, write_file
 from pyspark_jobs.ingest.parse import parse
-from pyspark_jobs.ingest.validation import Rules
+from pyspark_jobs.ingest.rules import Rules
 
 ROWS_PER_FILE = 500_000
 SAMPLES = 3
@@ -40,7 +40,7 @@ _ARROW = pa.schema(
 class WrittenFile:
     """A file for bronze (`good`) or for the quarantine, and how many rows are in it.
 
-    `latest` is the latest date of usage among good rows, `samples` some of the refused messages
+    `latest` is the latest event date among good rows, `samples` some of the refused messages
     with the rule that they broke.
     """
 
@@ -74,18 +74,27 @@ def files_of(written: Sequence[WrittenFile], good: bool) -> list[PendingFile]:
     return [PendingFile(one.path, one.size, one.stats) for one in written if one.good == good]
 
 
+class Shared(Protocol):
+    """The names of known entities, as Spark's broadcast holds them."""
+
+    @property
+    def value(self) -> frozenset[str]:
+        """The names, read once in each worker."""
+        ...
+
+
 @dataclass(frozen=True)
 class BatchWriter:
-    """The topic, rules and places of one micro-batch; `options` are the object store's."""
+    """The rules and places of one micro-batch; `options` are the object store's.
 
-    topic: str
+    Rows are stamped with the moment `rules.now`. With `known`, only those entities are taken.
+    """
+
     rules: Rules
-    bronze: Contract
-    quarantine: Contract
     lake_uri: str
     options: Mapping[str, str]
     batch_id: int
-    ingested_at: datetime
+    known: Shared | None = None
 
     def write(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """For `mapInArrow`: batches of messages in, rows of `WRITTEN_SCHEMA` out.
@@ -94,10 +103,13 @@ class BatchWriter:
         for all, does not travel with each.
         """
         held: list[pl.DataFrame] = []
-        topic = pl.lit(self.topic).alias("topic")
+        feed, rules = self.rules.feed, self.rules
+        if self.known is not None:
+            rules = replace(rules, known=self.known.value)
+        topic = pl.lit(feed.topic).alias("topic")
         for batch in batches:
             wire = pl.DataFrame(pl.from_arrow(batch)).with_columns(topic)
-            held.append(parse(wire, self.rules, self.bronze))
+            held.append(parse(wire, rules, feed.bronze))
             if sum(map(len, held)) >= ROWS_PER_FILE:
                 yield from self._write(held)
                 held = []
@@ -107,28 +119,37 @@ class BatchWriter:
     def _write(self, held: list[pl.DataFrame]) -> Iterator[pa.RecordBatch]:
         stamps = [
             pl.lit(self.batch_id, pl.Int64).alias("batch_id"),
-            pl.lit(self.ingested_at).cast(pl.Datetime("us", "UTC")).alias("ingested_at"),
+            pl.lit(self.rules.now).cast(pl.Datetime("us", "UTC")).alias("ingested_at"),
         ]
         rows = pl.concat(held).with_columns(stamps)
         is_good = rows["reasons"].is_null()
-        for good, table in ((True, self.bronze), (False, self.quarantine)):
+        for good, table in ((True, self.rules.feed.bronze), (False, self.rules.feed.quarantine)):
             some = rows if good and is_good.all() else rows.filter(is_good == good)
             if not some.is_empty():
                 yield self._written(some, good, table)
 
     def _written(self, rows: pl.DataFrame, good: bool, table: Contract) -> pa.RecordBatch:
         file = write_file(rows, table_uri(self.lake_uri, table.name), table, self.options)
-        dated = good and "Date" in rows.columns
         written = WrittenFile(
             good=good,
             messages=len(rows),
-            latest=rows["Date"].max() if dated else None,  # type: ignore[arg-type]
+            latest=self._latest(rows) if good else None,
             samples=None if good else _samples(rows),
             path=file.path,
             size=file.size,
             stats=file.stats,
         )
         return pa.RecordBatch.from_pylist([asdict(written)], schema=_ARROW)
+
+    def _latest(self, rows: pl.DataFrame) -> date | None:
+        """The latest calendar date of the event time; None for a feed without one."""
+        feed = self.rules.feed
+        if feed.event_time is None:
+            return None
+        if feed.event_date is not None:
+            return cast(date, rows[feed.event_date].max())
+        moment = cast(datetime, rows[feed.event_time].max())
+        return moment.astimezone(self.rules.zone).date()
 
 
 def _samples(rows: pl.DataFrame) -> str:

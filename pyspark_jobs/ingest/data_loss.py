@@ -1,7 +1,7 @@
 """Messages that a query still needs and the broker no longer has.
 
-Retention or a topic made anew takes messages away before they are read. A query stops at such a
-gap; only a person may let it go on, and what was lost is then on record.
+Retention, or a topic that is deleted and created again, takes messages away before they are read.
+A query stops at such a gap; only a person may let it go on, and what was lost is then on record.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lakehouse.clock import Clock
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity, table_uri
 from lakehouse.settings import Settings
+from pyspark_jobs.engine.query_notes import QueryNotes
 
 LOG = logging.getLogger(__name__)
 
@@ -37,37 +38,64 @@ class Gap:
 def check(
     settings: Settings, identity: QueryIdentity, topic: str, clock: Clock, accept: bool
 ) -> None:
-    """Compare where the query stands with what the broker holds.
+    """Compare where the query stands, and in which topic, with what the broker holds.
 
-    Raises `StreamError` that names the gaps; with `accept` they are noted in `ops.data_loss`. A
-    topic that ends before the query's place was made anew, which no acceptance helps.
+    Raises `StreamError` that names what is missing; with `accept` that is noted in `ops.data_loss`.
+    A topic that ends before the query's place was created again, which no acceptance helps.
     """
     read = committed_offsets(Path(identity.checkpoint(settings.lake_uri)), topic)
-    held = _held(settings, topic) if read else {}
-    _refuse_another_topic(identity, topic, read, held)
-    gaps = find_gaps(topic, read, held)
-    if not gaps:
+    notes = QueryNotes(identity, settings)
+    try:
+        topic_id = kafka.topic_id(settings.kafka, topic)
+        held = kafka.offset_ranges(settings.kafka, topic) if read else {}
+    except KafkaException as error:
+        # The query waits for the broker by itself, and stops at a gap by itself.
+        LOG.warning("%s: cannot look for gaps now: %s", topic, error)
         return
-    if not accept:
-        lost = ", ".join(f"partition {g.partition} from {g.first} to {g.until}" for g in gaps)
-        raise StreamError(
+    _refuse_shorter_topic(identity, topic, read, held)
+    before = notes.read().topic_id
+    is_another = bool(read) and None not in (before, topic_id) and before != topic_id
+    gaps = skipped(topic, read, held) if is_another else find_gaps(topic, read, held)
+    if (gaps or is_another) and not accept:
+        raise _refusal(identity, topic, gaps, is_another)
+    if gaps:
+        rows = pl.DataFrame([asdict(gap) for gap in gaps]).with_columns(accepted_at=clock.now())
+        uri = table_uri(settings.lake_uri, names.DATA_LOSS)
+        write_deltalake(uri, rows.to_arrow(), mode="append", storage_options=settings.lake_options)
+    if topic_id is not None:
+        notes.note_topic(topic_id)
+
+
+def _refusal(identity: QueryIdentity, topic: str, gaps: list[Gap], is_another: bool) -> StreamError:
+    lost = ", ".join(f"partition {g.partition} from {g.first} to {g.until}" for g in gaps)
+    if not is_another:
+        return StreamError(
             f"{identity.name}, topic {topic}",
             "every message since the last batch",
             f"a gap: {lost}",
             "restore the topic, or go on without them with `cdrlake ingest --accept-loss`",
         )
-    rows = pl.DataFrame([asdict(gap) for gap in gaps]).with_columns(accepted_at=clock.now())
-    uri = table_uri(settings.lake_uri, names.DATA_LOSS)
-    write_deltalake(uri, rows.to_arrow(), mode="append", storage_options=settings.lake_options)
+    return StreamError(
+        f"{identity.name}, topic {topic}",
+        "the topic that it has read so far",
+        f"one that was deleted and created again, with messages it would skip: {lost or 'none'}",
+        "restore the topic, raise the query's version to read the new one from its beginning "
+        "(docs/operations.md, A query's state), or skip them with `cdrlake ingest --accept-loss`",
+    )
 
 
-def _held(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
-    try:
-        return kafka.offset_ranges(settings.kafka, topic)
-    except KafkaException as error:
-        # The query waits for the broker by itself, and stops at a gap by itself.
-        LOG.warning("%s: cannot look for gaps now: %s", topic, error)
-        return {}
+def skipped(topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]) -> list[Gap]:
+    """Offsets of a topic created again that lie before the place reached in the old one.
+
+    >>> skipped("t", {0: 5, 1: 5}, {0: (0, 9), 1: (5, 9)})
+    [Gap(topic='t', partition=0, first=0, until=5)]
+    """
+    firsts = {partition: span[0] for partition, span in held.items() if partition in read}
+    return [
+        Gap(topic, partition, first, read[partition])
+        for partition, first in sorted(firsts.items())
+        if first < read[partition]
+    ]
 
 
 def find_gaps(topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]) -> list[Gap]:
@@ -84,7 +112,7 @@ def find_gaps(topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]
     ]
 
 
-def _refuse_another_topic(
+def _refuse_shorter_topic(
     identity: QueryIdentity, topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]
 ) -> None:
     """Raise where a partition ends before what was read of it: its messages are others."""
@@ -94,7 +122,7 @@ def _refuse_another_topic(
             raise StreamError(
                 f"{identity.name}, topic {topic}, partition {partition}",
                 f"messages up to offset {offset}, which were read before",
-                f"a topic that ends at {end}, so made anew",
+                f"a topic that ends at {end}, so one that was created again",
                 "restore the topic, or raise the query's version to read the new one from its "
                 "beginning (docs/operations.md, A query's state)",
             )

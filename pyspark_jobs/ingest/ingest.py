@@ -13,18 +13,16 @@ from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.clock import Clock
-from lakehouse.contracts import Contract
-from lakehouse.domains.cdr import contracts, names
-from lakehouse.domains.cdr.settings import CdrSettings
+from lakehouse.domain import Feed
 from lakehouse.errors import StreamError
-from lakehouse.names import QueryIdentity
 from lakehouse.settings import Settings
-from pyspark_jobs.cdr.subscribers import KnownSubscribers
+from lakehouse.settings.model import DomainSettings
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.files import PendingFile
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import queries, readers
 from pyspark_jobs.engine.progress_listener import note_quarantine
+from pyspark_jobs.engine.query_notes import QueryNotes
 from pyspark_jobs.ingest import data_loss
 from pyspark_jobs.ingest.batch_writer import (
     WRITTEN_SCHEMA,
@@ -33,39 +31,17 @@ from pyspark_jobs.ingest.batch_writer import (
     WrittenFile,
     files_of,
 )
-from pyspark_jobs.ingest.validation import Rules
+from pyspark_jobs.ingest.known import KnownEntities, SharedList
+from pyspark_jobs.ingest.rules import Rules
 
 
 @dataclass(frozen=True)
-class Feed:
-    """A topic, the rules of its messages, and the two tables that they end in."""
+class Intake:
+    """A feed, the limits that its domain sets, and, where only they are taken, who is known."""
 
-    identity: QueryIdentity
-    topic: str
-    rules: Rules
-    bronze: Contract
-    quarantine: Contract
-    asks_for_subscriber: bool = False
-
-
-def events_feed(cdr: CdrSettings, timezone: str) -> Feed:
-    """The feed of usage events; only these can be too late, or of an unknown subscriber."""
-    rules = Rules(
-        contracts.CDR_EVENT,
-        dated_by="DP_DATE",
-        timezone=timezone,
-        max_bytes=cdr.max_message_kib * 1024,
-    )
-    bronze, quarantine = contracts.BRONZE_EVENTS, contracts.QUARANTINE_EVENTS
-    asks = cdr.known_subscribers_only
-    return Feed(names.INGEST_EVENTS, names.TOPIC_EVENTS, rules, bronze, quarantine, asks)
-
-
-def outcomes_feed(cdr: CdrSettings) -> Feed:
-    """The feed of labels that have become known."""
-    rules = Rules(contracts.CDR_OUTCOME, max_bytes=cdr.max_message_kib * 1024)
-    bronze, quarantine = contracts.BRONZE_OUTCOMES, contracts.QUARANTINE_OUTCOMES
-    return Feed(names.INGEST_OUTCOMES, names.TOPIC_OUTCOMES, rules, bronze, quarantine)
+    feed: Feed
+    limits: DomainSettings
+    known: KnownEntities | None = None
 
 
 @dataclass(frozen=True)
@@ -82,22 +58,25 @@ NOTHING = Overrides()
 def start(
     spark: SparkSession,
     settings: Settings,
-    feed: Feed,
+    intake: Intake,
     clock: Clock,
     every_seconds: float | None,
     overrides: Overrides = NOTHING,
 ) -> StreamingQuery:
-    """Start the ingest of `feed`.
+    """Start the ingest of a feed.
 
-    Raises `StreamError` when messages that were not read yet are gone from the topic.
+    Raises `StreamError` when messages that were not read yet are gone from the topic, or a table
+    has lost what the query wrote to it.
     """
+    feed = intake.feed
     tables.create_missing(settings, feed.bronze, feed.quarantine)
+    QueryNotes(feed.identity, settings).check_tables()
     data_loss.check(settings, feed.identity, feed.topic, clock, overrides.lost_messages)
     limit = settings.spark.max_offsets_per_trigger
     messages = readers.kafka_stream(
         spark, settings.kafka, feed.topic, limit, stop_at_gap=not overrides.lost_messages
     )
-    write = Ingest(feed, settings, clock, overrides.bad_messages).write_batch
+    write = Ingest(intake, settings, clock, overrides.bad_messages).write_batch
     return queries.start(feed.identity, messages, write, settings.lake_uri, every_seconds)
 
 
@@ -106,16 +85,19 @@ class Ingest:
 
     The tasks parse and write files, once; this process commits them, bronze first. That commit
     notes the files that are due in quarantine, so a batch that is cut short between the two is
-    finished as it was evaluation_rows, and never evaluation_rows again.
+    finished as it was judged, and never judged again.
     """
 
-    def __init__(self, feed: Feed, settings: Settings, clock: Clock, accept: bool = False) -> None:
-        self._feed, self._settings, self._clock, self._accept = feed, settings, clock, accept
-        self._bronze = DeltaTableWriter(settings.lake_uri, feed.bronze, settings.lake_options)
-        self._quarantine = DeltaTableWriter(
-            settings.lake_uri, feed.quarantine, settings.lake_options
-        )
-        self._known = KnownSubscribers(settings.mysql, clock) if feed.asks_for_subscriber else None
+    def __init__(
+        self, intake: Intake, settings: Settings, clock: Clock, accept: bool = False
+    ) -> None:
+        self._intake, self._feed = intake, intake.feed
+        self._settings, self._clock, self._accept = settings, clock, accept
+        options = settings.lake_options
+        self._bronze = DeltaTableWriter(settings.lake_uri, self._feed.bronze, options)
+        self._quarantine = DeltaTableWriter(settings.lake_uri, self._feed.quarantine, options)
+        self._known = None if intake.known is None else SharedList(intake.known)
+        self._notes = QueryNotes(self._feed.identity, settings)
         self._latest: date | None = None
         self._resumed = False
 
@@ -130,6 +112,7 @@ class Ingest:
             self._resumed = True
             if held is not None:
                 self._quarantine.append_files(held, query, batch_id, self._clock.now())
+                self._note_versions()
                 return
         now = self._clock.now()
         written = self._write_files(messages, batch_id, now)
@@ -147,7 +130,13 @@ class Ingest:
         good = files_of(written, good=True)
         self._bronze.append_files(good, query, batch_id, now, json.dumps(note))
         self._quarantine.append_files(bad, query, batch_id, now)
+        self._note_versions()
         self._latest = latest
+
+    def _note_versions(self) -> None:
+        feed = self._feed
+        bronze, quarantine = self._bronze.latest(), self._quarantine.latest()
+        self._notes.note_tables((feed.bronze.name, bronze), (feed.quarantine.name, quarantine))
 
     def _resume(self, batch_id: int) -> list[PendingFile] | None:
         """Find where bronze stands; where it holds this batch, what is due in quarantine."""
@@ -156,7 +145,7 @@ class Ingest:
             return None
         seen: dict[str, Any] = json.loads(note)
         if seen.get("query", self._feed.identity.name) != self._feed.identity.name:
-            return None  # an earlier version of the query; this one reads all anew
+            return None  # an earlier version of the query; this one reads everything again
         if seen["batch_id"] > batch_id:
             raise StreamError(
                 self._feed.identity.name,
@@ -169,22 +158,14 @@ class Ingest:
         return [PendingFile(**file) for file in seen["quarantine"]] if is_held else None
 
     def _write_files(self, messages: DataFrame, batch_id: int, now: datetime) -> list[WrittenFile]:
-        lateness = timedelta(days=self._settings.domain("cdr").allowed_lateness_days)
-        oldest = self._latest - lateness if self._latest else None
-        writer = BatchWriter(
-            self._feed.topic,
-            replace(
-                self._feed.rules,
-                oldest=oldest,
-                subscribers=self._known.listed() if self._known else None,
-            ),
-            self._feed.bronze,
-            self._feed.quarantine,
-            self._settings.lake_uri,
-            self._settings.lake_options,
-            batch_id,
-            now,
-        )
+        limits, settings = self._intake.limits, self._settings
+        rules = Rules.of(self._feed, limits, settings.timezone, now)
+        if self._latest is not None:
+            oldest = self._latest - timedelta(days=limits.allowed_lateness_days)
+            rules = replace(rules, oldest=oldest)
+        known = None if self._known is None else self._known.shared(messages.sparkSession)
+        options = settings.lake_options
+        writer = BatchWriter(rules, settings.lake_uri, options, batch_id, known)
         moment = f.col("timestamp").alias("kafka_timestamp")
         wire = messages.select("key", "value", "partition", "offset", moment)
         return [
@@ -193,14 +174,14 @@ class Ingest:
         ]
 
     def _stop_if_too_bad(self, written: Sequence[WrittenFile], tally: Tally) -> None:
-        cdr, total = self._settings.domain("cdr"), tally.good + tally.bad
-        enough = total >= cdr.quarantine_stop_rows
-        if self._accept or not enough or tally.bad <= cdr.quarantine_stop_ratio * total:
+        limits, total = self._intake.limits, tally.good + tally.bad
+        enough = total >= limits.quarantine_stop_rows
+        if self._accept or not enough or tally.bad <= limits.quarantine_stop_ratio * total:
             return
         samples = "; ".join([one.samples for one in written if one.samples][:1])
         raise StreamError(
             f"{self._feed.identity.name}, topic {self._feed.topic}",
-            f"at most {cdr.quarantine_stop_ratio:.0%} bad messages in a batch",
+            f"at most {limits.quarantine_stop_ratio:.0%} bad messages in a batch",
             f"{tally.bad} of {total}, such as {samples}",
-            "mend the producer, or take them into quarantine with `cdrlake ingest --accept`",
+            "correct the producer, or send them to quarantine with `cdrlake ingest --accept`",
         )

@@ -1,39 +1,28 @@
-"""Messages to typed rows, a batch at once: in bulk what is plainly good, one by one the rest.
+"""Messages to typed rows, a batch at once: in bulk what is good, one by one the rest.
 
-The bulk reader takes a whole batch at once and accepts a row only if every condition of the
-contract holds; whatever is left goes to the validate in `quality`.
+The fast reader takes a whole batch at once, and a row is accepted only if every condition of the
+contract holds; whatever is left goes to `validation`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import polars as pl
 
-from lakehouse.contracts import Contract, Field, Kind
+from lakehouse import contracts
+from lakehouse.contracts import BATCH, Contract, Field
+from lakehouse.kinds import KINDS
 from pyspark_jobs.ingest import fast_json
-from pyspark_jobs.ingest.validation import (
-    EARLIEST_YEAR,
-    FUTURE_TOLERANCE,
-    Row,
-    Rules,
-    Validation,
-    validate,
-)
+from pyspark_jobs.ingest.rules import FieldCheck, Rules
+from pyspark_jobs.ingest.validation import Row, Validation, refused, validate
 
 # Columns of the Kafka source under the names that the tables give them.
-WIRE = ("topic", "partition", "offset", "kafka_timestamp")
+WIRE = tuple(spec.name for spec in contracts.WIRE)
 VIOLATION_COLUMNS = ("reasons", "detail", "key", "raw")
-
-_STORED_AS: dict[Kind, pl.DataType] = {
-    "string": pl.String(),
-    "int": pl.Int32(),
-    "long": pl.Int64(),
-    "decimal": pl.Decimal(18, 3),
-    "timestamp": pl.Datetime("us", "UTC"),
-    "date": pl.Date(),
-    "binary": pl.Binary(),
-}
+_OF_BATCH = tuple(spec.name for spec in BATCH)
+Schema = dict[str, pl.DataType]
 
 
 def parsed_fields(table: Contract) -> tuple[Field, ...]:
@@ -41,7 +30,7 @@ def parsed_fields(table: Contract) -> tuple[Field, ...]:
 
     A row of an accepted message has no `reasons`; a refused message is one row with `reasons`.
     """
-    of_message = (f for f in table.fields if f.name not in ("batch_id", "ingested_at"))
+    of_message = (spec for spec in table.fields if spec.name not in _OF_BATCH)
     violations = (
         Field(name, "binary" if name in ("key", "raw") else "string", "see the quarantine")
         for name in VIOLATION_COLUMNS
@@ -51,77 +40,100 @@ def parsed_fields(table: Contract) -> tuple[Field, ...]:
 
 def parse(wire: pl.DataFrame, rules: Rules, table: Contract) -> pl.DataFrame:
     """Rows and violations of messages: `wire` has `key`, `value` and the columns of `WIRE`."""
-    schema = {spec.name: _STORED_AS[spec.kind] for spec in parsed_fields(table)}
-    good, odd = read_bulk(wire, rules)
+    schema = {spec.name: KINDS[spec.kind].polars for spec in parsed_fields(table)}
+    good, left = read_bulk(wire, rules)
     frames = [_conform(good.drop("key", "value"), schema)]
-    if not odd.is_empty():
-        frames.append(validate_each(odd, rules, schema))
+    if not left.is_empty():
+        frames.append(validate_each(left, rules, schema))
     return pl.concat(frames)
 
 
 def read_bulk(wire: pl.DataFrame, rules: Rules) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split `wire` into rows that are good beyond doubt, typed, and messages for the validate."""
+    """Split `wire` into rows that are good beyond doubt, typed, and messages to be validated."""
     found = fast_json.read(wire["value"], rules.contract)
-    typed = wire.with_columns(*found.columns, is_plain=found.is_plain).with_columns(_dated(rules))
-    accepted = typed.select(_acceptable(rules).fill_null(False)).to_series()
-    if accepted.all():
-        return typed.drop("is_plain"), wire.clear()
-    return typed.filter(accepted).drop("is_plain"), wire.filter(~accepted)
+    read = wire.with_columns(*found.columns, found.extras, is_read=found.is_read)
+    acceptable = read.select(pl.all_horizontal(_fields_hold(rules)).fill_null(False)).to_series()
+    dated = read.with_columns(_event_date(rules, acceptable))
+    acceptable &= dated.select(pl.all_horizontal(_rules_hold(rules))).to_series()
+    if rules.known is not None and rules.feed.entity is not None:
+        known = rules.known
+        acceptable &= pl.Series([who in known for who in read[rules.feed.entity]], dtype=pl.Boolean)
+    rows = dated.drop("is_read")
+    if acceptable.all():
+        return rows, wire.clear()
+    return rows.filter(acceptable), wire.filter(~acceptable)
 
 
-def validate_each(odd: pl.DataFrame, rules: Rules, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+def validate_each(wire: pl.DataFrame, rules: Rules, schema: Schema) -> pl.DataFrame:
     """Rows of accepted messages and one violation row for each refused one."""
-    rows: list[Row] = []
-    for message in odd.iter_rows(named=True):
-        wire = {name: message[name] for name in WIRE}
-        result = validate(message["value"], message["kafka_timestamp"], rules)
-        rows.extend(wire | row for row in result.rows)
-        if result.violations:
-            rows.append(wire | _fault_row(message, result))
-    floats = {n: pl.Float64() if isinstance(d, pl.Decimal) else d for n, d in schema.items()}
-    return _conform(pl.DataFrame(rows, schema=floats), schema)
+    judged = [(message, validate(message["value"], rules)) for message in _messages(wire)]
+    try:
+        return _frame([row for one in judged for row in _rows(*one)], schema)
+    except (pl.exceptions.PolarsError, ValueError, TypeError, OverflowError):
+        # A row that no column can hold; only its message is to suffer.
+        frames = [_frame_of(message, result, schema) for message, result in judged]
+        return pl.concat(frames)
 
 
-def _fault_row(message: Row, result: Validation) -> Row:
-    key, raw = message["key"], message["value"]
-    return {"reasons": result.reasons, "detail": result.detail, "key": key, "raw": raw}
+def _frame_of(message: Row, result: Validation, schema: Schema) -> pl.DataFrame:
+    try:
+        return _frame(list(_rows(message, result)), schema)
+    except (pl.exceptions.PolarsError, ValueError, TypeError, OverflowError) as error:
+        unfit = refused("not_judged", f"needed values that a table can hold, got {error!r}")
+        return _frame(list(_rows(message, unfit)), schema)
 
 
-def _dated(rules: Rules) -> list[pl.Expr]:
-    if rules.dated_by is None:
+def _messages(wire: pl.DataFrame) -> Iterator[Row]:
+    yield from wire.iter_rows(named=True)
+
+
+def _rows(message: Row, result: Validation) -> Iterator[Row]:
+    wire = {name: message[name] for name in WIRE}
+    if result.violations:
+        key, raw = message["key"], message["value"]
+        why = {"reasons": result.reasons, "detail": result.detail}
+        yield {**wire, **why, "key": key, "raw": raw}
+    for row in result.rows:
+        yield wire | row
+
+
+def _frame(rows: list[Row], schema: Schema) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _event_date(rules: Rules, acceptable: pl.Series) -> list[pl.Expr]:
+    """The calendar date of the event time; beyond the bounds of moments there is none."""
+    if rules.feed.event_time is None:
         return []
-    return [pl.col(rules.dated_by).dt.convert_time_zone(rules.timezone).dt.date().alias("Date")]
+    moment = pl.when(acceptable).then(pl.col(rules.feed.event_time))
+    day = moment.dt.convert_time_zone(rules.timezone).dt.date()
+    return [day.alias(rules.feed.event_date or "event_date")]
 
 
-def _acceptable(rules: Rules) -> pl.Expr:
+def _fields_hold(rules: Rules) -> list[pl.Expr]:
     small = pl.col("value").bin.size() <= rules.max_bytes
-    conditions = [pl.col("is_plain"), small, *(_within(spec) for spec in rules.contract.fields)]
-    if rules.dated_by is not None:
-        moment, day = pl.col(rules.dated_by), pl.col("Date")
-        conditions.append(moment <= pl.col("kafka_timestamp") + FUTURE_TOLERANCE)
-        conditions.append(day.dt.year() >= EARLIEST_YEAR)
-        if rules.oldest is not None:
-            conditions.append(day >= rules.oldest)
-    if "known_at" in rules.contract.names:
-        conditions.append(pl.col("known_at") > pl.col("date"))
-    if rules.subscribers is not None:
-        conditions.append(pl.col("DP_MSISDN").is_in(sorted(rules.subscribers)))
-    return pl.all_horizontal(conditions)
+    return [pl.col("is_read"), small, *map(_field_holds, rules.checks)]
 
 
-def _within(spec: Field) -> pl.Expr:
-    column = pl.col(spec.name)
-    condition = column.is_not_null()
-    if spec.pattern is not None:
-        condition &= column.str.contains(spec.pattern)
-    if spec.minimum is not None:
-        condition &= column >= spec.minimum
-    if spec.maximum is not None:
-        condition &= column <= spec.maximum
-    return condition
+def _rules_hold(rules: Rules) -> list[pl.Expr]:
+    feed, conditions = rules.feed, [pl.lit(True)]
+    if feed.event_time is not None and rules.oldest is not None:
+        conditions.append(pl.col(feed.event_date or "event_date") >= rules.oldest)
+    conditions.extend(pl.col(later) > pl.col(earlier) for earlier, later in feed.ordered)
+    return [condition.fill_null(True) for condition in conditions]
 
 
-def _conform(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+def _field_holds(check: FieldCheck) -> pl.Expr:
+    column = pl.col(check.spec.name)
+    condition = pl.lit(True)
+    if check.spec.pattern is not None:
+        condition &= column.str.contains(f"^(?:{check.spec.pattern})$")
+    if check.low is not None:
+        condition &= column.is_between(check.low, check.high)
+    return condition.fill_null(True) if check.spec.nullable else condition & column.is_not_null()
+
+
+def _conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     columns = [
         (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in schema.items()

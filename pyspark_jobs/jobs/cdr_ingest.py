@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains.settings import load
+from pyspark_jobs.cdr.feeds import intakes
 from pyspark_jobs.engine import queries, runtime
 from pyspark_jobs.ingest import fast_json, ingest
 
@@ -29,10 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     with runtime.job("cdr_ingest", load) as job:
         every = None if options.once else queries.interval(job.settings.spark)
         settings = job.settings
-        for feed in (
-            ingest.events_feed(settings.cdr, settings.timezone),
-            ingest.outcomes_feed(settings.cdr),
-        ):
+        for feed in intakes(settings, job.clock):
             begin = partial(ingest.start, job.spark, settings, feed, job.clock, every)
             job.supervisor.add(partial(begin, leave))
         job.run(every)

@@ -13,8 +13,8 @@ from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.settings import CdrSettings
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import UnreachableError
+from pyspark_jobs.cdr import feeds
 from pyspark_jobs.cdr.subscribers import KEEP_S, KnownSubscribers
-from pyspark_jobs.ingest.ingest import events_feed, outcomes_feed
 
 pytestmark = pytest.mark.integration
 
@@ -47,7 +47,11 @@ def test_new_subscribers_are_known_after_a_while_and_outages_are_borne(fresh: Se
 
 
 def test_only_events_ask_for_the_subscriber_and_only_when_told_to() -> None:
-    told = CdrSettings(known_subscribers_only=True)
-    assert events_feed(told, "UTC").asks_for_subscriber
-    assert not events_feed(CdrSettings(), "UTC").asks_for_subscriber
-    assert not outcomes_feed(told).asks_for_subscriber
+    clock, told = (
+        FixedClock(datetime(2026, 6, 1, tzinfo=UTC)),
+        CdrSettings(known_subscribers_only=True),
+    )
+    asking = Settings(cdr=told)
+    assert feeds.events(asking, clock).known is not None
+    assert feeds.events(Settings(), clock).known is None
+    assert feeds.outcomes(asking).known is None

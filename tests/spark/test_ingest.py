@@ -15,14 +15,16 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse import store
 from lakehouse.clock import FixedClock
+from lakehouse.domain import Feed
 from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.domain import EVENTS
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
 from lakehouse.names import table_uri
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import readers
-from pyspark_jobs.ingest.ingest import Feed, Ingest, events_feed
+from pyspark_jobs.ingest.ingest import Ingest, Intake
 from tests.spark.poison import poison
 
 NOW = datetime(2026, 6, 10, tzinfo=UTC)
@@ -64,13 +66,12 @@ def batch(spark: SparkSession, values: Sequence[bytes], first: int = 0) -> DataF
 
 @pytest.fixture
 def feed(lake: Settings) -> Feed:
-    made = events_feed(lake.cdr, lake.timezone)
-    tables.create_missing(lake, made.bronze, made.quarantine)
-    return made
+    tables.create_missing(lake, EVENTS.bronze, EVENTS.quarantine)
+    return EVENTS
 
 
 def ingest(lake: Settings, feed: Feed, accept: bool = False) -> Ingest:
-    return Ingest(feed, lake, FixedClock(NOW), accept)
+    return Ingest(Intake(feed, lake.cdr), lake, FixedClock(NOW), accept)
 
 
 def offsets(spark: SparkSession, lake: Settings, table: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""The validate: every reason, and everything that is odd but good."""
+"""The validator: every reason, and everything that is unusual but good."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
-from lakehouse.domains.cdr.contracts import CDR_EVENT, CDR_OUTCOME, REASONS
-from pyspark_jobs.ingest.validation import Rules, Validation, validate
+from lakehouse.domains.cdr.contracts import REASONS
+from lakehouse.domains.cdr.domain import EVENTS, OUTCOMES
+from pyspark_jobs.ingest import validation
+from pyspark_jobs.ingest.rules import Rules
+from pyspark_jobs.ingest.validation import Validation, validate
 
-RECEIVED = datetime(2026, 6, 2, tzinfo=UTC)
+NOW = datetime(2026, 6, 2, tzinfo=UTC)
 RULES = Rules(
-    CDR_EVENT,
-    dated_by="DP_DATE",
+    EVENTS,
+    NOW,
     max_bytes=2_000,
     oldest=date(2026, 5, 20),
-    subscribers=frozenset({"4512345678"}),
+    known=frozenset({"4512345678"}),
 )
 GOOD: dict[str, Any] = {
     "id": 1,
@@ -45,7 +48,7 @@ def without(name: str) -> bytes:
 
 
 def judged(raw: bytes | None) -> Validation:
-    return validate(raw, RECEIVED, RULES)
+    return validate(raw, RULES)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,7 @@ def judged(raw: bytes | None) -> Validation:
         (message(DP_DATE="2026-06-03T00:00:01Z"), "bad_date"),
         (message(DP_DATE="1970-01-01T00:00:00Z"), "bad_date"),
         (message(emitted_at=17), "bad_date"),
+        (message(emitted_at="2026-06-03T00:00:01Z"), "bad_date"),
         (message(DP_DATE="2026-05-19T23:59:59Z"), "too_late"),
         (message(note="x" * 2_000), "too_large"),
         (message(DP_MOC_COUNT=-1, DP_MSISDN="4512345679"), "out_of_range,unknown_subscriber"),
@@ -92,7 +96,54 @@ def test_a_bad_message_is_refused_with_all_its_reasons(raw: bytes | None, reason
 
 def test_every_reason_of_the_closed_list_can_be_given() -> None:
     cases = test_a_bad_message_is_refused_with_all_its_reasons.pytestmark[0].args[1]  # type: ignore[attr-defined]
-    assert {reason for _, reasons in cases for reason in reasons.split(",")} == set(REASONS)
+    given = {reason for _, reasons in cases for reason in reasons.split(",")}
+    assert given | {"not_judged"} == set(REASONS)
+
+
+def test_a_fault_in_the_validator_refuses_the_message_that_brought_it_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("by what?")
+
+    monkeypatch.setattr(validation, "_validate_record", fail)
+    result = judged(message())
+    assert (result.reasons, result.rows) == ("not_judged", [])
+    assert "ZeroDivisionError('by what?')" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("timezone", "moment"),
+    [
+        ("Europe/Copenhagen", "9999-12-31T23:59:59Z"),
+        ("America/New_York", "0001-01-01T00:00:00Z"),
+        ("UTC", "0001-01-01T00:00:00+05:00"),
+        ("UTC", "9999-12-31T23:59:59-05:00"),
+    ],
+)
+def test_a_moment_at_the_edge_of_the_calendar_is_a_bad_date(timezone: str, moment: str) -> None:
+    rules = Rules(EVENTS, NOW, timezone=timezone)
+    assert validate(message(DP_DATE=moment), rules).reasons == "bad_date"
+    assert validate(message(emitted_at=moment), rules).reasons == "bad_date"
+
+
+def test_what_is_ahead_is_judged_by_the_clock_of_the_lake() -> None:
+    result = judged(message(DP_DATE="2026-07-12T00:00:00Z"))
+    assert result.reasons == "bad_date"
+    assert "to 2026-06-03 00:00:00+00:00, by the clock of the lake" in result.detail
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"note": "\ud800"}, {"note": 10**400}, {"note": 1e300}, {"cell": {"a": [None, "\u00e6"]}}],
+)
+def test_any_json_may_stand_in_an_unknown_field(changes: dict[str, Any]) -> None:
+    row = judged(message(**changes)).rows[0]
+    assert json.loads(row["extras"]) == changes
+
+
+def test_a_number_beyond_every_double_in_an_unknown_field_is_out_of_range() -> None:
+    assert judged(message()[:-1] + b',"note":1e400}').reasons == "out_of_range"
 
 
 @pytest.mark.parametrize(
@@ -129,8 +180,8 @@ def test_one_bad_line_refuses_the_whole_split_message() -> None:
 
 
 def test_the_calendar_date_is_that_of_the_configured_timezone() -> None:
-    rules = Rules(CDR_EVENT, dated_by="DP_DATE", timezone="Asia/Tokyo")
-    result = validate(message(DP_DATE="2026-06-01T20:00:00Z"), RECEIVED, rules)
+    rules = Rules(EVENTS, NOW, timezone="Asia/Tokyo")
+    result = validate(message(DP_DATE="2026-06-01T20:00:00Z"), rules)
     assert result.rows[0]["Date"] == date(2026, 6, 2)
 
 
@@ -138,4 +189,4 @@ def test_an_outcome_cannot_be_known_on_its_own_date() -> None:
     raw = (
         b'{"DP_MSISDN":"4512345678","date":"2026-05-01","PSEUDO_CHURNED":1,"known_at":"2026-05-01"}'
     )
-    assert validate(raw, RECEIVED, Rules(CDR_OUTCOME)).reasons == "bad_date"
+    assert validate(raw, Rules(OUTCOMES, NOW)).reasons == "bad_date"

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from lakehouse import store
 from lakehouse.contracts import Contract
 from lakehouse.domains.cdr import contracts
+from lakehouse.domains.cdr.domain import OUTCOMES
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.settings.model import LakeSettings
@@ -21,10 +22,9 @@ from pyspark_jobs.delta import table_writer as rows_module
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.ingest.batch_writer import BatchWriter, Tally, WrittenFile, files_of
-from pyspark_jobs.ingest.validation import Rules
+from pyspark_jobs.ingest.rules import Rules
 
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
-TOPIC = "cdr-outcomes"
 BRONZE, QUARANTINE = contracts.BRONZE_OUTCOMES, contracts.QUARANTINE_OUTCOMES
 
 
@@ -51,9 +51,9 @@ def write(lake: str, values: list[bytes]) -> list[WrittenFile]:
             "kafka_timestamp": pl.Series([NOW] * count, dtype=pl.Datetime("us", "UTC")),
         }
     )
-    landing = BatchWriter(TOPIC, Rules(contracts.CDR_OUTCOME), BRONZE, QUARANTINE, lake, {}, 4, NOW)
+    writer = BatchWriter(Rules(OUTCOMES, NOW), lake, {}, 4)
     batches = wire.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches(max_chunksize=2)
-    rows = [row for batch in landing.write(iter(batches)) for row in batch.to_pylist()]
+    rows = [row for batch in writer.write(iter(batches)) for row in batch.to_pylist()]
     return [WrittenFile(**row) for row in rows]
 
 

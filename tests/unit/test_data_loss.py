@@ -26,6 +26,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A query that has read to offset 10 of a topic whose messages before 25 are gone."""
     made = Settings(lake=LakeSettings(uri=str(tmp_path)))
     monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (25, 40)})
+    monkeypatch.setattr(kafka, "topic_id", lambda *_: "first")
     checkpoint = Path(INGEST_EVENTS.checkpoint(made.lake_uri))
     for folder in ("commits", "offsets"):
         (checkpoint / folder).mkdir(parents=True)
@@ -47,12 +48,14 @@ def test_an_accepted_gap_is_on_record(settings: Settings) -> None:
     assert rows.select("partition", "first", "until").rows() == [(0, 10, 25)]
 
 
-def test_a_topic_that_was_made_anew_is_told_from_a_gap(
+def test_a_shorter_topic_was_created_again_and_is_told_from_a_gap(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (0, 3)})
     for accept in (False, True):
-        with pytest.raises(StreamError, match=r"ends at 3, so made anew; .* raise the query's"):
+        with pytest.raises(
+            StreamError, match=r"ends at 3, so one that was created again; .* raise the query's"
+        ):
             data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept)
     assert not store.exists(table_uri(settings.lake_uri, DATA_LOSS))
 
@@ -72,3 +75,17 @@ def test_without_a_gap_or_a_first_batch_nothing_is_asked(
     monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (10, 40)})
     data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
     assert not store.exists(table_uri(settings.lake_uri, DATA_LOSS))
+
+
+def test_a_topic_created_again_is_known_by_its_id_however_long_it_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "offset_ranges", lambda *_: {0: (0, 10)})
+    data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
+    monkeypatch.setattr(kafka, "topic_id", lambda *_: "second")
+    with pytest.raises(StreamError, match=r"created again, .* skip: partition 0 from 0 to 10"):
+        data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
+    data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=True)
+    rows = store.scan(table_uri(settings.lake_uri, DATA_LOSS)).collect()
+    assert rows.select("partition", "first", "until").rows() == [(0, 0, 10)]
+    data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)

@@ -1,0 +1,82 @@
+"""A query notices that a table has lost what it wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from lakehouse.domains.settings import Settings
+from lakehouse.errors import StreamError
+from lakehouse.names import QueryIdentity, table_uri
+from lakehouse.settings.model import LakeSettings
+from pyspark_jobs.engine.query_notes import QueryNotes
+
+QUERY, TABLE = QueryIdentity("job", "silver.toy", 1), "silver.toy"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A table that the query has written three times, and noted the last."""
+    made = Settings(lake=LakeSettings(uri=str(tmp_path)))
+    for number in range(3):
+        write(made, number)
+    uri = table_uri(made.lake_uri, TABLE)
+    QueryNotes(QUERY, made).note_tables((TABLE, DeltaTable(uri)))
+    return made
+
+
+def write(settings: Settings, number: int) -> None:
+    rows = pl.DataFrame({"n": [number]}).to_arrow()
+    write_deltalake(table_uri(settings.lake_uri, TABLE), rows, mode="append")
+
+
+def newest_commit(settings: Settings) -> Path:
+    log = Path(table_uri(settings.lake_uri, TABLE)) / "_delta_log"
+    return max(log.glob("*.json"))
+
+
+def test_what_was_written_or_came_later_is_fine(settings: Settings) -> None:
+    QueryNotes(QUERY, settings).check_tables()
+    write(settings, 3)
+    QueryNotes(QUERY, settings).check_tables()
+
+
+def test_a_query_that_has_written_nothing_asks_for_nothing(tmp_path: Path) -> None:
+    QueryNotes(QUERY, Settings(lake=LakeSettings(uri=str(tmp_path)))).check_tables()
+
+
+def test_a_commit_that_is_gone_is_refused_by_name(settings: Settings) -> None:
+    newest_commit(settings).unlink()
+    with pytest.raises(StreamError, match=r"silver/toy: needed version 2 .*, got version 1; res"):
+        QueryNotes(QUERY, settings).check_tables()
+
+
+def test_a_commit_that_is_empty_is_refused_by_name(settings: Settings) -> None:
+    newest_commit(settings).write_bytes(b"")
+    with pytest.raises(StreamError, match=r"needed version 2 .*, got an empty commit"):
+        QueryNotes(QUERY, settings).check_tables()
+
+
+def test_another_table_in_the_place_of_the_first_is_refused(settings: Settings) -> None:
+    for path in newest_commit(settings).parent.glob("*.json"):
+        path.unlink()
+    for number in range(4):
+        write(settings, number)
+    with pytest.raises(StreamError, match="got another table"):
+        QueryNotes(QUERY, settings).check_tables()
+
+
+def test_notes_that_cannot_be_read_are_named(settings: Settings) -> None:
+    (path,) = (Path(settings.lake_uri) / "_checkpoints").glob("*.notes.json")
+    path.write_bytes(b"{")
+    with pytest.raises(StreamError, match="needed the notes of the query"):
+        QueryNotes(QUERY, settings).check_tables()
+
+
+def test_the_topic_is_remembered_beside_the_tables(settings: Settings) -> None:
+    notes = QueryNotes(QUERY, settings)
+    notes.note_topic("one")
+    assert (notes.read().topic_id, list(notes.read().tables)) == ("one", [TABLE])
