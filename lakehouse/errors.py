@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from typing import Self
 
-_PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
-
 from lakehouse import display
+
+_PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
 
 
 class CdrlakeError(Exception):
