@@ -88,8 +88,8 @@ class Champion:
         """The version."""
         return ModelVersion(
             number=1, run_id="bench", created_at=AT, manifest_sha256="0" * 64,
-            score_from=ANALYSIS_FROM, metric="roc_auc", figure="", promoted_at=AT, approved_by=None, verdicts=(),
-            alias="champion",
+            score_from=ANALYSIS_FROM, metric="roc_auc", figure="", promoted_at=AT,
+            approved_by=None, verdicts=(), alias="champion",
         )  # fmt: skip
 
     def versions(self) -> list[ModelVersion]:
