@@ -91,8 +91,7 @@ class Champion:
         return ModelVersion(
             number=1, run_id="bench", created_at=AT, manifest_sha256="0" * 64,
             score_from=ANALYSIS_FROM, metric="roc_auc", figure="", promoted_at=AT,
-            approved_by=None, verdicts=(),
-            alias="champion",
+            approved_by=None, verdicts=(), alias="champion",
         )  # fmt: skip
 
     def versions(self) -> list[ModelVersion]:

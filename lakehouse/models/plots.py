@@ -10,7 +10,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from lakehouse.domain import Words
 from lakehouse.metrics import Labels, ScoredLabels
@@ -63,6 +63,8 @@ def _draw_calibration(
             told, seen = np.maximum(told, edge), np.maximum(seen, edge)
             limits = (edge * 0.8, min(2 * max(told.max(), seen.max()), 1.0))
             axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(StrMethodFormatter("{x:g}"))
         else:
             limits = (0.0, 1.05 * max(told.max(), seen.max()))
         axes.plot(limits, limits, color="grey", linestyle=":", label="calibrated")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import msgspec
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -18,6 +20,7 @@ from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
+from lakehouse.models import bundle
 from lakehouse.models.scoring import score_frame
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
@@ -70,10 +73,17 @@ def copy(site: Site, tmp_path: Path) -> Site:
     return Site(installation(tmp_path), registry, site.clock, site.result)
 
 
-def add_version(copy: Site) -> None:
-    """Register the same bundle once more."""
+def add_version(copy: Site, score_from: date | None = None) -> None:
+    """Register the same bundle once more, perhaps one that may score from another day."""
     version = copy.registry.version(1)
-    copy.registry.register(copy.registry.load(version).folder, version.manifest_sha256)
+    loaded = copy.registry.load(version)
+    if score_from is None:
+        copy.registry.register(loaded.folder, version.manifest_sha256)
+        return
+    papers = msgspec.structs.replace(loaded.manifest, score_from=score_from)
+    with TemporaryDirectory() as folder:
+        shutil.copytree(loaded.folder, folder, dirs_exist_ok=True)
+        copy.registry.register(Path(folder), bundle.finalize(Path(folder), papers))
 
 
 def test_without_a_champion_the_query_does_not_start(spark: SparkSession, lake: Settings) -> None:
@@ -223,3 +233,17 @@ def test_any_stored_prediction_is_reproduced_by_the_version_it_names(
         found = trace.trace(copy.settings, copy.registry, CDR, churn, row["User"], row["Date"])
         assert [one.is_reproduced for one in found.predictions] == [True]
         assert found.features is not None and found.outcome is None
+
+
+def test_an_older_version_that_becomes_champion_leaves_nothing_unscored(
+    spark: SparkSession, copy: Site
+) -> None:
+    run_to_end(score.start(spark, context(copy), None))
+    add_version(copy, score_from=START + timedelta(days=30))
+    copy.registry.promote(2, "by hand")
+    run_to_end(score.start(spark, context(copy), None))
+    start = copy.registry.scoring_start()
+    gold = pl.read_delta(table_uri(copy.settings.lake_uri, names.GOLD_FEATURES))
+    to_score = gold.filter(pl.col("Date") >= start)
+    assert len(to_score) == 3 * USERS
+    assert predictions(copy).select("User", "Date").n_unique() == len(to_score)

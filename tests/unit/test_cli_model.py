@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from cdrlake import cli, cli_model, jobs
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import ModelError
+from lakehouse.errors import ModelError, SettingsError
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import LakeSettings, ModelSettings
@@ -72,6 +73,30 @@ def test_a_rollback_goes_back_to_the_champion_before(run: Run, registry: Registr
     run("promote", "2", "--reason", "a hunch")
     assert registry.version(2).verdicts[-1] == "promoted: by hand: a hunch"
     assert "version 1 is champion" in run("rollback")
+
+
+def test_a_champion_that_may_score_earlier_days_says_how_they_are_scored(
+    run: Run, registry: Registry, make_bundle: MakeBundle
+) -> None:
+    registry.register(*make_bundle(score_from=date(2026, 2, 1)))
+    said = run("promote", "3", "--reason", "a hunch")
+    assert "`cdrlake model backfill 3 --first 2026-02-01 --last 2026-03-05`" in said
+    assert "backfill" not in run("promote", "2", "--reason", "as before")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [(("--domain", "cdrs"), "did you mean 'cdr'"), (("--model", "nobody"), "a model of cdr")],
+)
+def test_an_unknown_domain_or_model_is_refused_by_name(
+    run: Run, words: tuple[str, str], reason: str
+) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        run("list", *words)
+
+
+def test_domain_and_model_may_be_named(run: Run) -> None:
+    assert run("list", "--domain", "cdr", "--model", CHURN.model) == run("list")
 
 
 def test_a_shadow_begins_and_ends(run: Run, registry: Registry) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ from lakehouse.models import onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
 from lakehouse.models.forest_scorer import ForestScorer
-from lakehouse.models.onnx_file import ForestModel
+from lakehouse.models.onnx_file import ForestModel, Naming
 
 L = LEAF
 
@@ -145,11 +146,42 @@ def other_leaf_weight(file: onnx.ModelProto) -> None:
     trees(file)["leaf_weights"].t.CopyFrom(weights)
 
 
+def constant(name: str, value: float) -> Callable[[onnx.ModelProto], None]:
+    def harm(file: onnx.ModelProto) -> None:
+        tensor(file, name).CopyFrom(numpy_helper.from_array(np.array(value), name))
+
+    harm.__name__ = f"{name}_{value:g}"
+    return harm
+
+
+def renamed(old: str, new: str) -> Callable[[onnx.ModelProto], None]:
+    """Another name of a tensor, wherever it is read or written."""
+
+    def harm(file: onnx.ModelProto) -> None:
+        for node in file.graph.node:
+            for names in (node.input, node.output):
+                names[:] = [new if name == old else name for name in names]
+
+    harm.__name__ = f"{old}_is_{new}"
+    return harm
+
+
+def votes_beyond_one(file: onnx.ModelProto) -> None:
+    values = np.where(model().forest.left == LEAF, 7.0, 0.5)
+    tensor(file, "node_values").CopyFrom(numpy_helper.from_array(values, "node_values"))
+    weights = numpy_helper.from_array(np.full(5, 7.0), "leaf_weights")
+    trees(file)["leaf_weights"].t.CopyFrom(weights)
+
+
 HOSTILE: list[Callable[[onnx.ModelProto], None]] = [
     out_of_bounds_child, negative_feature, unknown_feature, root_out_of_bounds, circle, shared_leaf,
     not_a_number, infinite_threshold, external_data, external_splits, foreign_operator,
     custom_domain, function, another_output, rewired, no_features, features_that_are_code,
-    missing_threshold, other_leaf_weight,
+    missing_threshold, other_leaf_weight, votes_beyond_one,
+    *(constant("slope", value) for value in (np.nan, np.inf, -1.0, 0.0)),
+    *(constant("offset", value) for value in (np.nan, -np.inf)),
+    *(constant("threshold", value) for value in (np.nan, -0.1, 1.1, np.inf)),
+    renamed("positive", "odds"), renamed("positive", "one"), renamed("negative", "x; rm"),
 ]  # fmt: skip
 
 
@@ -165,3 +197,12 @@ def test_any_other_graph_is_refused(harm: Callable[[onnx.ModelProto], None]) -> 
 def test_bytes_that_are_no_model_are_refused(data: bytes) -> None:
     with pytest.raises(ModelError):
         onnx_file.decode(data)
+
+
+def test_a_file_of_other_names_is_the_same_model_and_is_written_back_as_it_was() -> None:
+    named = replace(model(), naming=Naming("old_forest", "stay", "leave"))
+    read = onnx_file.decode(onnx_file.encode(named))
+    assert read.naming == named.naming
+    assert onnx_file.encode(read) == onnx_file.encode(named) != onnx_file.encode(model())
+    rows = np.random.default_rng(0).normal(scale=2, size=(100, 2))
+    assert np.array_equal(ForestScorer(read).score(rows).raw, ForestScorer(model()).score(rows).raw)

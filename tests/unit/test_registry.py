@@ -18,7 +18,7 @@ from lakehouse.models.manifest import FOREST
 from lakehouse.models.model_kinds import model_kind
 from lakehouse.registry import ModelVersion, Registry, open_registry
 from lakehouse.registry.mlflow_store import MlflowStore
-from lakehouse.registry.stores import MemoryStore, Store
+from lakehouse.registry.stores import MemoryStore, RunRecord, Store
 
 MakeBundle = Callable[..., tuple[Path, str]]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -136,13 +136,14 @@ def test_a_refusal_is_kept_and_changes_nothing_else(
     assert registry.champion() == registry.version(1)
 
 
-def test_scoring_starts_where_the_earliest_champion_may_score(registry: Registry, add: Add) -> None:
+def test_scoring_starts_where_the_first_champion_may_score_and_stays_there(
+    registry: Registry, clock: FixedClock, add: Add
+) -> None:
     add(date(2026, 2, 1)), add(date(2026, 3, 1)), add(date(2026, 4, 1))
-    registry.promote(3, "best")
-    assert registry.scoring_start() == date(2026, 4, 1)
-    registry.promote(2, "best")
-    registry.promote(3, "best")
-    assert registry.scoring_start() == date(2026, 3, 1)
+    for number in (2, 1, 3, 2):
+        registry.promote(number, "best")
+        clock.advance(60)
+        assert registry.scoring_start() == date(2026, 3, 1)
 
 
 def test_rollback_goes_to_the_champion_before(registry: Registry, add: Add) -> None:
@@ -270,3 +271,45 @@ def test_models_of_two_domains_share_a_database_and_not_a_version(
     assert two.champion() is None
     two.promote(1, "first")
     assert one.champion() == one.version(2)
+
+
+def moved(tmp_path: Path, empty_database: Path, make_bundle: MakeBundle) -> tuple[Path, Path]:
+    """An installation with a champion, and a copy of its state in another place."""
+    home, away = tmp_path / "home", tmp_path / "away"
+    (home / "mlflow").mkdir(parents=True)
+    shutil.copy(empty_database, home / "mlflow" / "mlflow.db")
+    registry = open_registry(Settings(state_dir=str(home)), CHURN)
+    registry.register(*make_bundle())
+    registry.promote(1, "first model")
+    shutil.copytree(home, away)
+    return home, away
+
+
+@pytest.mark.parametrize("is_home_gone", [True, False])
+def test_a_moved_installation_reads_and_writes_its_own_models(
+    tmp_path: Path, empty_database: Path, make_bundle: MakeBundle, is_home_gone: bool
+) -> None:
+    home, away = moved(tmp_path, empty_database, make_bundle)
+    if is_home_gone:
+        shutil.rmtree(home)
+    registry = open_registry(Settings(state_dir=str(away)), CHURN)
+    champion = registry.champion()
+    assert champion is not None
+    assert registry.load(champion).folder.is_relative_to(away)
+    second = registry.register(*make_bundle())
+    assert registry.load(second).folder.is_relative_to(away)
+    assert home.exists() is not is_home_gone
+    if not is_home_gone:
+        assert len(list(home.glob("mlflow/artifacts/*"))) == 1
+
+
+def test_a_version_of_before_shows_the_figure_that_it_was_judged_by(
+    store: Store, registry: Registry, make_bundle: MakeBundle
+) -> None:
+    folder, sha256 = make_bundle()
+    older = {"manifest_sha256": sha256, "score_from": "2026-03-06", "roc_auc": "0.7 [0.6, 0.8]"}
+    store.add(folder, RunRecord({}, {}, {}), older)
+    store.add(folder, RunRecord({}, {}, {}), {"manifest_sha256": sha256})
+    before, bare = registry.versions()
+    assert (before.metric, before.figure) == ("roc_auc", "0.7 [0.6, 0.8]")
+    assert bare.figure == "" and bare.score_from == bare.created_at.date()
