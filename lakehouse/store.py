@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import PyFileSystem
 
 from lakehouse.errors import StorageError
 
@@ -20,6 +23,7 @@ Options = dict[str, str]
 CHANGE_TYPE = "_change_type"
 _CHANGE_COLUMNS = (CHANGE_TYPE, "_commit_version", "_commit_timestamp")
 _UPSERTS = ("insert", "update_postimage")
+_ENGINE_ERRORS = (pl.exceptions.PolarsError, DeltaError, pa.ArrowException, OSError)
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,14 @@ def reading(uri: str, options: Options | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (pl.exceptions.PanicException, pl.exceptions.PolarsError, OSError) as error:
+    except BaseException as error:
+        # A panic is no Exception, and each engine's has a class of its own of that name.
+        is_panic = type(error).__name__ == "PanicException"
+        # The reader of changes raises a plain Exception.
+        if not (is_panic or isinstance(error, _ENGINE_ERRORS) or type(error) is Exception):
+            raise
         broken = _broken(uri, options)
-        if broken is None and isinstance(error, Exception):
+        if broken is None and not is_panic:
             raise
         raise StorageError(
             f"table {uri}", "Parquet files that can be read",
@@ -89,9 +98,10 @@ def reading(uri: str, options: Options | None = None) -> Iterator[None]:
 def _broken(uri: str, options: Options | None) -> str | None:
     """The first file of the table that is no Parquet file of the length that its log notes."""
     table = DeltaTable(uri, storage_options=options)
-    files = table.to_pyarrow_dataset().filesystem
+    files = PyFileSystem(DeltaStorageHandler(uri, options))
     sizes = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
-    for path, size in sizes.iter_rows():
+    # The log escapes the paths, whose partition values are escaped already.
+    for path, size in ((unquote(path), size) for path, size in sizes.iter_rows()):
         try:
             with files.open_input_file(path) as file:
                 if file.size() != size:
@@ -129,8 +139,9 @@ def changes(
     # Unquoted, delta-rs would look for them in lower case.
     named = [f'"{name}"' for name in (*columns, *_CHANGE_COLUMNS)] if columns else None
     last = latest if most is None else min(latest, after + most)
-    reader = table.load_cdf(starting_version=after + 1, ending_version=last, columns=named)
-    frame = cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
+    with reading(uri, options):
+        reader = table.load_cdf(starting_version=after + 1, ending_version=last, columns=named)
+        frame = cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
     upserts = frame.filter(pl.col(CHANGE_TYPE).is_in(_UPSERTS)).sort("_commit_version")
     return Changes(upserts.drop(CHANGE_TYPE, "_commit_timestamp"), last)
 
@@ -144,6 +155,7 @@ def touched(uri: str, after: int, column: str, options: Options | None = None) -
     latest = int(table.version())
     if latest <= after:
         return set()
-    reader = table.load_cdf(after + 1, latest, columns=[f'"{column}"'])
-    frame = cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
+    with reading(uri, options):
+        reader = table.load_cdf(after + 1, latest, columns=[f'"{column}"'])
+        frame = cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
     return set(frame[column].unique())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+import msgspec
+
 from lakehouse.domain import Words
 from monitoring.analysis import evidence, findings, verdicts
 from monitoring.analysis.findings import Finding
@@ -95,7 +97,7 @@ def test_a_shift_that_came_back_is_not() -> None:
 
 def test_positives_have_the_name_that_the_model_gives_them() -> None:
     (verdict,) = judged([0.2])
-    changed = verdicts.msgspec.structs.replace(
+    changed = msgspec.structs.replace(
         verdict, association=("heat", -4.2), association_changed=True
     )
     lines = evidence.of_concept([changed], Words("Overheating", "sensor", "hot sensors", "hot"))
