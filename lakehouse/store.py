@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import PyFileSystem
 
 from lakehouse.errors import StorageError
 
@@ -21,6 +24,7 @@ CHANGE_TYPE = "_change_type"
 _CHANGE_COLUMNS = (CHANGE_TYPE, "_commit_version", "_commit_timestamp")
 _UPSERTS = ("insert", "update_postimage")
 BATCH_ROWS = 200_000
+_ENGINE_ERRORS = (pl.exceptions.PolarsError, DeltaError, pa.ArrowException, OSError)
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,9 @@ class Table:
         return set(self._feed(after, self.version, [f'"{column}"'])[column].unique())
 
     def _feed(self, after: int, last: int, columns: list[str] | None) -> pl.DataFrame:
-        reader = self._table.load_cdf(after + 1, last, columns=columns)
-        return cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
+        with reading(self._uri, self._options):
+            reader = self._table.load_cdf(after + 1, last, columns=columns)
+            return cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
 
 
 def open_table(uri: str, options: Options | None = None) -> Table | None:
@@ -134,9 +139,14 @@ def reading(uri: str, options: Options | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (pl.exceptions.PanicException, pl.exceptions.PolarsError, OSError) as error:
+    except BaseException as error:
+        # A panic is no Exception, and each engine's has a class of its own of that name.
+        is_panic = type(error).__name__ == "PanicException"
+        # The reader of changes raises a plain Exception.
+        if not (is_panic or isinstance(error, _ENGINE_ERRORS) or type(error) is Exception):
+            raise
         broken = _broken(uri, options)
-        if broken is None and isinstance(error, Exception):
+        if broken is None and not is_panic:
             raise
         raise StorageError(
             f"table {uri}", "Parquet files that can be read",
@@ -148,9 +158,10 @@ def reading(uri: str, options: Options | None = None) -> Iterator[None]:
 def _broken(uri: str, options: Options | None) -> str | None:
     """The first file of the table that is no Parquet file of the length that its log notes."""
     table = DeltaTable(uri, storage_options=options)
-    files = table.to_pyarrow_dataset().filesystem
+    files = PyFileSystem(DeltaStorageHandler(uri, options))
     sizes = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
-    for path, size in sizes.iter_rows():
+    # The log escapes the paths, whose partition values are escaped already.
+    for path, size in ((unquote(path), size) for path, size in sizes.iter_rows()):
         try:
             with files.open_input_file(path) as file:
                 if file.size() != size:

@@ -13,14 +13,18 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.http import server
 from monitoring.analysis.values import ENTITY, TRAIT
+from monitoring.models import Registry
 from monitoring.monitor import Request
 from monitoring.output.folder import OutputFolder
 from monitoring.traits import Traits
+from monitoring.wiring import wire
 from tests.integration import monitoring_data as made
-from tests.integration.monitoring_data import ANALYSIS_START
+from tests.integration import toy
+from tests.integration.monitoring_data import ANALYSIS_START, FakeRegistry
 
 WIDE, MIDDLE, NARROW = ({"width": width, "height": 900} for width in (1360, 820, 390))
 DAYS, DRIFTED = 16, 6
@@ -196,3 +200,60 @@ def test_the_report_of_a_run_keeps_its_style_over_http(browser: Browser, served:
     expect(seen.page.locator("h1")).to_contain_text("Model version 1")
     expect(seen.page.locator("main")).to_have_css("max-width", "1060px")
     assert seen.errors == []
+
+
+def test_the_heatmap_is_one_stop_and_arrows_move_in_it(browser: Browser, served: Served) -> None:
+    page = opened(browser, served.address).page
+    expect(page.locator("#heat .row[tabindex='0']")).to_have_count(1)
+    page.locator("#heat .row.chosen").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#heat .row.chosen")).to_be_focused()
+    expect(page.locator("#feature h3")).to_have_text("scores")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#feature h3")).to_have_text("volume")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_labels_of_the_heatmap_are_not_clipped(
+    browser: Browser, served: Served, size: dict[str, int]
+) -> None:
+    page = opened(browser, served.address, size).page
+    expect(page.locator("#heat .row")).to_have_count(len(made.FEATURES) + 1)
+    starts = "[...document.querySelectorAll('#heat .row > text')].map((t) => t.getBBox().x)"
+    assert min(page.evaluate(starts)) >= 0
+
+
+def test_bars_of_a_histogram_are_to_scale(browser: Browser, served: Served) -> None:
+    page = opened(browser, served.address).page
+    bars = page.locator("#shapes .shape", has_text="volume").locator(".bar-then")
+    expect(bars.first).to_be_visible()
+    heights = [float(bar.get_attribute("height") or 0) for bar in bars.all()]
+    assert heights[0] > 3 * heights[len(heights) // 2] > 0, "a heavy tail looks like one"
+
+
+def test_one_model_needs_no_switch_and_several_have_one(
+    browser: Browser, served: Served, tmp_path: Path
+) -> None:
+    page = opened(browser, served.address).page
+    expect(page.locator("h1")).to_have_text("Churn model monitoring")
+    expect(page.locator("#models")).to_be_hidden()
+    settings = made.settings_in(tmp_path)
+    toy.append(settings, toy.rows(toy.ANALYSIS, 6), made.NOW)
+    known: dict[str, Registry] = {
+        CHURN.model: FakeRegistry(number=None),
+        toy.OVERHEATING.model: toy.ToyRegistry(),
+    }
+    several = [CHURN, toy.OVERHEATING]
+    parts = wire(settings, made.clock(), several, lambda scored: known[scored.model])
+    parts.models[1].service.run(Request())
+    with server.serving(parts.app, "127.0.0.1", 0) as port:
+        seen = opened(browser, f"http://127.0.0.1:{port}")
+        seen.errors.clear()
+        expect(seen.page.locator("#subtitle")).to_contain_text("No run yet")
+        seen.page.locator("#models a", has_text="Overheating").click()
+        expect(seen.page.locator(".headline")).to_have_text("The model holds.")
+        expect(seen.page.locator("#figures")).to_contain_text("Overheated")
+        expect(seen.page.locator("#runs tbody tr")).to_have_count(1)
+        seen.page.locator("#runs tbody a").first.click()
+        seen.page.wait_for_url(f"**/models/{toy.OVERHEATING.model}/?run_id=*")
+        expect(seen.page.locator(".headline")).to_have_text("The model holds.")

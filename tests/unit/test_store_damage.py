@@ -22,7 +22,8 @@ def table(tmp_path: Path) -> Path:
     uri = tmp_path / "table"
     for number in range(3):
         rows = pl.DataFrame({"number": range(number * 1000, number * 1000 + 1000)})
-        write_deltalake(str(uri), rows.to_arrow(), mode="append")
+        feed = {"delta.enableChangeDataFeed": "true"}
+        write_deltalake(str(uri), rows.to_arrow(), mode="append", configuration=feed)
     return uri
 
 
@@ -47,9 +48,27 @@ def test_the_damaged_file_is_named(table: Path, damage: Callable[[Path], None]) 
         store.collect(store.scan(str(table)).select(pl.col("number").sum()), str(table))
 
 
+@pytest.mark.parametrize("damage", [cut, empty, overwrite])
+def test_a_reader_of_changes_names_it_too(table: Path, damage: Callable[[Path], None]) -> None:
+    file = sorted(table.glob("*.parquet"))[1]
+    damage(file)
+    with pytest.raises(StorageError, match=file.name):
+        store.changes(str(table), -1)
+    with pytest.raises(StorageError, match=file.name):
+        store.touched(str(table), -1, "number")
+
+
 def test_an_error_that_no_file_has_caused_stays_as_it_is(table: Path) -> None:
     with pytest.raises(pl.exceptions.ColumnNotFoundError):
         store.collect(store.scan(str(table)).select("other"), str(table))
+
+
+def test_partitions_of_odd_names_are_whole(tmp_path: Path) -> None:
+    uri = str(tmp_path / "table")
+    rows = pl.DataFrame({"part": ["x y", "a:b", "50%"], "number": [1, 2, 3]})
+    write_deltalake(uri, rows.to_arrow(), partition_by=["part"])
+    with pytest.raises(pl.exceptions.ColumnNotFoundError):
+        store.collect(store.scan(uri).select("other"), uri)
 
 
 def test_a_poller_outlives_a_damaged_file(table: Path, tmp_path: Path) -> None:
