@@ -61,10 +61,7 @@ class DistinctHashes:
         self._waiting.append(rows)
         self._rows += rows.height
         if self._rows > self._limit:
-            self._compact()
-            # Repetitions may leave few; what is still much goes to disk.
-            if self._rows > self._limit // 2:
-                self._spill()
+            self._spill()
 
     def count(self) -> int:
         """How many distinct rows were added."""
@@ -73,17 +70,12 @@ class DistinctHashes:
     def parts(self) -> Iterator[pl.DataFrame]:
         """The distinct rows, in parts that fit into memory."""
         if self._folder is None:
-            self._compact()
-            yield from self._waiting
+            if self._waiting:
+                yield pl.concat(self._waiting).unique()
             return
         self._spill()
         for folder in sorted(self._folder.iterdir()):
             yield pl.read_parquet(sorted(folder.iterdir())).unique()
-
-    def _compact(self) -> None:
-        if self._waiting:
-            self._waiting = [pl.concat(self._waiting).unique()]
-            self._rows = self._waiting[0].height
 
     def _spill(self) -> None:
         if not self._waiting:
