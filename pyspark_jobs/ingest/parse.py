@@ -98,7 +98,10 @@ def _rows(message: Row, result: Validation) -> Iterator[Row]:
 
 
 def _frame(rows: list[Row], schema: Schema) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=schema)
+    # By columns: polars takes three times as long over a list of rows.
+    return pl.DataFrame(
+        [pl.Series(name, [row.get(name) for row in rows], dtype) for name, dtype in schema.items()]
+    )
 
 
 def _event_date(rules: Rules, acceptable: pl.Series) -> list[pl.Expr]:
