@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cdrlake.services import spark
 from cdrlake.services.process import Command
-from lakehouse import object_store
+from lakehouse import files, object_store
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
@@ -80,11 +80,7 @@ def _write_properties(path: Path, settings: Settings) -> None:
     }
     text = (ROOT / "conf" / "spark-defaults.conf").read_text(encoding="utf-8")
     lines = [f"{key} {value}" for key, value in own.items()]
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write("\n".join([text, *lines, ""]))
-    partial.replace(path)
+    files.replace(path, "\n".join([text, *lines, ""]).encode(), files.PRIVATE)
 
 
 def _build_archive(folder: Path) -> None:

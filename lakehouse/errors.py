@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import Self
 
+# Exit code of a process whose error stands until a person acts: to start it again is no use.
+EXIT_PERMANENT = 3
 _PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
 
 

@@ -11,24 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from cdrlake.cdr import oracle
-from cdrlake.cdr.demo import Outcome
+from cdrlake.main_job import MAX_MEMORY_GIB, MAX_MINUTES, Cost, Outcome
 from lakehouse import store
 from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import Settings
 from lakehouse.ledger import Ledger
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
-
-MAX_MINUTES = 6
-MAX_MEMORY_GIB = 6
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a run took: seconds, and bytes by process at the moment when their sum was highest."""
-
-    seconds: float
-    memory: dict[str, int]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -14,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from lakehouse import object_store
 from lakehouse.domains.settings import Settings
@@ -143,8 +144,7 @@ def _resolve(wanted: _Wanted, cache: Path, java: Java, say: Callable[[str], None
 def exclusive(path: Path) -> Iterator[None]:
     """Hold a lock file for the length of the block, across processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(path):
         yield
 
 
