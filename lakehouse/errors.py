@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable
 from typing import Self
 
-# Exit code of a process whose error stands until a person acts: to start it again is no use.
-EXIT_PERMANENT = 3
+# Exit codes of services and jobs. After EXIT_PERMANENT another start ends the same way, until a
+# person has acted.
+EXIT_FAILED, EXIT_PERMANENT = 1, 3
 _PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
 
 

@@ -143,7 +143,7 @@ def a_second_process_is_refused(installation: Installation) -> None:
     done = installation.run("score")
     running = find_running(installation.state)["pipeline"].pid
     assert done.returncode == 1
-    assert f"needed no other process that runs it, got one: pid {running}" in done.stderr
+    assert f"is run by another process already, pid {running}" in done.stderr
 
 
 def prepared_days_reach_the_database(installation: Installation) -> None:
