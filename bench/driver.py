@@ -12,6 +12,7 @@ from pathlib import Path
 from cdrlake.services import process
 from cdrlake.waiting import Waiter
 from lakehouse import progress
+from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.domains.settings import Settings
 from lakehouse.settings import ROOT
@@ -32,7 +33,14 @@ def driver(settings: Settings, log: Path, gently: bool = False) -> Iterator[None
     command = [sys.executable, "-m", "pyspark_jobs.jobs.cdr_pipeline"]
     (settings.state / "progress" / "pipeline.json").unlink(missing_ok=True)
     with log.open("ab") as output:
-        child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            preexec_fn=die_with_parent(),
+        )
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ from pathlib import Path
 from cdrlake.services import spark
 from cdrlake.services.process import Command
 from lakehouse import files, object_store
+from lakehouse.children import die_with_parent
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
@@ -86,7 +87,9 @@ def _write_properties(path: Path, settings: Settings) -> None:
 def _build_archive(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as place:
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", place]
-        done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(
+            build, cwd=ROOT, capture_output=True, text=True, preexec_fn=die_with_parent()
+        )
         wheels = list(Path(place).glob("*.whl"))
         if done.returncode or not wheels:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]

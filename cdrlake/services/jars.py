@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from lakehouse import object_store
+from lakehouse.children import die_with_parent
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
@@ -65,7 +66,13 @@ def find_java() -> Java:
     if not found or not Path(found).exists():
         raise ServiceError("Java", needed, f"none at {found}" if found else "none", INSTALL_JAVA)
     try:
-        answer = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=30)
+        answer = subprocess.run(
+            [found, "-version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            preexec_fn=die_with_parent(),
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServiceError(f"Java at {found}", needed, str(error), INSTALL_JAVA) from None
     match = re.search(r'version "(\d+)', answer.stderr + answer.stdout)
@@ -157,7 +164,11 @@ def _retrieve(
     command += [str(cache / "ivy"), "-confs", *wanted.configurations, "-retrieve", pattern]
     lines: list[str] = []
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=die_with_parent(),
     ) as ivy:
         for line in ivy.stdout or ():
             lines.append(line.rstrip())

@@ -14,6 +14,7 @@ from pathlib import Path
 from cdrlake.services.jars import exclusive
 from cdrlake.services.process import Child, Command, refuse_second
 from lakehouse import mysql
+from lakehouse.children import die_with_parent
 from lakehouse.errors import DatabaseError, ServiceError
 from lakehouse.settings.model import MysqlSettings
 
@@ -106,7 +107,12 @@ class MySqlServer:
 
     def _run(self, command: list[str], base: Path, statements: str | None = None) -> None:
         done = subprocess.run(
-            command, input=statements, capture_output=True, text=True, env=self._env(base)
+            command,
+            input=statements,
+            capture_output=True,
+            text=True,
+            env=self._env(base),
+            preexec_fn=die_with_parent(),
         )
         if done.returncode:
             got, do = _explain(done.stderr or done.stdout)

@@ -21,6 +21,7 @@ from cdrlake.services.ports import free_ports
 from cdrlake.services.process import find_running, tree
 from cdrlake.waiting import Waiter
 from lakehouse import mysql, store
+from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import load
@@ -54,12 +55,23 @@ class Installation:
         return [sys.executable, "-m", "cdrlake.cli", *words]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(*words), env=self.env, capture_output=True, text=True)
+        return subprocess.run(
+            self.command(*words),
+            env=self.env,
+            capture_output=True,
+            text=True,
+            preexec_fn=die_with_parent(),
+        )
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         log = (self.state.parent / "command.log").open("w")
         self.started = subprocess.Popen(
-            self.command(*words), env=self.env, stdout=log, stderr=subprocess.STDOUT, text=True
+            self.command(*words),
+            env=self.env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=die_with_parent(),
         )
         return self.started
 
@@ -151,7 +163,9 @@ def prepared_days_reach_the_database(installation: Installation) -> None:
     gold = table_uri(str(installation.state / "lake"), names.GOLD_FEATURES)
     day = str(store.scan(gold).select(pl.col("Date").max()).collect().item())
     command = [sys.executable, "pyspark_jobs/jobs/cdr_transform.py", "--start-date", day]
-    done = subprocess.run([*command, "--end-date", day], cwd=ROOT, env=installation.env)
+    done = subprocess.run(
+        [*command, "--end-date", day], cwd=ROOT, env=installation.env, preexec_fn=die_with_parent()
+    )
     assert done.returncode == 0
     copy = next(installation.prepared.glob("processed_data_*.parquet"))
     prepared = pl.read_parquet(copy).height

@@ -24,6 +24,7 @@ from cdrlake.services.jars import Jars, Java
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.ports import free_ports
 from lakehouse import kafka, progress, store
+from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.settings import Settings, load
@@ -107,7 +108,14 @@ def own(environment: dict[str, str], java: Java, resolved: Jars) -> Iterator[Set
 def pipeline(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "pyspark_jobs.jobs.cdr_pipeline"]
     with log.open("ab") as output:
-        started = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        started = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            preexec_fn=die_with_parent(),
+        )
     try:
         yield started
     finally:
