@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
-from lakehouse.clock import Clock
+from lakehouse.clock import Clock, SystemClock
 from lakehouse.errors import ServiceError
 
 T = TypeVar("T")
 POLL_S = 0.5
 # What idles, a broker or a JVM between two batches, uses less of a processor than this.
 BUSY_SHARE = 0.05
+AT_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,27 @@ def no_signs() -> Signs:
     return Signs()
 
 
-def signs_of_children() -> Signs:
-    """The processor time of everything that this process has started."""
-    return Signs(cpu_s=cpu_seconds(psutil.Process(os.getpid()).children(recursive=True)))
+def signs_of_family() -> Signs:
+    """The processor time of this process and of everything that it has started."""
+    own = psutil.Process(os.getpid())
+    return Signs(cpu_s=cpu_seconds([own, *own.children(recursive=True)]))
+
+
+def patiently(
+    condition: Callable[[], bool], what: str, patience_s: float = 60.0, poll_s: float = 0.1
+) -> None:
+    """Wait until `condition` holds while any process started from here works, for tests and such.
+
+    Asking is work as well, so there is an end: after `AT_MOST` patiences.
+    """
+    waiter = Waiter(SystemClock(), patience_s, signs=signs_of_family, at_most=AT_MOST)
+    waiter.until(lambda: condition() or None, what, poll_s)
+
+
+def patiently_ended(process: subprocess.Popen[Any], patience_s: float = 60.0) -> int:
+    """The exit code of a process that is about to end, waited for like a condition."""
+    patiently(lambda: process.poll() is not None, "the end of a process", patience_s)
+    return int(process.returncode)
 
 
 def cpu_seconds(processes: Iterable[psutil.Process]) -> float:

@@ -13,6 +13,7 @@ from bench.measure import Name
 from lakehouse.children import die_with_parent
 from lakehouse.settings import ROOT
 
+pytestmark = pytest.mark.timeout(4 * 3600)  # whole installations, on any machine
 ELSEWHERE = {"daily_sums_vs_flink", "daily_sums_vs_pathway", "day_vs_everything_again"}
 ON_DEMAND = PARTS[sum(map(len, LANES)) :]
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from lakehouse.children import die_with_parent
 from lakehouse.settings import ROOT
 
+pytestmark = pytest.mark.timeout(4 * 3600)  # whole installations, on any machine
 POINTS = "all six at once|delivered again|poison"
 
 

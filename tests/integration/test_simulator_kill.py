@@ -23,7 +23,7 @@ from lakehouse.children import die_with_parent
 from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import Settings
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker"), pytest.mark.timeout(3600)]
 KILLS = int(os.environ.get("KILLS", "6"))  # `make test-long`: 20
 BATCH_ROWS = 3_000
 WORLD = {"subscribers": 60, "history_days": 10, "replay_days": 0}
