@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from lakehouse.settings import ROOT
 from pyspark_jobs.engine import readers
 from pyspark_jobs.training import bundle_writer, forests, labels, sample
 from pyspark_jobs.training.evaluate import Evaluation, evaluate, one_rule
+from pyspark_jobs.training.kept_folds import KeptFolds
 from pyspark_jobs.training.sample import ClassCounts, LabelledRows
 from pyspark_jobs.training.search import Choice, Sample, fit, search
 from pyspark_jobs.training.split import Days, Fold, Split, SplitRule, split
@@ -58,7 +59,9 @@ def train(
     """
     versions = _versions(settings)
     say("reading features and outcomes")
-    data = _gather(spark, settings, versions)
+    basis = {"tables": versions, "model": settings.model, "cdr": settings.cdr}
+    kept = KeptFolds(settings.state, basis)
+    data = replace(_gather(spark, settings, versions), kept=kept)
     try:
         choice = search(data, settings.model, clock, say)
         say(f"fitting {choice.shape.trees} trees of depth {choice.shape.depth} on all train days")
@@ -69,6 +72,7 @@ def train(
             test = data.evaluation_rows.of(data.split.test)
             finalized = bundle_writer.write_bundle(Path(folder), model, manifest, test, scores)
             version = registry.register(Path(folder), finalized)
+        kept.clear()
     finally:
         data.rows.unpersist()
     verdict = gates.promote_by_gates(version.number, registry, settings.model)
