@@ -144,7 +144,9 @@ def profile_of_mapping(mapping: str) -> str | None:
     """The settings profile named like the mapping, if any; raises for an unknown mapping."""
     known = [file.stem for file in (ROOT / "conf" / "mappings").glob("*.yaml")]
     if mapping not in known:
-        raise SettingsError("mapping", "a file in conf/mappings", mapping, closest(mapping, known))
+        raise SettingsError.sentence(
+            f"There is no mapping {mapping!r} in conf/mappings; {closest(mapping, known)}"
+        )
     return mapping if (ROOT / "conf" / "profiles" / f"{mapping}.yaml").exists() else None
 
 

@@ -93,7 +93,9 @@ def _build_archive(folder: Path) -> None:
         wheels = list(Path(place).glob("*.whl"))
         if done.returncode or not wheels:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise ServiceError("the project's wheel", "to be built", last, "run `make setup`")
+            raise ServiceError.sentence(
+                f"The project's wheel could not be built: {last.rstrip('.')}; run `make setup`."
+            )
         # By its own name Spark hands a wheel to executors without putting it on their path.
         wheels[0].replace(folder / ARCHIVE)
 

@@ -113,11 +113,12 @@ class KafkaBroker:
             preexec_fn=die_with_parent(),
         )
         if done.returncode:
-            raise ServiceError(
-                f"Kafka's data folder {self.home}",
-                "to be formatted",
-                done.stderr[-300:],
-                "run `cdrlake reset`",
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1].rstrip(".")
+            raise ServiceError.sentence(
+                f"Kafka's data folder {self.home} could not be formatted: {last}; `cdrlake reset` "
+                "removes what is there.",
+                where=str(self.home),
+                got=last,
             )
 
     def _java(self) -> list[str]:

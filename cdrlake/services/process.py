@@ -183,11 +183,11 @@ def refuse_second(state: Path, name: str) -> None:
     """Raise `ServiceError` when `name` runs on this state folder already."""
     running = find_running(state).get(name)
     if running is not None:
-        raise ServiceError(
-            f"{name} on {state}",
-            "no other one running",
-            f"one with pid {running.pid}",
-            "stop it with `cdrlake down`",
+        raise ServiceError.sentence(
+            f"{name} on {state} is running already, with pid {running.pid}; stop it with "
+            "`cdrlake down`.",
+            where=name,
+            got=f"pid {running.pid}",
         )
 
 
