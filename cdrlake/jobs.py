@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from cdrlake import submit
-from cdrlake.console import Steps
+from cdrlake import losses, submit
+from cdrlake.console import CONSOLE, Steps
 from cdrlake.services import process, spark
 from cdrlake.stack import Stack
 from lakehouse.children import die_with_parent
+from lakehouse.clock import SystemClock
 from lakehouse.domain import Domain
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import ServiceError, StreamError
 from lakehouse.settings import ROOT
+
+ACCEPT_LOSS = "--accept-loss"
 
 
 def run(job: str, *options: str) -> None:
@@ -50,15 +53,18 @@ def ingest(domain: Domain, *options: str) -> None:
     An installation that has stopped, for too many messages were bad or some are gone, has no
     broker either: database and broker then run for as long as this does.
     """
-    settings = load()
+    settings, began = load(), SystemClock().now()
     if process.find_running(settings.state):
         run(of(domain, "ingest"), "--once", *options)
-        return
-    steps = Steps()
-    with Stack(settings, steps, domains=(domain,)) as stack:
-        with steps:
-            stack.start_servers()
-        run(of(domain, "ingest"), "--once", *options)
+    else:
+        steps = Steps()
+        with Stack(settings, steps, domains=(domain,)) as stack:
+            with steps:
+                stack.start_servers()
+            run(of(domain, "ingest"), "--once", *options)
+    if ACCEPT_LOSS in options:
+        for sentence in losses.accepted_since(settings, began):
+            CONSOLE.print(sentence, soft_wrap=True)
 
 
 def command(settings: Settings, job: str, *options: str) -> process.Command:
