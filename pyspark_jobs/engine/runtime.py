@@ -67,7 +67,9 @@ def job(app: str, load: Callable[[], S]) -> Iterator[Job[S]]:
         signal.signal(number, lambda *_: stop.set())
     running = Job(spark, loaded, clock, stop, Supervisor(clock, stop))
     table = names.table_uri(loaded.lake_uri, names.PROGRESS)
-    listener = ProgressListener(loaded.state, table, clock, options=loaded.lake_options)
+    listener = ProgressListener(
+        loaded.state, table, clock, options=loaded.lake_options, days=loaded.spark.progress_days
+    )
     spark.streams.addListener(listener)
     try:
         yield running
