@@ -44,11 +44,14 @@ def sentence_of(error: BaseException) -> str | None:
     """
     if isinstance(error, CdrlakeError):
         return str(error)
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}."
-    # A panic of a Rust library is no Exception, and no module offers its class for import.
-    if type(error).__name__ == "PanicException":
-        return f"A file of the lake could not be read, it may be damaged: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    # A panic of a Rust library is no Exception, and no module offers its class for import; polars
+    # has exceptions of its own beside.
+    is_panic = type(error).__name__ == "PanicException"
+    if is_panic or type(error).__module__.startswith("polars"):
+        reason = " ".join(str(error).split()).rstrip(".")
+        return f"A file of the lake could not be read, it may be damaged: {reason}."
     return None
 
 
