@@ -142,8 +142,7 @@ def ledger(domain: OneDomain = None) -> None:
     """Count the rows at every station and check that they agree."""
     from cdrlake import runs
 
-    _domain(domain)
-    runs.ledger(_settings())
+    runs.ledger(_settings(), _domain(domain))
 
 
 @app.command()
@@ -202,6 +201,19 @@ def ingest(
     allowed = {"--accept": accept, "--accept-loss": accept_loss}
     chosen = (option for option, is_chosen in allowed.items() if is_chosen)
     jobs.ingest(_domain(domain), *chosen)
+
+
+@app.command()
+def verify(
+    days: Annotated[int, typer.Option(min=1, help="How many days, chosen at random.")] = 7,
+    every: Annotated[bool, typer.Option("--all", help="Every day there is.")] = False,
+    domain: OneDomain = None,
+) -> None:
+    """Compare files and rows of the lake with what they must be, to the bit; changes nothing."""
+    from cdrlake import jobs
+
+    chosen = ["--all"] if every else ["--days", str(days)]
+    jobs.run(jobs.of(_domain(domain), "verify"), *chosen)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from lakehouse import kafka
 from lakehouse.clock import SystemClock
 from lakehouse.domain import Domain
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import ServiceError, SettingsError, SourceError, closest
+from lakehouse.errors import LedgerError, ServiceError, SettingsError, SourceError, closest
 from lakehouse.settings import ROOT
 
 WATCH_S = 1.0
@@ -89,8 +89,13 @@ def status(settings: Settings, domain: Domain | None = None) -> None:
     state_of.show(CONSOLE, settings, domain)
 
 
-def ledger(settings: Settings) -> None:
-    """Print the reconciliation; raises `LedgerError` when two counts differ."""
+def ledger(settings: Settings, domain: Domain) -> None:
+    """Print the reconciliation of a domain; raises `LedgerError` when two counts differ.
+
+    Raises `LedgerError` too for a domain that has no stations to count at.
+    """
+    if not domain.stations:
+        raise LedgerError.sentence(f"The domain {domain.name} has no stations to count rows at.")
     with working("Counting the rows at every station"):
         from cdrlake.cdr.summary import ledger_table
         from lakehouse import audit, registry
