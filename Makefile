@@ -3,20 +3,26 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
+SUPPORTED := 3.11 3.12
+version_of = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
+# A .venv of a Python that is not supported, or not the one named by PYTHON=, is made again.
+HAS := $(if $(wildcard $(BIN)/python),$(call version_of,$(BIN)/python))
+WANTS := $(if $(filter file,$(origin PYTHON)),$(HAS),$(call version_of,$(PYTHON)))
+STALE := $(if $(HAS),$(if $(filter $(SUPPORTED),$(filter $(WANTS),$(HAS))),,stale))
 PART ?= all
 SIZE ?= full
 
-.PHONY: help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt bench kills faults soak lock reset clean
+.PHONY: stale help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt bench kills faults soak lock reset clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.runtime ## create .venv with the pinned dependencies
 
-$(VENV)/bin/uv: locks/build.txt
-	@test -n "$(PYTHON)" || { echo "Python: needed 3.11 or 3.12, got none on PATH; install one or run make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/bin/uv: locks/build.txt $(STALE)
+	$(if $(filter $(SUPPORTED),$(call version_of,$(PYTHON))),,$(error Python 3.11 or 3.12 is needed$(if $(PYTHON), and $(PYTHON) is $(or $(call version_of,$(PYTHON)),not there), and there is none on the path); install one or run `make PYTHON=/path/to/python3.12`))
+	$(PYTHON) -m venv $(if $(STALE),--clear) $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/build.txt
 	@touch $@
 

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bench import results
 from bench.measure import Measurement, Size, seconds
 from bench.stand import Stand
+from lakehouse.children import die_with_parent
 
 # Those that share a Spark session and some more, and those that need none in their own process.
 LANES = (("ingest", "path", "score", "train", "growth", "world", "startup"),
@@ -57,7 +58,9 @@ def _in_processes(groups: Sequence[Sequence[str]], size: Size, at_once: int) -> 
 
     def run(parts: Sequence[str]) -> int:
         command = [sys.executable, "-m", "bench", "--size", size, "--part", ",".join(parts)]
-        return subprocess.run(command, env=environment, check=False).returncode
+        return subprocess.run(
+            command, env=environment, check=False, preexec_fn=die_with_parent()
+        ).returncode
 
     with ThreadPoolExecutor(at_once) as threads:
         return first_failure(list(threads.map(run, groups)))

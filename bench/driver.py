@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cdrlake.services import process
-from cdrlake.waiting import Waiter
+from cdrlake.waiting import patiently
 from lakehouse import progress
-from lakehouse.clock import SystemClock
+from lakehouse.children import die_with_parent
 from lakehouse.domains.settings import Settings
 from lakehouse.settings import ROOT
 
@@ -32,7 +32,14 @@ def driver(settings: Settings, log: Path, gently: bool = False) -> Iterator[None
     command = [sys.executable, "-m", "pyspark_jobs.jobs.cdr_pipeline"]
     (settings.state / "progress" / "pipeline.json").unlink(missing_ok=True)
     with log.open("ab") as output:
-        child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            preexec_fn=die_with_parent(),
+        )
     try:
         yield
     finally:
@@ -47,8 +54,7 @@ def driver(settings: Settings, log: Path, gently: bool = False) -> Iterator[None
 
 def waiting_for(condition: Callable[[], bool], what: str) -> None:
     """Wait until `condition` holds."""
-    waiter = Waiter(SystemClock(), PATIENCE_S, lambda: None)
-    waiter.until(lambda: condition() or None, what, 0.2)
+    patiently(condition, what, PATIENCE_S, 0.2)
 
 
 def in_service(settings: Settings) -> bool:

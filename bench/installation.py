@@ -18,7 +18,7 @@ SMALL = {
     "MODEL__DEPTHS": "[5]",
     "MODEL__MIN_ROC_AUC": "0.5",
     "MODEL__MAX_CALIBRATION_ERROR": "0.5",
-    "MODEL__MIN_CHURNERS": "5",
+    "MODEL__MIN_POSITIVES": "5",
     "MONITORING__MIN_CHUNK_ROWS": "50",
 }
 

@@ -23,6 +23,7 @@ from deltalake import write_deltalake
 
 from bench.measure import seconds
 from bench.usage import Sampler
+from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import PREDICTIONS
@@ -185,7 +186,14 @@ def look(made: Installation) -> dict[str, float]:
 def look_alone(made: Installation) -> dict[str, float]:
     """`look` in a fresh process."""
     command = [sys.executable, "-m", "bench.monitor_world", str(made.folder)]
-    answer = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    answer = subprocess.run(
+        command,
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent(),
+    )
     found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
     return found
 

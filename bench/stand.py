@@ -18,10 +18,9 @@ from cdrlake.services import jars
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer
 from cdrlake.services.ports import free_ports
-from cdrlake.waiting import Waiter
+from cdrlake.waiting import patiently
 from flaskapp import database
 from lakehouse import kafka, mysql
-from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.settings import WorldSettings
 from lakehouse.domains.settings import Settings
@@ -110,8 +109,7 @@ class Stand:
     def _start(self, server: KafkaBroker | MySqlServer) -> None:
         child = server.start()
         self._stack.callback(child.stop, STOP_S)
-        waiter = Waiter(SystemClock(), PATIENCE_S, lambda: None)
-        waiter.until(lambda: server.healthy() or None, type(server).__name__, 0.1)
+        patiently(server.healthy, f"{type(server).__name__} to answer", PATIENCE_S)
 
     @cached_property
     def _folder(self) -> Path:

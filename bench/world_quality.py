@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from bench.measure import machine
 from flaskapp.cdr.world import World
 from flaskapp.cdr.world.season import PAYDAYS
+from lakehouse.children import die_with_parent
 from lakehouse.domains.cdr.settings import WorldSettings
 from lakehouse.settings import ROOT
 
@@ -104,7 +105,9 @@ def write() -> None:
     """Measure and write the page; the large world lives in a process of its own."""
     seen = [examine(seed) for seed in SEEDS]
     command = [sys.executable, "-c", "from bench import world_quality as w; print(*w.large())"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, preexec_fn=die_with_parent()
+    )
     rows, megabytes = map(int, done.stdout.split())
     PAGE.write_text(page(seen, rows, megabytes), encoding="utf-8")
 

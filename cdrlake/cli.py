@@ -1,32 +1,31 @@
-"""The command line: every command is a few lines over a function that lives elsewhere."""
+"""The command line: every command is a few lines over a function that lives elsewhere.
+
+What is large (the engine, the models, the database's driver) is imported by the command that needs
+it, so that help and mistakes are answered at once.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
-import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from cdrlake import cli_trace, jobs, runs, wipe
-from cdrlake.cdr.cli_data import db
-from cdrlake.cdr.cli_outbox import outbox
-from cdrlake.cli_model import model
-from cdrlake.cli_quarantine import refused
-from cdrlake.console import CONSOLE, ERRORS
-from lakehouse.domains.settings import Settings, load
-from lakehouse.errors import CdrlakeError
+from cdrlake import boundary
+from cdrlake.command_groups import Commands
+from cdrlake.console import CONSOLE, working
+from lakehouse.errors import SettingsError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(db, name="db")
-app.add_typer(model, name="model")
-app.add_typer(refused, name="quarantine")
-app.add_typer(outbox, name="outbox")
+if TYPE_CHECKING:
+    from lakehouse.domain import Domain
+    from lakehouse.domains.settings import Settings
+
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 Csv = Annotated[list[Path] | None, typer.Option("--csv", help="Real file(s) instead of the world.")]
 Mapping = Annotated[
@@ -35,12 +34,26 @@ Mapping = Annotated[
 Profile = Annotated[str | None, typer.Option(help="Settings profile: conf/profiles.")]
 Cluster = Annotated[bool, typer.Option("--cluster", help="Spark as master and workers.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+OneDomain = Annotated[str | None, typer.Option("--domain", help="Which domain; none: the first.")]
+SomeDomains = Annotated[
+    str | None,
+    typer.Option("--domain", help="Which domains, a,b or all; none: the first."),
+]
+
+
+def load() -> Settings:
+    """The settings of this installation."""
+    from lakehouse.domains import settings
+
+    return settings.load()
 
 
 def _settings(
     csv: list[Path] | None = None, mapping: str | None = None, profile: str | None = None
 ) -> Settings:
     """Settings with the command's own choices, which child processes inherit by environment."""
+    from cdrlake import runs
+
     if mapping is not None:
         os.environ["CDRLAKE_SOURCE__MAPPING"] = mapping
         profile = profile or runs.profile_of_mapping(mapping)
@@ -52,31 +65,64 @@ def _settings(
     return load()
 
 
+def _domains(names: str | None) -> tuple[Domain, ...]:
+    """Domains by name; raises `SettingsError` for one that is not known."""
+    from lakehouse.domains import DOMAINS, domain
+
+    if names == "all":
+        return DOMAINS
+    wanted = [name.strip() for name in (names or DOMAINS[0].name).split(",")]
+    return tuple(domain(name) for name in dict.fromkeys(wanted))
+
+
+def _domain(name: str | None) -> Domain:
+    found = _domains(name)
+    if len(found) != 1:
+        raise SettingsError.sentence(f"This command takes one domain; {name} names several.")
+    return found[0]
+
+
 @app.command()
 def demo(
-    csv: Csv = None, mapping: Mapping = None, profile: Profile = None, cluster: Cluster = False
+    csv: Csv = None,
+    mapping: Mapping = None,
+    profile: Profile = None,
+    cluster: Cluster = False,
+    domain: OneDomain = None,
 ) -> None:
-    """Run the main job: from one POST to a monitored churn prediction."""
-    runs.demo(_settings(csv, mapping, profile), cluster)
+    """Run the main job: from one POST to a monitored prediction."""
+    from cdrlake import runs
+
+    runs.demo(_settings(csv, mapping, profile), _domain(domain), cluster)
 
 
 @app.command()
 def up(
-    csv: Csv = None, mapping: Mapping = None, profile: Profile = None, cluster: Cluster = False
+    csv: Csv = None,
+    mapping: Mapping = None,
+    profile: Profile = None,
+    cluster: Cluster = False,
+    domain: SomeDomains = None,
 ) -> None:
     """Start everything and leave it running until Ctrl-C."""
-    runs.up(_settings(csv, mapping, profile), cluster)
+    from cdrlake import runs
+
+    runs.up(_settings(csv, mapping, profile), _domains(domain), cluster)
 
 
 @app.command()
 def down() -> None:
     """Stop what `up` runs in another terminal."""
+    from cdrlake import runs
+
     runs.down(_settings())
 
 
 @app.command()
 def reset(yes: Yes = False) -> None:
     """Stop everything, wipe its state and what it wrote to the output; downloads stay."""
+    from cdrlake import runs, wipe
+
     settings = _settings()
     if not yes and not typer.confirm(f"Wipe {wipe.describe(settings)}?"):
         raise typer.Abort
@@ -84,45 +130,59 @@ def reset(yes: Yes = False) -> None:
 
 
 @app.command()
-def status() -> None:
+def status(domain: OneDomain = None) -> None:
     """Show each process, each query's last batch and its lag."""
-    runs.status(_settings())
+    from cdrlake import runs
+
+    runs.status(_settings(), _domain(domain) if domain else None)
 
 
 @app.command()
-def ledger() -> None:
+def ledger(domain: OneDomain = None) -> None:
     """Count the rows at every station and check that they agree."""
-    runs.ledger(_settings())
+    from cdrlake import runs
+
+    runs.ledger(_settings(), _domain(domain))
 
 
 @app.command()
-def doctor() -> None:
+def doctor(domain: SomeDomains = None) -> None:
     """Check what this machine has, and name what is missing."""
-    runs.doctor(_settings())
+    from cdrlake import runs
+
+    runs.doctor(_settings(), _domains(domain))
 
 
 @app.command()
 def jars() -> None:
     """Fetch the jars that Spark and the embedded servers need, unless they are there."""
+    from cdrlake import runs
+
     runs.fetch_jars(_settings())
 
 
 @app.command()
-def topics() -> None:
+def topics(domain: OneDomain = None) -> None:
     """Create the topics that are missing and list all with their message counts."""
-    runs.topics(_settings())
+    from cdrlake import runs
+
+    runs.topics(_settings(), _domain(domain))
 
 
 @app.command()
-def train() -> None:
+def train(domain: OneDomain = None) -> None:
     """Train a model on what the lake holds, and promote it if the gates let it pass."""
-    jobs.run("cdr_train")
+    from cdrlake import jobs
+
+    jobs.run(jobs.of(_domain(domain), "train"))
 
 
 @app.command()
-def score() -> None:
+def score(domain: OneDomain = None) -> None:
     """Score what gold holds and no prediction covers yet, then end."""
-    jobs.run("cdr_score", "--once")
+    from cdrlake import jobs
+
+    jobs.run(jobs.of(_domain(domain), "score"), "--once")
 
 
 @app.command()
@@ -133,15 +193,32 @@ def ingest(
     accept_loss: Annotated[
         bool, typer.Option("--accept-loss", help="Go on past a gap in a topic, on record.")
     ] = False,
+    domain: OneDomain = None,
 ) -> None:
     """Read what the topics hold into bronze and quarantine, then end."""
+    from cdrlake import jobs
+
     allowed = {"--accept": accept, "--accept-loss": accept_loss}
-    jobs.ingest(*(option for option, chosen in allowed.items() if chosen))
+    chosen = (option for option, is_chosen in allowed.items() if is_chosen)
+    jobs.ingest(_domain(domain), *chosen)
+
+
+@app.command()
+def verify(
+    days: Annotated[int, typer.Option(min=1, help="How many days, chosen at random.")] = 7,
+    every: Annotated[bool, typer.Option("--all", help="Every day there is.")] = False,
+    domain: OneDomain = None,
+) -> None:
+    """Compare files and rows of the lake with what they must be, to the bit; changes nothing."""
+    from cdrlake import jobs
+
+    chosen = ["--all"] if every else ["--days", str(days)]
+    jobs.run(jobs.of(_domain(domain), "verify"), *chosen)
 
 
 @app.command()
 def trace(
-    entity: Annotated[str, typer.Option("--user", "--entity", help="Whose prediction.")],
+    entity: Annotated[str, typer.Option("--user", "--entity", help="Whose prediction it is.")],
     when: Annotated[
         datetime,
         typer.Option(
@@ -149,9 +226,12 @@ def trace(
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    domain: OneDomain = None,
 ) -> None:
     """Follow one prediction back to its messages, and forward to the truth."""
-    cli_trace.show(entity, when, as_json)
+    from cdrlake import cli_trace
+
+    cli_trace.show(entity, when, as_json, _domain(domain))
 
 
 @app.command()
@@ -159,40 +239,16 @@ def eda(
     config: Annotated[Path, typer.Option(help="Days and source: query_params.json.")],
 ) -> None:
     """Explore the usage of some days: plots, figures and a report."""
-    from eda import run  # its plots take seconds to import, which no other command should wait for
+    with working("Reading and drawing"):
+        from eda import run
 
-    result = run(config, load())
+        result = run(config, load())
     CONSOLE.print(f"report: {result.report}", soft_wrap=True)
 
 
 def main() -> None:
     """Entry point: errors made for people are printed as one sentence, without a stack trace."""
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        app(standalone_mode=False)
-    except CdrlakeError as error:
-        _say(str(error))
-        sys.exit(1)
-    except typer.TyperException as error:  # an option, a value or a command that is not known
-        if error.format_message():  # a bare `cdrlake` has printed its help already
-            _say(f"{error.format_message().rstrip('.')}; see `{_path(error)} --help`.")
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        ERRORS.print("stopped")
-        sys.exit(130)
-
-
-def _say(sentence: str) -> None:
-    ERRORS.print(f"[bold red]error[/] {escape(sentence)}", soft_wrap=True)
-
-
-def _path(error: typer.TyperException) -> str:
-    context: typer.Context | None = getattr(error, "ctx", None)
-    return context.command_path if context else "cdrlake"
-
-
-def _terminate(*_: Any) -> None:
-    sys.exit(143)
+    boundary.run(app)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from rich.text import Text
 from cdrlake.console import CONSOLE
 from lakehouse import display
 from lakehouse.domain import Domain, Scored
-from lakehouse.domains import DOMAINS, domain
 from lakehouse.domains.settings import load
 from lakehouse.errors import ModelError
 from lakehouse.registry import open_registry
@@ -22,9 +21,9 @@ from lakehouse.trace import trace as follow
 LAST = 10
 
 
-def show(entity: str, when: datetime, as_json: bool, of: str = DOMAINS[0].name) -> None:
+def show(entity: str, when: datetime, as_json: bool, chosen: Domain) -> None:
     """Print the trace of `entity` at `when`, whole as JSON or the essentials as tables."""
-    settings, chosen = load(), domain(of)
+    settings = load()
     scored = _scored(chosen)
     time = _moment(scored, when)
     found = follow(settings, open_registry(settings, scored), chosen, scored, entity, time)

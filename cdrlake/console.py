@@ -14,6 +14,13 @@ CONSOLE = Console(highlight=False)
 ERRORS = Console(stderr=True, highlight=False)
 
 
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Say at a terminal what is going on, for as long as the block runs."""
+    with ERRORS.status(what):
+        yield
+
+
 class Step:
     """One line of the list of steps; its text and its bar may be moved while it runs."""
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cdrlake import service_table
+from cdrlake.service_table import Port
 from cdrlake.services import jars, process
 from cdrlake.services.ports import listener, require_free_port
+from lakehouse.domain import Domain
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import CdrlakeError, ServiceError
 
 NEEDED_BYTES = 2 * 1024**3
-# Host, port, and the key of the settings that says so.
-Port = tuple[str, int, str]
 
 
 @dataclass(frozen=True)
@@ -28,24 +30,25 @@ class Finding:
     detail: str
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Check Python, platform, Java, jars, disk and ports; nothing is changed.
+def examine(settings: Settings, domains: Iterable[Domain] = ()) -> list[Finding]:
+    """Check Python, platform, Java, jars, disk, folders and the ports of these domains' services.
 
     A port that a process of this very installation holds is as good as a free one.
     """
     checks: list[tuple[str, Callable[[], str]]] = [
-        ("Python", _python),
+        ("Python", require_python),
         ("platform", lambda: require_platform(settings)),
         ("Java", lambda: _java()),
         ("jars", lambda: _jars(settings)),
         ("disk", lambda: require_disk(settings.state)),
+        ("folders", lambda: require_folders(settings)),
     ]
     own = {
         part.pid: name
         for name, child in process.find_running(settings.state).items()
         for part in process.tree(child.pid)
     }
-    ports = [*service_ports(settings), *server_ports(settings)]
+    ports = [*service_ports(settings, domains), *server_ports(settings)]
     checks += [(f"port {port[1]}", _port(port, own)) for port in ports]
     return [_finding(name, check) for name, check in checks]
 
@@ -61,12 +64,12 @@ def server_ports(settings: Settings) -> list[Port]:
     return found
 
 
-def service_ports(settings: Settings, cluster: bool = False) -> list[Port]:
-    """The ports of what uses the servers, Spark's master with `cluster`."""
-    found = [
-        (settings.simulator.host, settings.simulator.port, "simulator.port"),
-        (settings.monitoring.host, settings.monitoring.port, "monitoring.port"),
-    ]
+def service_ports(
+    settings: Settings, domains: Iterable[Domain] = (), cluster: bool = False
+) -> list[Port]:
+    """The ports of all services of these domains, and with `cluster` those of Spark's master."""
+    table = service_table.services(domains)
+    found = [port for one in table if (port := service_table.port(settings, one)) is not None]
     if cluster:
         found.append((settings.cluster.host, settings.cluster.port, "cluster.port"))
         found.append((settings.cluster.host, settings.cluster.page_port, "cluster.page_port"))
@@ -85,13 +88,42 @@ def require_disk(folder: Path) -> str:
     parent = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(parent).free
     if free < NEEDED_BYTES:
-        raise ServiceError(
-            f"disk under {parent}",
-            f"{NEEDED_BYTES / 1024**3:.0f} GiB free",
-            f"{free / 1024**3:.2f} GiB",
-            "free some space or set state_dir to another disk",
+        needed, left = f"{NEEDED_BYTES / 1024**3:.0f} GiB", f"{free / 1024**3:.2f} GiB"
+        raise ServiceError.sentence(
+            f"The disk under {parent} has {left} left and {needed} are needed; free some space or "
+            "set state_dir to another disk.",
+            where=str(parent),
+            needed=needed,
+            got=left,
         )
     return f"{free / 1024**3:.0f} GiB free"
+
+
+def require_folders(settings: Settings) -> str:
+    """Whether state, output and downloads can be written; raises `ServiceError` where not.
+
+    What is missing of a path is not made; a file is written and removed where the path ends.
+    """
+    folders = {
+        "state_dir": settings.state,
+        "cache_dir": settings.cache,
+        "monitoring.output_dir": settings.output,
+    }
+    for key, folder in folders.items():
+        parent = next(path for path in (folder, *folder.parents) if path.exists())
+        try:
+            with tempfile.TemporaryFile(dir=parent):
+                pass
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ServiceError.sentence(
+                f"Cannot write to {folder}: {reason}. Make it writable, or set {key} to a folder "
+                "that is.",
+                where=str(folder),
+                got=reason,
+                do=f"set {key}",
+            ) from None
+    return "writable"
 
 
 def _finding(name: str, check: Callable[[], str]) -> Finding:
@@ -101,9 +133,13 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
         return Finding(name, False, str(error))
 
 
-def _python() -> str:
+def require_python() -> str:
+    """The version that runs; raises `ServiceError` for one that the libraries do not support."""
     if not (3, 11) <= sys.version_info[:2] < (3, 13):
-        raise ServiceError("Python", "3.11 or 3.12", sys.version.split()[0], "make .venv with one")
+        raise ServiceError.sentence(
+            f"Python {sys.version.split()[0]} is not supported; run `make clean setup` with Python "
+            "3.11 or 3.12 on the path."
+        )
     return sys.version.split()[0]
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from cdrlake import submit
-from cdrlake.console import Steps
+from cdrlake import losses, submit
+from cdrlake.console import CONSOLE, Steps
 from cdrlake.services import process, spark
 from cdrlake.stack import Stack
+from lakehouse.children import die_with_parent
+from lakehouse.clock import SystemClock
+from lakehouse.domain import Domain
 from lakehouse.domains.settings import Settings, load
-from lakehouse.errors import StreamError
+from lakehouse.errors import ServiceError, StreamError
 from lakehouse.settings import ROOT
+
+ACCEPT_LOSS = "--accept-loss"
 
 
 def run(job: str, *options: str) -> None:
@@ -20,26 +25,46 @@ def run(job: str, *options: str) -> None:
     It runs on the cluster that `cdrlake up --cluster` has started, where there is one.
     """
     made = command(load(), job, *options)
-    code = subprocess.run(list(made.args), cwd=made.cwd, env=made.env).returncode
+    code = subprocess.run(
+        list(made.args), cwd=made.cwd, env=made.env, preexec_fn=die_with_parent()
+    ).returncode
     if code:
-        raise StreamError(job, "to succeed", f"exit code {code}", "read its output above")
+        raise StreamError.sentence(
+            f"{job} ended with exit code {code}; its output above says why.",
+            where=job,
+            got=f"exit code {code}",
+        )
 
 
-def ingest(*options: str) -> None:
-    """Read the topics to their end.
+def of(domain: Domain, task: str) -> str:
+    """The job that does a task (`train`, `score`, `ingest`) for a domain.
+
+    Raises `ServiceError` where the domain has no such job.
+    """
+    job = f"{domain.name}_{task}"
+    if not (ROOT / "pyspark_jobs" / "jobs" / f"{job}.py").exists():
+        raise ServiceError.sentence(f"The domain {domain.name} has no job to {task}.")
+    return job
+
+
+def ingest(domain: Domain, *options: str) -> None:
+    """Read the domain's topics to their end.
 
     An installation that has stopped, for too many messages were bad or some are gone, has no
     broker either: database and broker then run for as long as this does.
     """
-    settings = load()
+    settings, began = load(), SystemClock().now()
     if process.find_running(settings.state):
-        run("cdr_ingest", "--once", *options)
-        return
-    steps = Steps()
-    with Stack(settings, steps) as stack:
-        with steps:
-            stack.start_servers()
-        run("cdr_ingest", "--once", *options)
+        run(of(domain, "ingest"), "--once", *options)
+    else:
+        steps = Steps()
+        with Stack(settings, steps, domains=(domain,)) as stack:
+            with steps:
+                stack.start_servers()
+            run(of(domain, "ingest"), "--once", *options)
+    if ACCEPT_LOSS in options:
+        for sentence in losses.accepted_since(settings, began):
+            CONSOLE.print(sentence, soft_wrap=True)
 
 
 def command(settings: Settings, job: str, *options: str) -> process.Command:

@@ -3,86 +3,54 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from cdrlake import doctor as machine
+from cdrlake import main_job, service_table, wipe
 from cdrlake import status as state_of
-from cdrlake import wipe
-from cdrlake.cdr import demo as main_job
-from cdrlake.cdr import summary
-from cdrlake.console import CONSOLE, Steps
-from cdrlake.http import Api
-from cdrlake.memory import PeakMemory
+from cdrlake.console import CONSOLE, Steps, working
 from cdrlake.services import jars, process
 from cdrlake.stack import Stack
-from lakehouse import audit, kafka, registry
+from lakehouse import kafka
 from lakehouse.clock import SystemClock
-from lakehouse.domains.cdr import CDR, names
-from lakehouse.domains.cdr.domain import CHURN
-from lakehouse.domains.settings import Settings, load
-from lakehouse.errors import ServiceError, SettingsError, SourceError, closest
+from lakehouse.domain import Domain
+from lakehouse.domains.settings import Settings
+from lakehouse.errors import LedgerError, ServiceError, SettingsError, SourceError, closest
 from lakehouse.settings import ROOT
 
 WATCH_S = 1.0
 STOP_S = 40.0
 
 
-def demo(settings: Settings, cluster: bool = False) -> None:
-    """Run the main job and print its summary; raises when two counts differ.
-
-    It raises too when it took more memory than the machine is asked to have.
-    """
+def demo(settings: Settings, domain: Domain, cluster: bool = False) -> None:
+    """Run the main job of a domain; raises when two counts differ, or it took too much memory."""
     _refuse_second(settings)
-    main_job.prepare_state(settings)
-    settings = load()  # the passwords of an earlier demo went with its state
-    clock = SystemClock()
-    began = clock.monotonic()
-    with (
-        Steps() as steps,
-        Stack(settings, steps, clock, cluster) as stack,
-        PeakMemory(stack.memory_bytes, clock) as memory,
-    ):
-        stack.start()
-        outcome = main_job.act(stack, clock)
-    took = clock.monotonic() - began
-    summary.show(CONSOLE, stack.settings, outcome, summary.Cost(took, memory.at_peak))
-    main_job.require_balance(outcome.ledger)
-    if not cluster:
-        require_memory(memory.peak_bytes)
+    machine.require_folders(settings)
+    main_job.run(settings, domain, cluster)
 
 
-def require_memory(peak_bytes: int) -> None:
-    """Raise `ServiceError` when the main job has taken more memory than is promised."""
-    limit = summary.MAX_MEMORY_GIB
-    if peak_bytes > limit * 1024**3:
-        raise ServiceError(
-            "memory of the main job",
-            f"at most {limit} GiB",
-            f"{peak_bytes / 1024**3:.1f} GiB",
-            "see which process in the table above",
-        )
-
-
-def up(settings: Settings, cluster: bool = False) -> None:
+def up(settings: Settings, domains: Sequence[Domain], cluster: bool = False) -> None:
     """Start everything, print the addresses, and stay until Ctrl-C or SIGTERM.
 
     A process that dies is started again; raises `ServiceError` for one that keeps dying.
     """
     _refuse_second(settings)
+    machine.require_folders(settings)
     (settings.state / main_job.MARKER).unlink(missing_ok=True)
     clock, never = SystemClock(), threading.Event()
     with (
         process.registered(settings.state, "up"),
         Steps() as steps,
-        Stack(settings, steps, clock, cluster) as stack,
+        Stack(settings, steps, clock, cluster, domains) as stack,
     ):
         stack.start()
-        api = Api(stack.settings)
-        steps.note(
-            f"simulator   {api.simulator}\nmonitoring  {api.monitor}\nCtrl-C stops all of it."
-        )
+        for service in service_table.services(domains):
+            if address := service_table.address(stack.settings, service):
+                steps.note(f"{service.name:<11} {address}")
+        steps.note("Ctrl-C stops all of it.")
         while True:
             for news in stack.revive():
                 steps.note(news)
@@ -116,30 +84,43 @@ def reset(settings: Settings) -> None:
     )
 
 
-def status(settings: Settings) -> None:
-    """Print processes and queries."""
-    for table in state_of.tables(settings):
-        CONSOLE.print(table)
+def status(settings: Settings, domain: Domain | None = None) -> None:
+    """Print processes and queries, those of one domain where it is given."""
+    state_of.show(CONSOLE, settings, domain)
 
 
-def ledger(settings: Settings) -> None:
-    """Print the reconciliation; raises `LedgerError` when two counts differ."""
-    starts = {names.MODEL_NAME: registry.open_registry(settings, CHURN).scoring_start()}
-    found = audit.audit(settings, CDR, starts)
-    CONSOLE.print(summary.ledger_table(found))
+def ledger(settings: Settings, domain: Domain) -> None:
+    """Print the reconciliation of a domain; raises `LedgerError` when two counts differ.
+
+    Raises `LedgerError` too for a domain that has no stations to count at.
+    """
+    if not domain.stations:
+        raise LedgerError.sentence(f"The domain {domain.name} has no stations to count rows at.")
+    with working("Counting the rows at every station"):
+        from cdrlake.ledger_table import ledger_table
+        from lakehouse import audit, registry
+
+        starts = {
+            scored.model: registry.open_registry(settings, scored).scoring_start()
+            for scored in domain.scored
+        }
+        found = audit.audit(settings, domain, starts)
+    CONSOLE.print(ledger_table(found))
     main_job.require_balance(found)
 
 
-def doctor(settings: Settings) -> None:
+def doctor(settings: Settings, domains: Sequence[Domain]) -> None:
     """Print what was checked; raises when something is missing."""
-    findings = machine.examine(settings)
+    findings = machine.examine(settings, domains)
     for finding in findings:
         mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
         CONSOLE.print(f"{mark} {finding.name:<12} {finding.detail}", soft_wrap=True)
     missing = [finding.name for finding in findings if not finding.ok]
     if missing:
-        raise ServiceError(
-            "this machine", "all of the above", f"no {missing[0]}", "do what its line says"
+        raise ServiceError.sentence(
+            f"This machine is not ready: {', '.join(missing)}. The lines marked ✗ say what to do.",
+            where="this machine",
+            got=f"no {missing[0]}",
         )
 
 
@@ -150,11 +131,12 @@ def fetch_jars(settings: Settings) -> None:
     CONSOLE.print(f"jars of Spark: {found.spark}", soft_wrap=True)
 
 
-def topics(settings: Settings) -> None:
-    """Create missing topics and print all with their counts."""
-    kafka.create_topics(settings.kafka, CDR.topics)
-    for topic in names.TOPICS:
-        CONSOLE.print(f"{topic:<18} {kafka.message_count(settings.kafka, topic):>12,} messages")
+def topics(settings: Settings, domain: Domain) -> None:
+    """Create the domain's missing topics and print all of them with their counts."""
+    kafka.create_topics(settings.kafka, domain.topics)
+    for topic in domain.topics:
+        count = kafka.message_count(settings.kafka, topic.name)
+        CONSOLE.print(f"{topic.name:<18} {count:>12,} messages")
 
 
 def readable(path: Path) -> Path:
@@ -163,25 +145,25 @@ def readable(path: Path) -> Path:
         with path.open("rb"):
             return path.resolve()
     except OSError as error:
-        raise SourceError(
-            str(path), "a readable file", str(error.strerror), "name another"
-        ) from None
+        raise SourceError.sentence(f"Cannot read {path}: {error.strerror}.") from None
 
 
 def profile_of_mapping(mapping: str) -> str | None:
     """The settings profile named like the mapping, if any; raises for an unknown mapping."""
     known = [file.stem for file in (ROOT / "conf" / "mappings").glob("*.yaml")]
     if mapping not in known:
-        raise SettingsError("mapping", "a file in conf/mappings", mapping, closest(mapping, known))
+        raise SettingsError.sentence(
+            f"There is no mapping {mapping!r} in conf/mappings; {closest(mapping, known)}"
+        )
     return mapping if (ROOT / "conf" / "profiles" / f"{mapping}.yaml").exists() else None
 
 
 def _refuse_second(settings: Settings) -> None:
     running = process.find_running(settings.state)
     if running:
-        raise ServiceError(
-            str(settings.state),
-            "no other installation on this state folder",
-            f"running {', '.join(running)}",
-            "stop it with `cdrlake down`",
+        raise ServiceError.sentence(
+            f"An installation runs on {settings.state} already ({', '.join(running)}); stop it "
+            "with `cdrlake down`.",
+            where=str(settings.state),
+            got=", ".join(running),
         )

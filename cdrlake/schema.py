@@ -28,11 +28,13 @@ def require_migrations(settings: Settings) -> None:
     applied = _applied(settings)
     missing = [one.name for one in migrations.find() if one.version not in applied]
     if missing:
-        raise DatabaseError(
-            f"database {settings.mysql.database} at {settings.mysql.host}:{settings.mysql.port}",
-            "every migration applied, for no administrator's password is set",
-            f"none of {', '.join(missing)}",
-            "set CDRLAKE_MYSQL__ADMIN_PASSWORD and run `cdrlake db init` once",
+        place = f"{settings.mysql.database} at {settings.mysql.host}:{settings.mysql.port}"
+        raise DatabaseError.sentence(
+            f"The database {place} lacks the migrations {', '.join(missing)}, and without an "
+            "administrator's password they cannot be applied; set CDRLAKE_MYSQL__ADMIN_PASSWORD "
+            "and run `cdrlake db init` once.",
+            where=place,
+            got=", ".join(missing),
         )
 
 

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cdrlake.services import process
 from lakehouse import progress
+from lakehouse.domain import Domain
 from lakehouse.domains.settings import Settings
 from lakehouse.progress import QueryProgress
 
 
-def tables(settings: Settings) -> list[Table]:
-    """A table of processes and one of streaming queries."""
-    return [_processes(settings), _queries(settings)]
+def show(console: Console, settings: Settings, domain: Domain | None = None) -> None:
+    """Print a table of processes and one of streaming queries, or a sentence for an empty one.
+
+    With `domain` only its queries are shown; the processes are those of the whole installation.
+    """
+    processes = _processes(settings)
+    console.print(processes if processes.row_count else "Nothing runs; `cdrlake up` starts it.")
+    queries = [
+        query
+        for query in progress.read_queries(settings.state)
+        if domain is None or query.query.startswith(f"{domain.name}_")
+    ]
+    console.print(_table(queries) if queries else "No streaming query has run here yet.")
+    for query in queries:
+        if query.error:
+            console.print(_trouble(query), soft_wrap=True)
 
 
 def _processes(settings: Settings) -> Table:
@@ -24,28 +39,41 @@ def _processes(settings: Settings) -> Table:
     return table
 
 
-def _queries(settings: Settings) -> Table:
-    table = Table(title="Streaming queries", title_justify="left")
-    table.add_column("query", overflow="fold")
+def _table(queries: list[QueryProgress]) -> Table:
+    table = Table(title="Streaming queries", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    # On two lines, job and table: eighty columns have no room for a whole name beside the figures.
+    table.add_column("query", no_wrap=True)
     for name in ("state", "batch", "rows", "seconds", "lag", "behind"):
         table.add_column(name, justify="right", no_wrap=True)
-    for query in progress.read_queries(settings.state):
+    for query in queries:
+        job, _, target = query.query.partition("__")
         table.add_row(
-            query.query,
+            f"{job}\n[dim]{target}[/]",
             query.state,
-            str(query.batch_id),
+            str(query.batch_id) if query.batch_id >= 0 else "-",
             f"{query.rows:,}",
             f"{query.batch_seconds:.1f}",
             _lag(query),
             f"{query.lag_seconds:.0f} s",
         )
-        if query.error:
-            since = f"since {query.waiting_since:%H:%M:%S}: " if query.waiting_since else ""
-            table.add_row(f"[red]{since}{escape(query.error)}[/]")
     return table
+
+
+def _trouble(query: QueryProgress) -> str:
+    since = f", waiting since {query.waiting_since:%H:%M:%S}" if query.waiting_since else ""
+    return f"[red]{query.query}{since}:[/] {escape(query.error or '')}"
 
 
 def _lag(query: QueryProgress) -> str:
     if query.lag_offsets is not None:
         return f"{query.lag_offsets:,}"
-    return "-" if query.lag_versions is None else f"{query.lag_versions:,} versions"
+    return "-" if query.lag_versions is None else _count(query.lag_versions, "version")
+
+
+def _count(number: int, unit: str) -> str:
+    """A number with its unit.
+
+    >>> _count(1, "version"), _count(2_000, "version")
+    ('1 version', '2,000 versions')
+    """
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from cdrlake.services import spark
 from cdrlake.services.process import Command
-from lakehouse import object_store
+from lakehouse import files, object_store
+from lakehouse.children import die_with_parent
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
@@ -80,21 +81,21 @@ def _write_properties(path: Path, settings: Settings) -> None:
     }
     text = (ROOT / "conf" / "spark-defaults.conf").read_text(encoding="utf-8")
     lines = [f"{key} {value}" for key, value in own.items()]
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write("\n".join([text, *lines, ""]))
-    partial.replace(path)
+    files.replace(path, "\n".join([text, *lines, ""]).encode(), files.PRIVATE)
 
 
 def _build_archive(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as place:
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", place]
-        done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(
+            build, cwd=ROOT, capture_output=True, text=True, preexec_fn=die_with_parent()
+        )
         wheels = list(Path(place).glob("*.whl"))
         if done.returncode or not wheels:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise ServiceError("the project's wheel", "to be built", last, "run `make setup`")
+            raise ServiceError.sentence(
+                f"The project's wheel could not be built: {last.rstrip('.')}; run `make setup`."
+            )
         # By its own name Spark hands a wheel to executors without putting it on their path.
         wheels[0].replace(folder / ARCHIVE)
 

@@ -13,6 +13,10 @@ from typing import Self
 
 from lakehouse import display
 
+# Exit codes of services and jobs. After EXIT_PERMANENT another start ends the same way, until a
+# person has acted.
+EXIT_FAILED, EXIT_PERMANENT = 1, 3
+_PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
 _PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
 
 

@@ -8,10 +8,11 @@ from typing import Literal
 
 import msgspec
 
+from lakehouse import files
 from lakehouse.contracts import Contract, Field
 
 FOLDER = "progress"
-PIPELINE_FILE = "pipeline.json"
+PIPELINE = "pipeline"
 
 State = Literal["running", "waiting", "stopped", "failed"]
 Phase = Literal["backfill", "train", "service", "stopped", "failed"]
@@ -68,12 +69,12 @@ QUERY_PROGRESS = Contract(
 
 def write_query(state: Path, progress: QueryProgress) -> None:
     """Replace the file of this query at once, so that a reader never sees half of one."""
-    _replace(state / FOLDER / f"{progress.query}.json", msgspec.json.encode(progress))
+    files.replace(state / FOLDER / f"{progress.query}.json", msgspec.json.encode(progress))
 
 
-def write_pipeline(state: Path, progress: PipelineProgress) -> None:
-    """Replace the pipeline's file at once."""
-    _replace(state / FOLDER / PIPELINE_FILE, msgspec.json.encode(progress))
+def write_pipeline(state: Path, progress: PipelineProgress, name: str = PIPELINE) -> None:
+    """Replace the file of the pipeline called `name` at once."""
+    files.replace(state / FOLDER / f"{name}.json", msgspec.json.encode(progress))
 
 
 def read_queries(state: Path) -> list[QueryProgress]:
@@ -82,16 +83,9 @@ def read_queries(state: Path) -> list[QueryProgress]:
     return [msgspec.json.decode(path.read_bytes(), type=QueryProgress) for path in paths]
 
 
-def read_pipeline(state: Path) -> PipelineProgress | None:
-    """Where the pipeline stands; None before its first start."""
-    path = state / FOLDER / PIPELINE_FILE
+def read_pipeline(state: Path, name: str = PIPELINE) -> PipelineProgress | None:
+    """Where the pipeline called `name` stands; None before its first start."""
+    path = state / FOLDER / f"{name}.json"
     if not path.exists():
         return None
     return msgspec.json.decode(path.read_bytes(), type=PipelineProgress)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    draft.write_bytes(content)
-    draft.replace(path)

@@ -21,7 +21,7 @@ from cdrlake.console import Steps
 from cdrlake.http import Api
 from cdrlake.services.process import Child, tree
 from cdrlake.stack import Stack
-from cdrlake.waiting import Waiter
+from cdrlake.waiting import AT_MOST, Waiter, patiently, signs_of_family
 from flaskapp.cdr.worlds import open_world
 from lakehouse import audit, mysql, progress, registry
 from lakehouse.clock import SystemClock
@@ -89,13 +89,13 @@ class Plant:
         for name in self._restart_dead():
             self.until(partial(self._ready, name), f"{name} to answer", READY_S)
 
-    def refused(self, name: str, timeout_s: float) -> str:
+    def refused(self, name: str, patience_s: float) -> str:
         """Start a process that cannot go on; the last words with which it ends."""
         self._stack.restart(name)
-        self._await_end(name, timeout_s)
+        self._await_end(name, patience_s)
         return self.child(name).log.read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:]
 
-    def until(self, holds: Callable[[], bool], what: str, timeout_s: float) -> None:
+    def until(self, holds: Callable[[], bool], what: str, patience_s: float) -> None:
         """Wait for a condition, starting again whatever dies meanwhile."""
 
         def look() -> bool | None:
@@ -104,7 +104,8 @@ class Plant:
                 return True if holds() else None
             return None
 
-        Waiter(self.clock, timeout_s, lambda: None).until(look, what, 0.3)
+        waiter = Waiter(self.clock, patience_s, signs=signs_of_family, at_most=AT_MOST)
+        waiter.until(look, what, 0.3)
 
     def _restart_dead(self) -> list[str]:
         dead = [name for name in PROCESSES if not self.child(name).alive]
@@ -115,9 +116,8 @@ class Plant:
             self._stack.restart(name)
         return dead
 
-    def _await_end(self, name: str, timeout_s: float) -> None:
-        ended = lambda: None if self.child(name).alive else True  # noqa: E731
-        Waiter(self.clock, timeout_s, lambda: None).until(ended, f"{name} to end", 0.1)
+    def _await_end(self, name: str, patience_s: float) -> None:
+        patiently(lambda: not self.child(name).alive, f"{name} to end", patience_s)
 
     def stream(self, **body: Any) -> None:
         """Begin to replay the next days, unless a stream runs."""

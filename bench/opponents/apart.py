@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from lakehouse.children import die_with_parent
 from lakehouse.domains.cdr import names
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
@@ -36,6 +37,7 @@ def child(script: Path, kafka: KafkaSettings, variables: Mapping[str, str]) -> I
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        preexec_fn=die_with_parent(),
     ) as process:
         try:
             _answer(process, script, "ready")
@@ -70,10 +72,14 @@ def _python(folder: Path) -> Path:
     python = home / "bin" / "python"
     if not (home / "complete").exists():
         uv = Path(sys.executable).with_name("uv")
-        subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, home], check=True)
+        subprocess.run(
+            [uv, "venv", "-q", "--clear", "-p", sys.executable, home],
+            check=True,
+            preexec_fn=die_with_parent(),
+        )
         subprocess.run(
             [uv, "pip", "install", "-q", "--python", python, "--no-deps", "--require-hashes",
-             "-r", folder / "requirements.txt"], check=True,
+             "-r", folder / "requirements.txt"], check=True, preexec_fn=die_with_parent(),
         )  # fmt: skip
         (home / "complete").touch()
     return python

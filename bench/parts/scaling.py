@@ -23,6 +23,7 @@ from bench.monitor_world import ANALYSIS_FROM, Installation
 from bench.scaling_page import Grown
 from bench.stages import STAGES, Cost, cost_of
 from bench.stand import Stand, scratch
+from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock, today
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
@@ -98,5 +99,6 @@ def _stage_alone(stage: str, settings: Settings) -> Cost:
     }
     command = [sys.executable, "-m", "bench.stages", stage]
     answer = subprocess.run(command, cwd=ROOT, env=os.environ | values, check=True,
-                            stdout=subprocess.PIPE, text=True)  # fmt: skip
+                            stdout=subprocess.PIPE, text=True,
+                            preexec_fn=die_with_parent())  # fmt: skip
     return msgspec.json.decode(answer.stdout.splitlines()[-1], type=Cost)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from bench import installation
 from bench.measure import ROUNDS, Figure, Measurement, Size, hold
 from bench.stand import Stand, scratch
+from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.errors import ServiceError
 
@@ -36,7 +37,11 @@ def first_number() -> float:
         command = [sys.executable, "-m", "cdrlake.cli", "up"]
         with (folder / "log").open("wb") as log:
             running = subprocess.Popen(
-                command, env=os.environ | values, stdout=log, stderr=subprocess.STDOUT
+                command,
+                env=os.environ | values,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent(),
             )
         try:
             return _seconds_to_count(int(values["CDRLAKE_SIMULATOR__PORT"]))

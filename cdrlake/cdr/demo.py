@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from cdrlake.http import Api
+from cdrlake.main_job import PATIENCE_S, Outcome, signs
 from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
 from lakehouse import audit, registry
@@ -16,42 +14,15 @@ from lakehouse.clock import Clock
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import LedgerError, ServiceError
+from lakehouse.errors import ServiceError
 from lakehouse.ledger import Ledger
-
-MARKER = "demo"
-STREAM_TIMEOUT_S = 240.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a demo ends with."""
-
-    ledger: Ledger
-    monitoring: dict[str, Any]
-    began: datetime
-
-
-def prepare_state(settings: Settings) -> None:
-    """Begin with a clean state; one that a demo did not make is never wiped.
-
-    Raises `ServiceError` when the state folder holds somebody's installation.
-    """
-    state = settings.state
-    if state.exists() and any(state.iterdir()) and not (state / MARKER).exists():
-        raise ServiceError(
-            str(state), "an empty state folder", "an installation", "run `cdrlake reset` first"
-        )
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
-    (state / MARKER).touch()
 
 
 def act(stack: Stack, clock: Clock) -> Outcome:
     """Replay the days after history, wait for every prediction, and ask for a monitoring run."""
     settings, began = stack.settings, clock.now()
     api = Api(settings)
-    waiter = Waiter(clock, STREAM_TIMEOUT_S, stack.check)
+    waiter = Waiter(clock, PATIENCE_S, stack.check, signs(stack))
     with stack.steps.step("POST /start_stream: replay the next days") as step:
         days = settings.source.replay_days if settings.source.files else settings.world.replay_days
         body = {"mode": "replay", "num_batches": days, "interval": 1, "days_per_batch": 1}
@@ -70,7 +41,8 @@ def act(stack: Stack, clock: Clock) -> Outcome:
 
 def _finished(stream: dict[str, Any]) -> dict[str, Any] | None:
     if stream["state"] == "failed":
-        raise ServiceError("the stream", "to finish", str(stream.get("error")), "see the log")
+        reason = str(stream.get("error")).rstrip(".")
+        raise ServiceError.sentence(f"The stream failed: {reason}; see the simulator's log.")
     return stream if stream["state"] == "finished" else None
 
 
@@ -83,15 +55,3 @@ def _balanced(settings: Settings, say: Callable[[str], None]) -> Ledger | None:
             return None
     say("all counts agree")
     return found
-
-
-def require_balance(found: Ledger) -> None:
-    """Raise `LedgerError` naming the first two counts that differ."""
-    for check in found.checks:
-        if not check.ok:
-            raise LedgerError(
-                check.name,
-                f"{check.left:,}",
-                f"{check.right:,}",
-                "see `cdrlake ledger` and the logs",
-            )

@@ -8,29 +8,17 @@ from typing import Any
 
 import polars as pl
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from cdrlake.cdr import oracle
-from cdrlake.cdr.demo import Outcome
-from lakehouse import display, store
+from cdrlake.ledger_table import ledger_table
+from cdrlake.main_job import MAX_MEMORY_GIB, MAX_MINUTES, Cost, Outcome
+from lakehouse import store
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
-from lakehouse.ledger import Comparison, Ledger, Note
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
-
-MAX_MINUTES = 6
-MAX_MEMORY_GIB = 6
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a run took: seconds, and bytes by process at the moment when their sum was highest."""
-
-    seconds: float
-    memory: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -50,42 +38,6 @@ def latency(settings: Settings, since: datetime) -> Latency | None:
     fresh = store.scan(uri, settings.lake_options).filter(pl.col("last_emitted_at") >= since)
     found = fresh.select(p50=taken.quantile(0.5), p95=taken.quantile(0.95)).collect().row(0)
     return None if found[0] is None else Latency(*found)
-
-
-def ledger_table(found: Ledger) -> Table:
-    """Stations with their counts, and below them the checks."""
-    table = Table(title="Ledger", title_justify="left")
-    table.add_column("station")
-    table.add_column("count", justify="right")
-    table.add_column("unit", style="dim")
-    for step in found.steps:
-        table.add_row(step.name, "-" if step.count is None else f"{step.count:,}", step.unit)
-    if found.checks:
-        table.add_section()
-    for check in found.checks:
-        table.add_row(check.name, f"{check.left:,}", _verdict(check))
-    if found.notes:
-        table.add_section()
-    for note in found.notes:
-        table.add_row(note.name, f"{note.count:,}", _remark(note))
-    return table
-
-
-def _verdict(check: Comparison) -> str:
-    verdict = "[green]equal[/]" if check.ok else f"[bold red]≠ {check.right:,}[/]"
-    reasons = (f"{one.count:,} of {one.recorded:,} {escape(one.name)}" for one in check.netted)
-    return "; ".join((verdict, *reasons))
-
-
-def _remark(note: Note) -> str:
-    """The unit, the share of the whole (in yellow where there is any), and examples."""
-    parts = [note.unit]
-    if note.share is not None:
-        share = f"{note.share:.1%}"
-        parts.append(f"[yellow]{share}[/]" if note.count else share)
-    if note.detail:
-        parts.append(escape(display.printable(note.detail)))
-    return ", ".join(parts)
 
 
 def figures_table(rows: list[tuple[str, str]]) -> Table:

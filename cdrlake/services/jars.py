@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -15,7 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from lakehouse import object_store
+from lakehouse.children import die_with_parent
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
@@ -60,17 +62,26 @@ def find_java() -> Java:
     """Java of JAVA_HOME, else of PATH; raises `ServiceError` when there is none or a wrong one."""
     home = os.environ.get("JAVA_HOME")
     found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    needed = f"a Java runtime of version {' or '.join(map(str, ACCEPTED))}"
+    needed = f"Java {' or '.join(map(str, ACCEPTED))} is needed"
     if not found or not Path(found).exists():
-        raise ServiceError("Java", needed, f"none at {found}" if found else "none", INSTALL_JAVA)
+        where = f"none is at {found}" if found else "none was found"
+        raise ServiceError.sentence(f"{needed}, and {where}; {INSTALL_JAVA}.", where="Java")
     try:
-        answer = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=30)
+        answer = subprocess.run(
+            [found, "-version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            preexec_fn=die_with_parent(),
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ServiceError(f"Java at {found}", needed, str(error), INSTALL_JAVA) from None
+        said = f"{needed}, and {found} does not run: {error}; {INSTALL_JAVA}."
+        raise ServiceError.sentence(said, where="Java") from None
     match = re.search(r'version "(\d+)', answer.stderr + answer.stdout)
     if not match or int(match[1]) not in ACCEPTED:
-        got = f"version {match[1]}" if match else "no version"
-        raise ServiceError(f"Java at {found}", needed, got, INSTALL_JAVA)
+        got = f"is version {match[1]}" if match else "tells no version"
+        said = f"{needed}, and {found} {got}; {INSTALL_JAVA}."
+        raise ServiceError.sentence(said, where="Java", got=got)
     return Java(Path(found), int(match[1]))
 
 
@@ -78,8 +89,11 @@ def require_platform() -> None:
     """Raise `ServiceError` where the embedded database's binaries do not run."""
     here = f"{platform.system()} {platform.machine()}"
     if here != "Linux x86_64":
-        raise ServiceError(
-            "embedded servers", "Linux x86_64", here, "use `docker compose up`, see docs/deploy.md"
+        raise ServiceError.sentence(
+            f"The embedded servers run on Linux x86_64, and this is {here}; use `docker compose "
+            "up`, see docs/deploy.md.",
+            where="embedded servers",
+            got=here,
         )
 
 
@@ -143,8 +157,7 @@ def _resolve(wanted: _Wanted, cache: Path, java: Java, say: Callable[[str], None
 def exclusive(path: Path) -> Iterator[None]:
     """Hold a lock file for the length of the block, across processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(path):
         yield
 
 
@@ -157,7 +170,11 @@ def _retrieve(
     command += [str(cache / "ivy"), "-confs", *wanted.configurations, "-retrieve", pattern]
     lines: list[str] = []
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=die_with_parent(),
     ) as ivy:
         for line in ivy.stdout or ():
             lines.append(line.rstrip())
@@ -166,13 +183,16 @@ def _retrieve(
     if ivy.returncode or not all((target / name).is_dir() for name in wanted.configurations):
         last = lines[-1] if lines else "no message"
         problem = next((x.strip() for x in lines if "::" in x and "not found" in x), last)
-        raise ServiceError(
-            f"jars of {wanted.ivy}", "all of them", problem, "check the network and repeat"
+        raise ServiceError.sentence(
+            f"The jars of {wanted.ivy} could not be fetched: {problem.rstrip('.')}; check the "
+            "network and repeat.",
+            where=str(wanted.ivy),
+            got=problem,
         )
 
 
 def _ivy() -> Path:
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise ServiceError("pyspark", "to be installed", "no such package", "run `make setup`")
+        raise ServiceError.sentence("pyspark is not installed; run `make setup`.")
     return next((Path(spec.origin).parent / "jars").glob("ivy-*.jar"))

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from cdrlake.services.jars import Java, exclusive
 from cdrlake.services.process import Child, Command, refuse_second
+from lakehouse.children import die_with_parent
 from lakehouse.errors import ServiceError
 from lakehouse.kafka import client_options
 from lakehouse.settings.model import KafkaSettings
@@ -104,13 +105,20 @@ class KafkaBroker:
     def _format(self) -> None:
         tool = ["kafka.tools.StorageTool", "format", "--cluster-id", uuid.uuid4().hex[:22]]
         tool += ["--config", str(self.home / "server.properties")]
-        done = subprocess.run([*self._java(), *tool], capture_output=True, text=True, cwd=self.home)
+        done = subprocess.run(
+            [*self._java(), *tool],
+            capture_output=True,
+            text=True,
+            cwd=self.home,
+            preexec_fn=die_with_parent(),
+        )
         if done.returncode:
-            raise ServiceError(
-                f"Kafka's data folder {self.home}",
-                "to be formatted",
-                done.stderr[-300:],
-                "run `cdrlake reset`",
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1].rstrip(".")
+            raise ServiceError.sentence(
+                f"Kafka's data folder {self.home} could not be formatted: {last}; `cdrlake reset` "
+                "removes what is there.",
+                where=str(self.home),
+                got=last,
             )
 
     def _java(self) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from cdrlake.services.jars import exclusive
 from cdrlake.services.process import Child, Command, refuse_second
 from lakehouse import mysql
+from lakehouse.children import die_with_parent
 from lakehouse.errors import DatabaseError, ServiceError
 from lakehouse.settings.model import MysqlSettings
 
@@ -92,8 +93,8 @@ class MySqlServer:
         """Statements for standard input: the administrator, with a password, and nobody else."""
         secret = self.settings.admin_password
         if secret is None:
-            raise ServiceError(
-                "embedded database", "an administrator's password", "none", "run `cdrlake up`"
+            raise ServiceError.sentence(
+                "The embedded database has no administrator's password yet; `cdrlake up` makes one."
             )
         quoted = secret.get_secret_value().replace("\\", "\\\\").replace("'", "\\'")
         return (
@@ -106,11 +107,22 @@ class MySqlServer:
 
     def _run(self, command: list[str], base: Path, statements: str | None = None) -> None:
         done = subprocess.run(
-            command, input=statements, capture_output=True, text=True, env=self._env(base)
+            command,
+            input=statements,
+            capture_output=True,
+            text=True,
+            env=self._env(base),
+            preexec_fn=die_with_parent(),
         )
         if done.returncode:
             got, do = _explain(done.stderr or done.stdout)
-            raise ServiceError(f"embedded database in {self.home}", "its data folder made", got, do)
+            raise ServiceError.sentence(
+                f"The data folder of the embedded database in {self.home} could not be made: "
+                f"{got.rstrip('.')}; {do}.",
+                where=str(self.home),
+                got=got,
+                do=do,
+            )
 
     def _command(self, base: Path) -> list[str]:
         settings = self.settings

@@ -20,11 +20,13 @@ def require_free_port(host: str, port: int, key: str) -> None:
         try:
             probe.bind((host, port))
         except OSError:
-            raise ServiceError(
-                f"port {port} on {host}",
-                "a free port",
-                f"one taken by {_owner(port)}",
-                f"stop it or set {key} in conf/settings.local.yaml",
+            owner = _owner(port)
+            raise ServiceError.sentence(
+                f"port {port} on {host} is taken by {owner}; stop it, or set {key} in "
+                "conf/settings.local.yaml.",
+                where=f"port {port}",
+                got=owner,
+                do=f"set {key}",
             ) from None
 
 

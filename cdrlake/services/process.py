@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,14 +14,15 @@ from pathlib import Path
 import psutil
 
 from cdrlake.services.jars import exclusive
+from cdrlake.waiting import cpu_seconds
+from lakehouse import files
+from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.errors import ServiceError
 
 SUPERVISOR = "supervisor"
-_PR_SET_PDEATHSIG = 1
 _GRACE_S = 2.0
 _REAP_S = 3.0
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,10 @@ class Child:
         """Memory of the whole process tree, pages shared between processes counted once."""
         return sum(memory_bytes(process) for process in tree(self.pid))
 
+    def cpu_seconds(self) -> float:
+        """Processor time that the processes of its tree have used so far."""
+        return cpu_seconds(tree(self.pid))
+
     def tail(self, lines: int) -> str:
         """The last lines of its log, joined by ` | `."""
         text = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -118,7 +121,7 @@ class Child:
                 env=None if command.env is None else dict(command.env),
                 cwd=command.cwd,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent(),
             )
 
     def _left(self) -> list[psutil.Process]:
@@ -144,9 +147,7 @@ def registered(state: Path, name: str) -> Iterator[None]:
 def _write_pid_file(path: Path, name: str, pid: int) -> None:
     entry = {"name": name, "pid": pid, "created": psutil.Process(pid).create_time()}
     # Readers drop a file that they cannot parse, so they must never see half of it.
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(entry), encoding="utf-8")
-    partial.replace(path)
+    files.replace(path, json.dumps(entry).encode())
 
 
 def tree(pid: int) -> list[psutil.Process]:
@@ -182,11 +183,11 @@ def refuse_second(state: Path, name: str) -> None:
     """Raise `ServiceError` when `name` runs on this state folder already."""
     running = find_running(state).get(name)
     if running is not None:
-        raise ServiceError(
-            f"{name} on {state}",
-            "no other one running",
-            f"one with pid {running.pid}",
-            "stop it with `cdrlake down`",
+        raise ServiceError.sentence(
+            f"{name} on {state} is running already, with pid {running.pid}; stop it with "
+            "`cdrlake down`.",
+            where=name,
+            got=f"pid {running.pid}",
         )
 
 
@@ -234,8 +235,3 @@ def _wait_while(
     while (left := [each for each in processes if holds(each)]) and clock.monotonic() < deadline:
         clock.wait(never, 0.02)
     return left
-
-
-def _die_with_parent() -> None:
-    """Runs in the child: the kernel ends it when the parent is gone, even after SIGKILL."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -35,7 +35,7 @@ def home() -> Path:
     """The folder of the installed pyspark, which is a whole distribution of Spark."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise ServiceError("pyspark", "to be installed", "no such package", "run `make setup`")
+        raise ServiceError.sentence("pyspark is not installed; run `make setup`.")
     return Path(spec.origin).parent
 
 

@@ -107,7 +107,10 @@ class DomainSettings(Section):
 
 
 class SparkSettings(Section):
-    """The Spark session and the triggers of the streaming queries."""
+    """The Spark session and the triggers of the streaming queries.
+
+    What each batch did is kept in `ops.query_progress` for `progress_days`.
+    """
 
     master: str = "local[2]"
     driver_memory: str = "1400m"
@@ -116,6 +119,7 @@ class SparkSettings(Section):
     trigger_seconds: float = Field(1.0, ge=0)
     max_offsets_per_trigger: int = Field(2_000_000, ge=1)
     max_files_per_trigger: int = Field(64, ge=1)
+    progress_days: int = Field(30, ge=1)
     options: dict[str, str] = {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from functools import partial
 
@@ -12,24 +11,25 @@ from lakehouse import progress
 from lakehouse.clock import Clock
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import ModelError
 from lakehouse.progress import PipelineProgress
 from lakehouse.registry import open_registry
-from pyspark_jobs.cdr import first_model, transform
+from pyspark_jobs.cdr import transform
 from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.cdr.feeds import intakes
-from pyspark_jobs.cdr.train import train
+from pyspark_jobs.cdr.first_model import FirstModel
 from pyspark_jobs.engine.supervisor import Start, Supervisor
 from pyspark_jobs.ingest import ingest
 from pyspark_jobs.scoring import outcomes, score
 
-LOG = logging.getLogger(__name__)
-TRAIN_AGAIN_S = 60.0
 LEVEL_SHARE = 0.02
 
 
 class Pipeline:
-    """The life of one pipeline process; where it stands is written to `<state>/progress`."""
+    """The life of one pipeline process; where it stands is written to `<state>/progress`.
+
+    Features are kept up to date from the end of the backfill on. A first model is trained beside
+    that, and scoring begins once there is one.
+    """
 
     def __init__(
         self,
@@ -42,14 +42,11 @@ class Pipeline:
         self._spark, self._settings, self._clock, self._stop = spark, settings, clock, stop
         self._supervisor = supervisor
         self._registry = open_registry(settings, CHURN)
-        self._has_model, self._lacks = False, ""
-        self._tried_at = 0.0
 
     def run(self) -> None:
-        """Catch up, train, serve until told to stop. Raises `StreamError` when a query fails."""
+        """Catch up, then serve until told to stop. Raises `StreamError` when a query fails."""
         try:
             self._catch_up()
-            self._train()
             if not self._stop.is_set():
                 self._serve()
             self._report("stopped", "")
@@ -73,46 +70,22 @@ class Pipeline:
             self._supervisor.add(start)
         return self._supervisor.run_to_end()
 
-    def _train(self) -> None:
-        if self._stop.is_set():
-            return
-        self._has_model = self._registry.champion() is not None
-        if not self._has_model:
-            waits = first_model.waits_for(self._registry, self._clock.now())
-            self._lacks = f"no model yet: {waits or self._attempt()}"
-            self._has_model = self._registry.champion() is not None
-        self._tried_at = self._clock.monotonic()
-
-    def _attempt(self) -> str:
-        """Train once; what is to be said of it where no champion comes of it."""
-        say = partial(self._report, "train")
-        say("training the first model")
-        try:
-            result = train(self._spark, self._settings, self._registry, self._clock, say)
-        except ModelError as error:
-            LOG.warning("no model yet: %s", error)
-            return str(error)
-        return f"version {result.version.number}, {result.verdict.reason}"
-
     def _serve(self) -> None:
         every = self._settings.spark.trigger_seconds
         for start in [*self._ingest(every), self._transform(every)]:
             self._supervisor.add(start)
-        self._score(every)
-        self._supervisor.serve(self._train_when_due)
+        parts = self._spark, self._settings, self._registry, self._clock, self._stop
+        model = FirstModel(*parts, self._report)
+        try:
+            self._supervisor.serve(lambda: self._score(every) if model.has_arrived() else None)
+        finally:
+            model.close()
 
     def _score(self, every_seconds: float) -> None:
-        if self._has_model:
-            context = scoring_context(self._settings, self._registry, self._clock)
-            for start in (score.start, outcomes.start):
-                self._supervisor.add(partial(start, self._spark, context, every_seconds))
-        self._report("service", "" if self._has_model else self._lacks)
-
-    def _train_when_due(self) -> None:
-        if self._has_model or self._clock.monotonic() - self._tried_at < TRAIN_AGAIN_S:
-            return
-        self._train()
-        self._score(self._settings.spark.trigger_seconds)
+        context = scoring_context(self._settings, self._registry, self._clock)
+        for start in (score.start, outcomes.start):
+            self._supervisor.add(partial(start, self._spark, context, every_seconds))
+        self._report("service", "")
 
     def _ingest(self, every_seconds: float | None) -> list[Start]:
         begin = partial(ingest.start, self._spark, self._settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from pyspark_jobs.engine import readers
 from pyspark_jobs.training import forests, labels, sample
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
 from pyspark_jobs.training.evaluate import Evaluation, evaluate
+from pyspark_jobs.training.kept_folds import KeptFolds
 from pyspark_jobs.training.sample import ClassCounts, LabelledRows
 from pyspark_jobs.training.search import Choice, Sample, fit, search
 from pyspark_jobs.training.split import Days, Fold, Split, SplitRule, split
@@ -61,7 +62,9 @@ def train(
     """
     versions = _versions(settings)
     say("reading features and outcomes")
-    data = _gather(spark, settings, versions)
+    basis = {"tables": versions, "model": settings.model, "cdr": settings.cdr}
+    kept = KeptFolds(settings.state, basis)
+    data = replace(_gather(spark, settings, versions), kept=kept)
     try:
         choice = search(data, settings.model, clock, say)
         say(f"fitting {choice.shape.trees} trees of depth {choice.shape.depth} on all train days")
@@ -72,9 +75,9 @@ def train(
         trained = TrainedModel(onnx_file.encode(model), manifest, papers.purpose(settings))
         with tempfile.TemporaryDirectory() as folder:
             test = data.evaluation_rows.of(data.split.test)
-            version = registry.register(
-                Path(folder), write_bundle(Path(folder), trained, test, scores)
-            )
+            finalized = write_bundle(Path(folder), trained, test, scores)
+            version = registry.register(Path(folder), finalized)
+        kept.clear()
     finally:
         data.rows.unpersist()
     verdict = Gates(registry, CHURN, settings.model).promote(version.number)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import traceback
 
 from lakehouse.errors import CdrlakeError, RelayedError, StreamError
+from pyspark_jobs.engine.outages import OUTAGES
 
 # What a broker or database that cannot be reached looks like; anything else needs a person.
 TRANSIENT = (
@@ -13,10 +15,15 @@ TRANSIENT = (
     "org.apache.kafka.common.errors.DisconnectException",
     "org.apache.kafka.common.KafkaException: Failed to create new KafkaAdminClient",
     "No resolvable bootstrap urls",
+    *OUTAGES,
 )
 # How an error of ours stands in the trace of the Python function that Spark called.
 _OURS = re.compile(r"^lakehouse\.errors\.\w+: (.+)$", re.MULTILINE)
+# The error at the end of a Python trace: the first line after the indented ones.
+_RAISED = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*)")
 _CAUSE = "Caused by: "
+# What Spark raises when a topic no longer holds what a query is to read next.
+_GAP = ("OffsetOutOfRangeException", "KAFKA_DATA_LOSS", "Some data may have been lost")
 CHARACTERS = 400
 
 
@@ -25,8 +32,13 @@ def is_transient(error: str) -> bool:
     return any(text in error for text in TRANSIENT)
 
 
+def text_of(error: BaseException) -> str:
+    """An exception as the text in which a query's failure arrives: its trace with all causes."""
+    return "".join(traceback.format_exception(error))
+
+
 def summary(error: str) -> str:
-    r"""The line that says most: our own error, the last cause that the JVM names, or the first.
+    r"""The line that says most: ours, Python's, the last cause that the JVM names, or the first.
 
     >>> summary("Query terminated\nCaused by: java.io.IOException: disk full\n\tat x.Y")
     'java.io.IOException: disk full'
@@ -35,7 +47,7 @@ def summary(error: str) -> str:
     """
     lines = [line.strip() for line in error.splitlines() if line.strip()]
     causes = [line.removeprefix(_CAUSE) for line in lines if line.startswith(_CAUSE)]
-    found = [*lines[:1], *causes, *_OURS.findall(error)]
+    found = [*lines[:1], *causes, *_RAISED.findall(error), *_OURS.findall(error)]
     return found[-1][:CHARACTERS] if found else "no reason given"
 
 
@@ -43,4 +55,15 @@ def of_query(query: str, error: str) -> CdrlakeError:
     """The error to raise for a query that has ended; ours as it was raised."""
     if _OURS.search(error):
         return RelayedError(summary(error))
-    return StreamError(query, "batches without failure", summary(error), "see the log above")
+    if any(text in error for text in _GAP):
+        return StreamError.sentence(
+            f"{query}: Kafka no longer holds messages that this query has not read yet. Restore "
+            "the topic, or go on without them with `cdrlake ingest --accept-loss`, which puts the "
+            "loss on record.",
+            where=query,
+        )
+    return StreamError.sentence(
+        f"{query} failed: {summary(error).rstrip('. ')}; the log above says more.",
+        where=query,
+        got=summary(error),
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 from py4j.java_gateway import JavaObject
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
@@ -26,6 +28,7 @@ from lakehouse.clock import Clock
 from lakehouse.progress import QueryProgress
 from pyspark_jobs.engine import failures
 
+LOG = logging.getLogger(__name__)
 _TABLE_SCHEMA = pa.schema(
     [
         ("query", pa.string()),
@@ -66,7 +69,8 @@ def note_quarantine(query: str, bad: int, total: int) -> None:
 class ProgressListener(StreamingQueryListener):
     """Writes `<state>/progress/<query>.json` at each batch, and the table every `flush_rows`.
 
-    The table is written without Spark: a commit of a few rows costs milliseconds that way.
+    The table is written without Spark: a commit of a few rows costs milliseconds that way. Once a
+    day its rows that are older than `days` are removed.
     """
 
     def __init__(
@@ -76,9 +80,11 @@ class ProgressListener(StreamingQueryListener):
         clock: Clock,
         flush_rows: int = 100,
         options: Mapping[str, str] | None = None,
+        days: int = 30,
     ) -> None:
         self._state, self._uri, self._clock, self._flush_rows = state, table_uri, clock, flush_rows
         self._options = dict(options or {})
+        self._keep, self._trimmed_on = timedelta(days=days), date.min
         self._level_since: dict[str, datetime] = {}
         self._names: dict[str, str] = {}
         self._last: dict[str, QueryProgress] = {}
@@ -146,6 +152,20 @@ class ProgressListener(StreamingQueryListener):
             schema_mode="merge",  # a table of an earlier release may lack a column
             storage_options=self._options,
         )
+        self._trim()
+
+    def _trim(self) -> None:
+        """Remove rows that are too old, once a day; their files go with the next maintenance."""
+        now = self._clock.now()
+        if now.date() == self._trimmed_on:
+            return
+        self._trimmed_on = now.date()
+        oldest = f"{now - self._keep:%Y-%m-%d %H:%M:%S}Z"
+        try:
+            table = DeltaTable(self._uri, storage_options=self._options)
+            table.delete(f"at < arrow_cast('{oldest}', 'Timestamp(Microsecond, Some(\"UTC\"))')")
+        except DeltaError as error:  # another writer was faster; tomorrow is another day
+            LOG.warning("rows of %s older than %s stay for now: %s", self._uri, oldest, error)
 
     def _report(self, measured: QueryProgress) -> None:
         self._last[measured.query] = measured

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity
 from lakehouse.settings.model import SparkSettings
 from pyspark_jobs.engine import query_lock
@@ -38,12 +39,34 @@ def start(
     writer = (
         source.writeStream.queryName(identity.name)
         .option("checkpointLocation", identity.checkpoint(lake_uri))
-        .foreachBatch(write_batch)
+        .foreachBatch(_answering(identity.name, write_batch))
     )
     if every_seconds is None:
         return writer.trigger(availableNow=True).start()
     with _configured(source.sparkSession, _SMALL_BATCHES):
         return writer.trigger(processingTime=f"{every_seconds} seconds").start()
+
+
+def _answering(query: str, write_batch: BatchSink) -> BatchSink:
+    """`write_batch`, whose every failure reaches Spark.
+
+    A library in Rust that panics raises what is no `Exception`. The bridge to the JVM would let it
+    pass, and Spark would wait for minutes for an answer that is empty when it comes.
+    """
+
+    def write(rows: DataFrame, batch_id: int) -> None:
+        try:
+            write_batch(rows, batch_id)
+        except Exception:
+            raise
+        except BaseException as panic:
+            raise StreamError.sentence(
+                f"{query}: batch {batch_id} met a failure inside a library, often a damaged file "
+                f"of the lake: {' '.join(str(panic).split())}",
+                where=query,
+            ) from panic
+
+    return write
 
 
 @contextmanager

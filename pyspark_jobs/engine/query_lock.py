@@ -1,26 +1,27 @@
-"""One process a query: its checkpoint is claimed before it starts.
+"""One process a query: its checkpoint is locked before it starts.
 
 Spark notices two drivers on one checkpoint only when both have run a batch, and by then each may
-have written over what the other wrote. A claim is a lock on a file beside the checkpoint: the
-kernel gives it back when the process ends, however it ends. In an object store there is none.
+have written over what the other wrote. The lock is on a file beside the checkpoint: the kernel
+gives it back when the process ends, however it ends. In an object store there is none.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 from pathlib import Path
-from typing import TextIO
 
+from filelock import FileLock, Timeout
+
+from lakehouse import files
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity
 
-_HELD: dict[Path, TextIO] = {}
+_HELD: dict[Path, FileLock] = {}
 
 
 def take(identity: QueryIdentity, lake_uri: str) -> None:
-    """Claim the checkpoint of `identity` for as long as this process lives.
+    """Lock the checkpoint of `identity` for as long as this process lives.
 
     Raises `StreamError` that names the process which has it.
     """
@@ -30,22 +31,24 @@ def take(identity: QueryIdentity, lake_uri: str) -> None:
     if path in _HELD:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a+", encoding="utf-8")
+    # Held by the process, whichever thread has taken it.
+    lock = FileLock(path, blocking=False, thread_local=False)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise StreamError(
-            identity.name,
-            "no other process that runs it",
-            f"one: {_owner(file)}",
-            "let that one do the work, or stop it first",
+        lock.acquire()
+    except Timeout:
+        owner = _owner(path)
+        raise StreamError.sentence(
+            f"{identity.name} is run by another process already, {owner}; let that one do the "
+            "work, or stop it first.",
+            where=identity.name,
+            got=owner,
         ) from None
-    _sign(file)
-    _HELD[path] = file
+    files.replace(_signature(path), f"pid {os.getpid()} on {socket.gethostname()}".encode())
+    _HELD[path] = lock
 
 
 def is_taken(identity: QueryIdentity, lake_uri: str) -> bool:
-    """Whether another process runs the query; where none does, this one has claimed it then."""
+    """Whether another process runs the query; where none does, this one has locked it then."""
     try:
         take(identity, lake_uri)
     except StreamError:
@@ -53,13 +56,13 @@ def is_taken(identity: QueryIdentity, lake_uri: str) -> bool:
     return False
 
 
-def _sign(file: TextIO) -> None:
-    file.truncate(0)
-    file.write(f"pid {os.getpid()} on {socket.gethostname()}")
-    file.flush()
+def _signature(lock: Path) -> Path:
+    # Not the locked file itself, which an attempt to lock it empties.
+    return lock.with_suffix(".owner")
 
 
-def _owner(file: TextIO) -> str:
-    with file:
-        file.seek(0)
-        return file.read() or "not named"
+def _owner(lock: Path) -> str:
+    try:
+        return _signature(lock).read_text(encoding="utf-8")
+    except OSError:
+        return "one without a name"

@@ -15,8 +15,9 @@ from pyspark.sql import SparkSession
 
 from lakehouse import logs, names
 from lakehouse.clock import Clock, SystemClock
-from lakehouse.errors import CdrlakeError
+from lakehouse.errors import EXIT_FAILED, EXIT_PERMANENT, CdrlakeError
 from lakehouse.settings import Settings
+from pyspark_jobs.engine import failures
 from pyspark_jobs.engine.progress_listener import ProgressListener
 from pyspark_jobs.engine.session import open_session
 from pyspark_jobs.engine.supervisor import Supervisor
@@ -50,7 +51,8 @@ class Job(Generic[S]):
 def job(app: str, load: Callable[[], S]) -> Iterator[Job[S]]:
     """Load the settings and open a session for `app`.
 
-    SIGTERM and SIGINT set `stop`; a known error gives exit code 1.
+    SIGTERM and SIGINT set `stop`. A known error gives the exit code `EXIT_PERMANENT`, by which
+    whoever started the job knows that another start would end the same way.
     """
     logs.configure()
     clock = SystemClock()
@@ -59,19 +61,22 @@ def job(app: str, load: Callable[[], S]) -> Iterator[Job[S]]:
         spark = open_session(app, loaded)
     except CdrlakeError as error:
         LOG.error("%s", error)
-        sys.exit(1)
+        sys.exit(EXIT_PERMANENT)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     running = Job(spark, loaded, clock, stop, Supervisor(clock, stop))
     table = names.table_uri(loaded.lake_uri, names.PROGRESS)
-    listener = ProgressListener(loaded.state, table, clock, options=loaded.lake_options)
+    listener = ProgressListener(
+        loaded.state, table, clock, options=loaded.lake_options, days=loaded.spark.progress_days
+    )
     spark.streams.addListener(listener)
     try:
         yield running
     except CdrlakeError as error:
         LOG.error("%s", error)
-        running.exit_code = 1
+        is_transient = failures.is_transient(failures.text_of(error))
+        running.exit_code = EXIT_FAILED if is_transient else EXIT_PERMANENT
     finally:
         running.supervisor.close()
         spark.stop()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from py4j.protocol import Py4JError
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.clock import Clock
+from lakehouse.retry import Backoff
 from pyspark_jobs.engine import failures
 
 LOG = logging.getLogger(__name__)
@@ -21,30 +23,42 @@ CALM_S = 300.0
 Start = Callable[[], StreamingQuery]
 
 
+@dataclass(eq=False)
+class _Watched:
+    """A query that is to run; `query` is None while it waits for `due` to be started."""
+
+    start: Start
+    backoff: Backoff
+    name: str = "a query"
+    query: StreamingQuery | None = None
+    due: float = 0.0
+    failed_at: float = 0.0
+
+
 class Supervisor:
     """Starts queries, keeps them running, and stops them after their batch.
 
-    A query that fails because a server cannot be reached is started again, for as long as it
-    takes; any other failure is raised in one line.
+    A query that fails because a service cannot be reached is started again for as long as it
+    takes, while the others go on; any other failure is raised in one line.
     """
 
     def __init__(self, clock: Clock, stop: threading.Event) -> None:
         self._clock, self._stop = clock, stop
-        self._running: list[tuple[StreamingQuery, Start]] = []
-        self._due: list[tuple[float, Start]] = []
-        self._backoff, self._failed_at = FIRST_BACKOFF_S, 0.0
+        self._watched: list[_Watched] = []
         self._read = 0
 
-    def add(self, start: Start) -> StreamingQuery:
-        """Start a query and keep it running."""
-        query = start()
-        self._running.append((query, start))
-        return query
+    def add(self, start: Start) -> StreamingQuery | None:
+        """Start a query and keep it running; None where it has to wait for a service."""
+        backoff = Backoff(self._clock, self._stop, FIRST_BACKOFF_S, LONGEST_BACKOFF_S)
+        watched = _Watched(start, backoff)
+        self._watched.append(watched)
+        self._begin(watched)
+        return watched.query
 
     def run_to_end(self) -> int:
         """Watch until all queries have ended by themselves; the number of rows that they read."""
         before = self._read
-        while (self._running or self._due) and not self._stop.is_set():
+        while self._watched and not self._stop.is_set():
             self.check()
             self._clock.wait(self._stop, POLL_S)
         return self._read - before
@@ -56,40 +70,55 @@ class Supervisor:
             every()
 
     def check(self) -> None:
-        """Look at each query once; start again what the broker has let down."""
-        # Asked once: a query may end between two questions, and would be forgotten.
-        ended = [entry for entry in self._running if not entry[0].isActive]
-        self._running = [entry for entry in self._running if entry not in ended]
-        for query, start in ended:
-            self._read += _rows_read(query)
-            error = query.exception()
-            if error is not None:
-                self._postpone(query, start, str(error))
+        """Look at each query once; start again what a service has let down."""
         now = self._clock.monotonic()
-        due, self._due = self._due, [entry for entry in self._due if entry[0] > now]
-        for moment, start in due:
-            if moment <= now:
-                self.add(start)
+        for watched in list(self._watched):
+            if watched.query is None:
+                if watched.due <= now:
+                    self._begin(watched)
+            elif not watched.query.isActive:
+                self._settle(watched, watched.query)
 
     def close(self) -> None:
         """Let running batches end, then stop all queries."""
         deadline = self._clock.monotonic() + LAST_BATCH_S
-        for query, _ in self._running:
+        for query in [one.query for one in self._watched if one.query is not None]:
             while _in_batch(query) and self._clock.monotonic() < deadline:
                 self._clock.wait(threading.Event(), POLL_S)
             query.stop()
-        self._running.clear()
+        self._watched.clear()
 
-    def _postpone(self, query: StreamingQuery, start: Start, error: str) -> None:
-        if not failures.is_transient(error):
-            raise failures.of_query(str(query.name), error)
-        LOG.warning("%s: not reached, trying again: %s", query.name, failures.summary(error))
+    def _begin(self, watched: _Watched) -> None:
+        try:
+            watched.query = watched.start()
+        except Exception as error:
+            text = failures.text_of(error)
+            if not failures.is_transient(text):
+                raise
+            self._postpone(watched, text)
+        else:
+            watched.name = str(watched.query.name)
+
+    def _settle(self, watched: _Watched, query: StreamingQuery) -> None:
+        """Note what a query that has ended has read, and why it ended."""
+        self._read += _rows_read(query)
+        error = query.exception()
+        if error is None:
+            self._watched.remove(watched)
+            return
+        watched.query = None
+        if not failures.is_transient(str(error)):
+            self._watched.remove(watched)
+            raise failures.of_query(watched.name, str(error))
+        self._postpone(watched, str(error))
+
+    def _postpone(self, watched: _Watched, error: str) -> None:
         now = self._clock.monotonic()
-        if now - self._failed_at > CALM_S:
-            self._backoff = FIRST_BACKOFF_S
-        self._failed_at = now
-        self._due.append((now + self._backoff, start))
-        self._backoff = min(2 * self._backoff, LONGEST_BACKOFF_S)
+        if now - watched.failed_at > CALM_S:
+            watched.backoff.reset()
+        watched.failed_at, watched.due = now, now + watched.backoff.next_s
+        watched.backoff.failures += 1
+        LOG.warning("%s waits for a service: %s", watched.name, failures.summary(error))
 
 
 def _in_batch(query: StreamingQuery) -> bool:

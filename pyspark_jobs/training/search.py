@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -21,6 +21,7 @@ from lakehouse.models.manifest import Costs
 from lakehouse.settings.model import ModelSettings
 from pyspark_jobs.training import forests
 from pyspark_jobs.training.forests import Shape
+from pyspark_jobs.training.kept_folds import KeptFolds
 from pyspark_jobs.training.sample import ClassCounts, LabelledRows, day
 from pyspark_jobs.training.split import Fold, Split
 
@@ -32,7 +33,8 @@ _MINUTE = 60.0
 class Sample:
     """The data of one training: rows that teach in Spark, rows that judge as arrays.
 
-    `rows` is what both were cut from, cached until the training ends.
+    `rows` is what both were cut from, cached until the training ends. Folds that an earlier start
+    has judged are in `kept`.
     """
 
     rows: DataFrame
@@ -41,6 +43,7 @@ class Sample:
     train_counts: ClassCounts
     split: Split
     scratch_uri: str
+    kept: KeptFolds = field(default_factory=KeptFolds)
 
 
 @dataclass(frozen=True)
@@ -115,15 +118,28 @@ def _try(
             "load more history, or lower model.folds",
         )  # fmt: skip
     for number, (fold, rows) in enumerate(usable, 1):
-        say(f"fold {number} of {len(usable)}: {largest.trees} trees of depth {largest.depth}")
-        forest = fit(sample, largest, fold, settings.seed)
         labels.append(rows.label)
-        for trees, depth in product(settings.trees, settings.depths):
-            pruned = forest.pruned(trees, depth)
-            packed = kernel.pack(pruned, len(rows.features))
-            shape = replace(largest, trees=trees, depth=depth)
-            votes.setdefault(shape, []).append(kernel.votes(packed, rows.rows) / trees)
+        found = sample.kept.get(largest, number, len(rows.label))
+        if found is None:
+            say(f"fold {number} of {len(usable)}: {largest.trees} trees of depth {largest.depth}")
+            forest = fit(sample, largest, fold, settings.seed)
+            found = _votes(forest, largest, rows, settings)
+            sample.kept.put(largest, number, found)
+        for shape, vote in found.items():
+            votes.setdefault(shape, []).append(vote)
     return {shape: _judge(found, labels) for shape, found in votes.items()}
+
+
+def _votes(
+    forest: Forest, largest: Shape, rows: LabelledRows, settings: ModelSettings
+) -> dict[Shape, Floats]:
+    """Mean votes on `rows` of every forest of the grid that can be cut out of this one."""
+    votes = {}
+    for trees, depth in product(settings.trees, settings.depths):
+        packed = kernel.pack(forest.pruned(trees, depth), len(rows.features))
+        shape = replace(largest, trees=trees, depth=depth)
+        votes[shape] = kernel.votes(packed, rows.rows) / trees
+    return votes
 
 
 def _usable(sample: Sample) -> Iterator[tuple[Fold, LabelledRows]]:

@@ -19,15 +19,16 @@ import pytest
 from bench.installation import SMALL
 from cdrlake.services.ports import free_ports
 from cdrlake.services.process import find_running, tree
-from cdrlake.waiting import Waiter
+from cdrlake.waiting import patiently, patiently_ended
 from lakehouse import mysql, store
-from lakehouse.clock import SystemClock
+from lakehouse.children import die_with_parent
 from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import load
 from lakehouse.names import table_uri
 from lakehouse.settings import ROOT
 from tests.e2e import exposure
 
+pytestmark = pytest.mark.timeout(4 * 3600)  # whole installations, on any machine
 SMALL_WORLD = SMALL | {"WORLD__SUBSCRIBERS": "250", "WORLD__REPLAY_DAYS": "4"}
 PORTS = ("SIMULATOR", "MONITORING", "MYSQL", "KAFKA")
 
@@ -54,12 +55,23 @@ class Installation:
         return [sys.executable, "-m", "cdrlake.cli", *words]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(*words), env=self.env, capture_output=True, text=True)
+        return subprocess.run(
+            self.command(*words),
+            env=self.env,
+            capture_output=True,
+            text=True,
+            preexec_fn=die_with_parent(),
+        )
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         log = (self.state.parent / "command.log").open("w")
         self.started = subprocess.Popen(
-            self.command(*words), env=self.env, stdout=log, stderr=subprocess.STDOUT, text=True
+            self.command(*words),
+            env=self.env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=die_with_parent(),
         )
         return self.started
 
@@ -82,8 +94,8 @@ class Installation:
             return json.load(answer)
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout_s: float) -> None:
-    Waiter(SystemClock(), timeout_s, lambda: None).until(lambda: condition() or None, what, 0.5)
+def wait_for(condition: Callable[[], bool], what: str, patience_s: float) -> None:
+    patiently(condition, what, patience_s, 0.5)
 
 
 @pytest.fixture
@@ -92,7 +104,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
     yield made
     if made.started is not None and made.started.poll() is None:
         made.started.terminate()
-        made.started.wait(90)
+        patiently_ended(made.started)
     left = find_running(made.state)
     for process in left.values():
         for part in tree(process.pid):
@@ -119,23 +131,23 @@ def test_the_demo_reconciles_and_leaves_no_process(installation: Installation) -
 
 def test_spark_killed_in_mid_stream_then_up_again_reconciles(installation: Installation) -> None:
     demo = installation.start("demo")
-    wait_for(lambda: replaying(installation), "the stream", 400)
+    wait_for(lambda: replaying(installation), "the stream", 180)
     find_running(installation.state)["pipeline"].send_signal(signal.SIGKILL)
-    assert demo.wait(120) == 1
+    assert patiently_ended(demo) == 1
     assert "pipeline" in installation.said()
     again = installation.start("up")
     try:
         wait_for(
-            lambda: "Ctrl-C stops" in installation.said() or again.poll() is not None, "up", 400
+            lambda: "Ctrl-C stops" in installation.said() or again.poll() is not None, "up", 180
         )
         assert again.poll() is None, installation.said()
-        wait_for(lambda: installation.run("ledger").returncode == 0, "the counts to agree", 180)
+        wait_for(lambda: installation.run("ledger").returncode == 0, "the counts to agree", 120)
         nothing_is_exposed(installation)
         a_second_process_is_refused(installation)
         prepared_days_reach_the_database(installation)
     finally:
         again.terminate()
-        assert again.wait(90) == 143
+        assert patiently_ended(again) == 143
 
 
 def a_second_process_is_refused(installation: Installation) -> None:
@@ -143,7 +155,7 @@ def a_second_process_is_refused(installation: Installation) -> None:
     done = installation.run("score")
     running = find_running(installation.state)["pipeline"].pid
     assert done.returncode == 1
-    assert f"needed no other process that runs it, got one: pid {running}" in done.stderr
+    assert f"is run by another process already, pid {running}" in done.stderr
 
 
 def prepared_days_reach_the_database(installation: Installation) -> None:
@@ -151,7 +163,9 @@ def prepared_days_reach_the_database(installation: Installation) -> None:
     gold = table_uri(str(installation.state / "lake"), names.GOLD_FEATURES)
     day = str(store.scan(gold).select(pl.col("Date").max()).collect().item())
     command = [sys.executable, "pyspark_jobs/jobs/cdr_transform.py", "--start-date", day]
-    done = subprocess.run([*command, "--end-date", day], cwd=ROOT, env=installation.env)
+    done = subprocess.run(
+        [*command, "--end-date", day], cwd=ROOT, env=installation.env, preexec_fn=die_with_parent()
+    )
     assert done.returncode == 0
     copy = next(installation.prepared.glob("processed_data_*.parquet"))
     prepared = pl.read_parquet(copy).height

@@ -19,11 +19,10 @@ from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer
 from cdrlake.services.ports import free_ports
 from cdrlake.services.process import Child
-from cdrlake.waiting import Waiter
+from cdrlake.waiting import patiently
 from flaskapp import database as schema
 from flaskapp.cdr import loader
 from lakehouse import kafka, mysql
-from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import CDR
 from lakehouse.domains.settings import Settings, load
 from lakehouse.settings import ROOT
@@ -32,10 +31,9 @@ from tests.integration import monitoring_data
 from tests.integration.simulator import Service
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-    """Wait until `condition` holds."""
-    waiter = Waiter(SystemClock(), timeout_s, lambda: None)
-    waiter.until(lambda: True if condition() else None, what, 0.1)
+def wait_for(condition: Callable[[], bool], what: str, patience_s: float = 60.0) -> None:
+    """Wait until `condition` holds, on a slow machine for longer."""
+    patiently(condition, what, patience_s)
 
 
 @pytest.fixture

@@ -116,12 +116,12 @@ def test_a_worker_killed_in_mid_batch_costs_no_message(
     job = start(own, environment, "cdr_ingest", "--once")
     try:
         worker = cluster["spark-worker-1"]
-        wait_for(lambda: in_batch(own, 0) and works(worker), "a batch", 90)
+        wait_for(lambda: in_batch(own, 0) and works(worker), "a batch")
         with capsys.disabled():
             sys.stdout.write(memory([*cluster.values(), job]))
         os.kill(worker.pid, signal.SIGKILL)
         assert in_batch(own, 0)
-        wait_for(lambda: not job.alive, "the end of the job", 120)
+        wait_for(lambda: not job.alive, "the end of the job")
         assert job.exit_code == 0, job.tail(20)
     finally:
         job.stop(30)

@@ -15,6 +15,7 @@ import pytest
 from cdrlake.services import jars, process
 from cdrlake.services.jars import Java
 from cdrlake.services.ports import free_ports
+from cdrlake.waiting import patiently_ended
 from lakehouse import ledger, store
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.settings import Settings
@@ -24,7 +25,7 @@ from lakehouse.settings import ROOT
 from tests.integration.conftest import wait_for
 from tests.integration.test_streams_recover import (
     DAYS,
-    SECONDS_TO_END,
+    PATIENCE_S,
     USERS,
     environment,
     events,
@@ -101,10 +102,10 @@ def test_the_streams_run_on_a_lake_in_s3(
     send(own, values)
     log = tmp_path / "pipeline.log"
     with pipeline(environment, log) as running:
-        wait_for(lambda: in_service(own) or running.poll() is not None, "service", SECONDS_TO_END)
+        wait_for(lambda: in_service(own) or running.poll() is not None, "service", PATIENCE_S)
         assert running.poll() is None, log.read_text()[-3000:]
         running.terminate()
-        assert running.wait(60) == 0, log.read_text()[-3000:]
+        assert patiently_ended(running) == 0, log.read_text()[-3000:]
     settings = Settings.model_validate(
         own.model_dump() | {"lake": {"uri": uri, "storage_options": options}}
     )

@@ -19,10 +19,11 @@ from confluent_kafka import Message
 
 from flaskapp.cdr import loader
 from lakehouse import kafka, mysql
+from lakehouse.children import die_with_parent
 from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import Settings
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker"), pytest.mark.timeout(3600)]
 KILLS = int(os.environ.get("KILLS", "6"))  # `make test-long`: 20
 BATCH_ROWS = 3_000
 WORLD = {"subscribers": 60, "history_days": 10, "replay_days": 0}
@@ -40,7 +41,11 @@ class Service:
         """Start it and wait until it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "flaskapp"], env=self._environment(), stdout=log, stderr=log
+                [sys.executable, "-m", "flaskapp"],
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent(),
             )
         while self._ask("GET", "/health") is None:
             assert self._process.poll() is None, self._log.read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.settings import Settings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
 OUTAGE_S = float(os.environ.get("OUTAGE_SECONDS", "4"))
 ROWS, BATCHES = 500, int(OUTAGE_S * 2) + 8
 

@@ -23,7 +23,9 @@ from cdrlake.services import process
 from cdrlake.services.jars import Jars, Java
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.ports import free_ports
+from cdrlake.waiting import patiently_ended
 from lakehouse import kafka, progress, store
+from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.settings import Settings, load
@@ -34,7 +36,7 @@ from tests.integration.conftest import wait_for
 pytestmark = pytest.mark.integration
 
 USERS, DAYS = 60, 20
-SECONDS_TO_END = 240.0
+PATIENCE_S = 120.0
 
 
 def events() -> list[bytes]:
@@ -107,7 +109,14 @@ def own(environment: dict[str, str], java: Java, resolved: Jars) -> Iterator[Set
 def pipeline(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "pyspark_jobs.jobs.cdr_pipeline"]
     with log.open("ab") as output:
-        started = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        started = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            preexec_fn=die_with_parent(),
+        )
     try:
         yield started
     finally:
@@ -139,14 +148,14 @@ def test_killed_again_and_again_it_ends_with_every_event_counted_once(
     for number, is_due in enumerate(moments):
         send(settings, values[number * part : (number + 1) * part])
         with pipeline(environment, log):
-            wait_for(is_due, f"the moment of kill {number}", SECONDS_TO_END)
+            wait_for(is_due, f"the moment of kill {number}", PATIENCE_S)
     send(settings, values[2 * part :])
     with pipeline(environment, log) as last:
-        wait_for(lambda: counted(settings) == USERS * DAYS, "all events", SECONDS_TO_END)
-        wait_for(lambda: bronze(settings) == len(values), "all messages", SECONDS_TO_END)
-        wait_for(lambda: in_service(settings), "the service", SECONDS_TO_END)
+        wait_for(lambda: counted(settings) == USERS * DAYS, "all events", PATIENCE_S)
+        wait_for(lambda: bronze(settings) == len(values), "all messages", PATIENCE_S)
+        wait_for(lambda: in_service(settings), "the service", PATIENCE_S)
         last.terminate()
-        assert last.wait(60) == 0, log.read_text()
+        assert patiently_ended(last) == 0, log.read_text()
     rows = store.scan(table_uri(settings.lake_uri, names.BRONZE_EVENTS)).collect()
     assert rows.height == len(values)
     assert rows.select("partition", "offset").n_unique() == len(values)

@@ -39,7 +39,9 @@ def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_process_is_told_which_one_runs_the_query(
     tmp_path: Path, other: subprocess.Popen[str]
 ) -> None:
-    with pytest.raises(StreamError, match=f"cdr_transform.*got one: pid {other.pid} on"):
+    with pytest.raises(
+        StreamError, match=f"cdr_transform.* another process already, pid {other.pid} on"
+    ):
         query_lock.take(TRANSFORM, str(tmp_path))
     assert query_lock.is_taken(TRANSFORM, str(tmp_path))
     assert not query_lock.is_taken(SCORE, str(tmp_path))

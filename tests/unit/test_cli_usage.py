@@ -19,6 +19,7 @@ def cdrlake(*words: str) -> subprocess.CompletedProcess[str]:
     [
         (("no-such",), "No such command 'no-such'"),
         (("up", "--no-such"), "No such option: --no-such"),
+        (("model", "lst"), "Did you mean 'list'? See"),
     ],
 )
 def test_a_usage_error_is_one_sentence(words: tuple[str, ...], said: str) -> None:
@@ -39,3 +40,18 @@ def test_brackets_in_an_error_are_not_taken_for_markup() -> None:
     done = cdrlake("eda", "--config", "/no/[bold]/file")
     assert done.returncode == 1
     assert "/no/[bold]/file: needed a readable file" in done.stderr
+
+
+def test_help_and_mistakes_wait_for_no_heavy_library() -> None:
+    """The command line's own modules import none of what only single commands need."""
+    heavy = ("pyspark", "mlflow", "polars", "pyarrow", "numba", "onnx", "confluent_kafka", "flask")
+    program = f"import sys, cdrlake.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "status", "ledger", "topics", "train", "ingest"])
+def test_an_unknown_domain_is_refused_with_those_there_are(command: str) -> None:
+    done = cdrlake(command, "--domain", "cdrr")
+    assert done.returncode == 1
+    assert "did you mean 'cdr'" in done.stderr

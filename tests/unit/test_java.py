@@ -22,7 +22,9 @@ def test_no_java_says_which_versions_and_how_to_get_one(
 ) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ServiceError, match=r"17 or 21, got none; .*openjdk-17-jre-headless"):
+    with pytest.raises(
+        ServiceError, match=r"Java 17 or 21 is needed, and none .*openjdk-17-jre-headless"
+    ):
         find_java()
 
 
@@ -32,7 +34,7 @@ def test_a_wrong_java_is_named(
 ) -> None:
     fake_java(tmp_path, version)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(ServiceError, match=rf"got version {version.split('.')[0]};"):
+    with pytest.raises(ServiceError, match=rf"is version {version.split('.')[0]};"):
         find_java()
 
 

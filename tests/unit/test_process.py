@@ -99,7 +99,7 @@ def test_stop_ends_what_a_dead_process_left_behind(tmp_path: Path, number: int) 
 def test_a_second_one_of_the_same_name_is_refused(tmp_path: Path) -> None:
     child = start(tmp_path, SLEEPER)
     try:
-        with pytest.raises(ServiceError, match=rf"got one with pid {child.pid}"):
+        with pytest.raises(ServiceError, match=rf"running already, with pid {child.pid}"):
             start(tmp_path, SLEEPER)
         assert find_running(tmp_path)["child"].pid == child.pid
     finally:

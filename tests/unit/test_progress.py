@@ -147,3 +147,24 @@ def test_the_pipelines_phase_is_read_as_written(tmp_path: Path) -> None:
     progress.write_pipeline(tmp_path, written)
     assert progress.read_pipeline(tmp_path) == written
     assert progress.read_queries(tmp_path) == []
+
+
+def test_rows_that_are_too_old_leave_the_table_once_a_day(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    table = str(tmp_path / "table")
+    listener = ProgressListener(tmp_path, table, clock, flush_rows=1, days=3)
+    listener.onQueryStarted(event(name=NAME, id="1", runId="r"))
+    for number in range(8):  # one batch a day
+        listener.onQueryProgress(batch(number, behind=0))
+        clock.advance(24 * 3600)
+    assert sorted(store.scan(table).collect()["batch_id"]) == [4, 5, 6, 7]
+
+
+def test_a_pipeline_of_another_name_has_a_file_of_its_own(tmp_path: Path) -> None:
+    one, other = (PipelineProgress("service", text, NOW) for text in ("one", "other"))
+    progress.write_pipeline(tmp_path, one)
+    progress.write_pipeline(tmp_path, other, "fraud-pipeline")
+    assert progress.read_pipeline(tmp_path) == one
+    assert progress.read_pipeline(tmp_path, "fraud-pipeline") == other
+    assert progress.read_queries(tmp_path) == []

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cdrlake.cdr import demo
-from cdrlake.doctor import require_disk
+from cdrlake import main_job
+from cdrlake.doctor import require_disk, require_folders
 from lakehouse.domains.settings import load
 from lakehouse.errors import LedgerError, ServiceError
 from lakehouse.ledger import Comparison, Ledger
@@ -85,19 +85,35 @@ def test_an_unknown_mapping(tmp_path: Path) -> None:
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(10, 10, 1024))
-    with pytest.raises(ServiceError, match=r"needed 2 GiB free, got 0\.00 GiB.*state_dir"):
+    with pytest.raises(ServiceError, match=r"has 0\.00 GiB left and 2 GiB are needed.*state_dir"):
         require_disk(tmp_path / "not" / "yet")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    settings = load({"CDRLAKE_STATE_DIR": str(tmp_path / "locked" / "state")})
+    with pytest.raises(ServiceError, match=r"Cannot write to .*locked/state.*set state_dir"):
+        require_folders(settings)
+
+
+def test_a_state_folder_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    for command in ("up", "demo"):
+        done = cdrlake(tmp_path, command)
+        assert_refused(done, f"Cannot write to {tmp_path / 'state'}", "state_dir")
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_demo_never_wipes_an_installation(tmp_path: Path) -> None:
     (tmp_path / "kafka").mkdir()
     settings = load({"CDRLAKE_STATE_DIR": str(tmp_path)})
     with pytest.raises(ServiceError, match="cdrlake reset"):
-        demo.prepare_state(settings)
+        main_job.prepare_state(settings)
     assert (tmp_path / "kafka").exists()
 
 
 def test_counts_that_differ_are_named_with_both_numbers() -> None:
     found = Ledger((), (Comparison("a = b", 3, 3), Comparison("bronze = silver", 1234, 1233)))
-    with pytest.raises(LedgerError, match="bronze = silver: needed 1,234, got 1,233"):
-        demo.require_balance(found)
+    with pytest.raises(LedgerError, match="bronze = silver is 1,234 against 1,233"):
+        main_job.require_balance(found)

@@ -103,7 +103,7 @@ def test_an_error_of_ours_comes_through_the_jvm_as_it_was_raised(clock: FixedClo
 def test_a_failure_of_spark_is_named_in_one_line(clock: FixedClock) -> None:
     supervisor = Supervisor(clock, threading.Event())
     supervisor.add(starting(Query("Query terminated\n\tat a.B\nCaused by: x.Y: disk full\n\tat c")))
-    with pytest.raises(StreamError, match=r"got x.Y: disk full; see the log above\.$"):
+    with pytest.raises(StreamError, match=r"v1 failed: x.Y: disk full; the log above says more\.$"):
         supervisor.run_to_end()
 
 
@@ -113,3 +113,48 @@ def test_closing_stops_what_runs(clock: FixedClock) -> None:
     supervisor.add(starting(query))
     supervisor.close()
     assert query.stopped
+
+
+def test_a_query_that_waits_does_not_hold_up_the_others(clock: FixedClock) -> None:
+    supervisor = Supervisor(clock, threading.Event())
+    other = Query(looks=10_000)
+    supervisor.add(starting(other))
+    supervisor.add(starting(*[Query(BROKER_AWAY) for _ in range(3)], Query(looks=10_000)))
+    for _ in range(100):
+        supervisor.check()
+        clock.advance(0.5)
+    assert not other.stopped
+    with pytest.raises(IndexError):  # a failure of its own is raised, and the first still runs
+        supervisor.add(starting())
+    assert other.isActive
+
+
+def test_a_service_that_is_away_at_the_start_is_waited_for(clock: FixedClock) -> None:
+    attempts: list[int] = []
+
+    def start() -> Any:
+        attempts.append(1)
+        if len(attempts) < 4:
+            raise ServiceAwayError("HTTPConnectionPool: Max retries exceeded with url: /api")
+        return Query()
+
+    supervisor = Supervisor(clock, threading.Event())
+    assert supervisor.add(start) is None
+    assert supervisor.run_to_end() == 7
+    assert len(attempts) == 4
+    assert clock.monotonic() >= 1 + 2 + 4
+
+
+class ServiceAwayError(Exception):
+    """As a library raises it."""
+
+
+def test_a_gap_in_a_topic_says_what_to_do(clock: FixedClock) -> None:
+    gap = (
+        "Query terminated\nCaused by: org.apache.kafka.clients.consumer."
+        "OffsetOutOfRangeException: Fetch position 10 is out of range for partition t-0"
+    )
+    supervisor = Supervisor(clock, threading.Event())
+    supervisor.add(starting(Query(gap)))
+    with pytest.raises(StreamError, match=r"no longer holds messages.*ingest --accept-loss"):
+        supervisor.run_to_end()

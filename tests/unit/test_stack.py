@@ -13,11 +13,12 @@ import pytest
 from cdrlake import runs
 from cdrlake.console import Steps
 from cdrlake.services.process import SUPERVISOR, Child, Command, find_running
-from cdrlake.stack import DEATHS, Stack
+from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
+from cdrlake.watch import DEATHS
 from lakehouse.clock import FixedClock, SystemClock
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import ServiceError
+from lakehouse.errors import EXIT_PERMANENT, ServiceError
 
 LIVES = "import signal, sys; print('alive', flush=True); signal.pause()"
 DIES = "print('no such column')"
@@ -78,7 +79,16 @@ def test_a_process_that_keeps_dying_stops_the_stack_with_its_last_words(
         wait_for_death(stack)
         assert len(stack.revive()) == 1
     wait_for_death(stack)
-    with pytest.raises(ServiceError, match=r"process worker.*no such column"):
+    with pytest.raises(ServiceError, match=r"worker ended with exit code 0: .*no such col"):
+        stack.revive()
+
+
+def test_a_process_whose_error_no_start_mends_is_not_started_again(
+    stack: Stack, tmp_path: Path
+) -> None:
+    keep(stack, tmp_path, f"import sys; print('wrong password'); sys.exit({EXIT_PERMANENT})")
+    wait_for_death(stack)
+    with pytest.raises(ServiceError, match=r"exit code 3: wrong password"):
         stack.revive()
 
 

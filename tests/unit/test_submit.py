@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cdrlake import jobs, runs, submit
+from cdrlake import jobs, main_job, submit
 from cdrlake.services import spark
 from cdrlake.services.process import Child, Command
 from lakehouse.domains.settings import Settings
@@ -71,6 +71,6 @@ def test_a_job_goes_to_the_cluster_only_while_its_master_runs(settings: Settings
 
 
 def test_a_demo_that_took_more_memory_than_promised_fails() -> None:
-    runs.require_memory(6 * GIB)
-    with pytest.raises(ServiceError, match=r"at most 6 GiB.*6\.1 GiB"):
-        runs.require_memory(int(6.1 * GIB))
+    main_job.require_memory(6 * GIB)
+    with pytest.raises(ServiceError, match=r"6\.1 GiB of memory and may take 6 GiB"):
+        main_job.require_memory(int(6.1 * GIB))

@@ -1,0 +1,60 @@
+"""What the command line can do for one domain and for no other, found by the domain's name.
+
+A domain that needs nothing of its own has no extension. One that does keeps it as `EXTENSION` in
+`cdrlake/<domain>/extension.py`, where nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cdrlake.main_job import Cost, Outcome
+    from cdrlake.stack import Stack
+    from lakehouse.clock import Clock
+    from lakehouse.domain import Domain
+    from lakehouse.domains.settings import Settings
+
+Move = Callable[[float, float], None]
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Commands that are imported when one of them is called: `cdrlake <name> ...`."""
+
+    name: str
+    module: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What a domain adds to the shared commands; each part may be missing.
+
+    `load_history` fills the source before the queries start, `act` is the main job of `demo`,
+    `show` prints what it came to.
+    """
+
+    groups: tuple[Group, ...] = ()
+    load_history: Callable[[Settings, Move], object] | None = None
+    act: Callable[[Stack, Clock], Outcome] | None = None
+    show: Callable[[Settings, Outcome, Cost], None] | None = None
+
+
+def of(domain: Domain) -> Extension:
+    """The extension of a domain, an empty one where it has none."""
+    return named(domain.name)
+
+
+def named(domain: str) -> Extension:
+    """The extension of the domain called so."""
+    package = f"cdrlake.{domain}"
+    if importlib.util.find_spec(package) is None:
+        return Extension()
+    found: Extension = importlib.import_module(f"{package}.extension").EXTENSION
+    return found

@@ -1,0 +1,55 @@
+"""Services come from a table: who starts when, where they listen, and what a domain adds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cdrlake import doctor, extension, jobs, service_table
+from lakehouse.domain import Domain, Service
+from lakehouse.domains import DOMAINS
+from lakehouse.domains.settings import Settings
+from lakehouse.errors import ServiceError
+
+TOY = Domain("toy", topics=(), feeds=(), tables=())
+
+
+def names(*domains: Domain) -> list[str]:
+    return [service.name for service in service_table.services(domains)]
+
+
+def test_a_domain_adds_its_services_between_the_source_and_the_readers() -> None:
+    serving = Service("toy-serving", "serving", "simulator.port", after=("toy-pipeline",))
+    toy = replace(TOY, services=(serving, Service("toy-pipeline", "toy.pipeline", job=True)))
+    assert names(toy) == ["simulator", "toy-pipeline", "toy-serving", "mirror", "monitoring"]
+    assert names(*DOMAINS, toy)[1:3] == ["pipeline", "toy-pipeline"]
+    assert names(TOY) == ["simulator", "mirror", "monitoring"]
+
+
+def test_two_services_of_one_name_and_a_circle_are_refused() -> None:
+    twice = replace(TOY, services=(Service("mirror", "toy.mirror"),))
+    with pytest.raises(ServiceError, match="one name"):
+        names(twice)
+    circle = (Service("a", "toy.a", after=("b",)), Service("b", "toy.b", after=("a",)))
+    with pytest.raises(ServiceError, match="wait for each other"):
+        names(replace(TOY, services=circle))
+
+
+def test_the_ports_of_a_domain_are_checked_with_the_shared_ones() -> None:
+    serving = Service("toy-serving", "serving", "cluster.page_port")
+    found = doctor.service_ports(Settings(), [replace(TOY, services=(serving,))])
+    assert [key for _, _, key in found] == [
+        "simulator.port", "cluster.page_port", "monitoring.port",
+    ]  # fmt: skip
+
+
+def test_a_domain_without_an_extension_has_an_empty_one() -> None:
+    assert extension.of(TOY) == extension.Extension()
+    assert extension.of(DOMAINS[0]).load_history is not None
+
+
+def test_a_job_that_a_domain_does_not_have_is_named() -> None:
+    assert jobs.of(DOMAINS[0], "train") == "cdr_train"
+    with pytest.raises(ServiceError, match="domain toy has no job to train"):
+        jobs.of(TOY, "train")
