@@ -1,24 +1,56 @@
 """Errors that a person at a terminal can act on.
 
-Every error says where it happened, what was needed, what came instead and what to do next.
+Every error says where it happened, what was needed, what came instead and what to do next. Where
+these four parts make no natural sentence, `CdrlakeError.sentence` takes the sentence as written.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from typing import Self
+
+_PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
 
 
 class CdrlakeError(Exception):
     """Base of all errors that cdrlake raises on purpose.
 
+    The parts stay readable as `where`, `needed`, `got` and `do`, each empty where unknown.
+
     >>> str(CdrlakeError(where="conf/settings.yaml", needed="a port", got="'x'", do="write 5000"))
     "conf/settings.yaml: needed a port, got 'x'; write 5000."
     """
 
+    where: str
+    needed: str
+    got: str
+    do: str
+
     def __init__(self, where: str, needed: str, got: str, do: str) -> None:
         self.where, self.needed, self.got, self.do = where, needed, got, do
-        super().__init__(f"{where}: needed {needed}, got {got}; {do}.")
+        # What others say (an operating system, a server) often ends with a full stop of its own.
+        super().__init__(f"{where}: needed {needed}, got {_open(got)}; {_open(do)}.")
+
+    @classmethod
+    def sentence(
+        cls, text: str, *, where: str = "", needed: str = "", got: str = "", do: str = ""
+    ) -> Self:
+        """An error that reads exactly as `text`; the parts are for programs that ask for them.
+
+        >>> error = ServiceError.sentence("Kafka ended; read kafka.log.", where="kafka")
+        >>> str(error), error.where, error.got
+        ('Kafka ended; read kafka.log.', 'kafka', '')
+        """
+        error = cls.__new__(cls, text)
+        error.args = (text,)
+        error.where, error.needed, error.got, error.do = where, needed, got, do
+        return error
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled as it reads: `__init__` could not be called with the finished text alone."""
+        return _as_it_reads, (type(self), str(self)), self.__dict__
 
 
 class SettingsError(CdrlakeError):
@@ -52,15 +84,16 @@ class StreamError(CdrlakeError):
 class RelayedError(StreamError):
     """An error that reached us as text, through the JVM; it stands as it was raised.
 
-    >>> str(RelayedError("topic t: needed messages, got none; send some."))
-    'topic t: needed messages, got none; send some.'
+    >>> error = RelayedError("topic t: needed messages, got none; send some.")
+    >>> str(error), error.got
+    ('topic t: needed messages, got none; send some.', 'none')
+    >>> str(RelayedError("Topic t is gone; create it."))
+    'Topic t is gone; create it.'
     """
 
     def __init__(self, text: str) -> None:
-        where, _, rest = text.partition(": needed ")
-        needed, _, rest = rest.partition(", got ")
-        got, _, do = rest.rpartition("; ")
-        super().__init__(where, needed, got, do.removesuffix("."))
+        parts = _PARTS.fullmatch(text)
+        super().__init__(*(parts.groups() if parts else ("", "", "", "")))
         self.args = (text,)
 
 
@@ -74,6 +107,20 @@ class MonitoringError(CdrlakeError):
 
 class LedgerError(CdrlakeError):
     """Two counts that must be equal differ."""
+
+
+def _open(part: str) -> str:
+    """`part` without the full stop at its end, so that the sentence around it gives the only one.
+
+    >>> _open("No such file."), _open("and so on...")
+    ('No such file', 'and so on...')
+    """
+    part = part.rstrip()
+    return part if part.endswith("..") else part.removesuffix(".")
+
+
+def _as_it_reads(kind: type[CdrlakeError], text: str) -> CdrlakeError:
+    return kind.sentence(text)
 
 
 def closest(name: str, known: Iterable[str]) -> str:
