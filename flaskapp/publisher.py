@@ -6,7 +6,7 @@ from confluent_kafka import Producer
 
 from lakehouse.errors import ServiceError
 from lakehouse.kafka import client_options
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 
 class Publisher:

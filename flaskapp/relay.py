@@ -21,7 +21,7 @@ from lakehouse import mysql
 from lakehouse.clock import Clock
 from lakehouse.errors import CdrlakeError
 from lakehouse.settings import Settings
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 LOG = logging.getLogger(__name__)
 LOCK = "relay"

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from lakehouse.domain import Topic
 from lakehouse.errors import ServiceError
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 TIMEOUT_S = 10.0
 AT_ONCE = 10_000

@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 from lakehouse.contracts import Contract
 from lakehouse.errors import ServiceError
 from lakehouse.kafka import client_options
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 FLUSH_S = 60.0
 

@@ -17,7 +17,7 @@ from typing import Literal
 from lakehouse.domains.cdr import names
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 CACHE = ROOT / ".cache"
 Job = Literal["rows", "daily_sums"]

@@ -14,7 +14,7 @@ from cdrlake.services.jars import Java, exclusive
 from cdrlake.services.process import Child, Command, refuse_second
 from lakehouse.errors import ServiceError
 from lakehouse.kafka import client_options
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 _PROPERTIES = """\
 process.roles=broker,controller

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 # One fetch should fill a task's Arrow batch; the defaults fetch 1 MiB and 500 messages.
 _CONSUMER = {
