@@ -16,10 +16,10 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from flaskapp import outbox
-from flaskapp.publisher import Publisher
 from lakehouse import mysql
 from lakehouse.clock import Clock
 from lakehouse.errors import CdrlakeError
+from lakehouse.publisher import Publisher
 from lakehouse.settings import Settings
 from lakehouse.settings.kafka import KafkaSettings
 

@@ -65,6 +65,10 @@ class ServiceError(CdrlakeError):
     """An embedded server, a port or a child process is not as required."""
 
 
+class AccessError(ServiceError):
+    """A server was reached and refuses who asks; it will until a setting or a right is mended."""
+
+
 class SourceError(CdrlakeError):
     """An input file or object cannot be read or mapped."""
 

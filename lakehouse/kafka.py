@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from lakehouse.domain import Topic
 from lakehouse.errors import ServiceError
+from lakehouse.kafka_access import Access
 from lakehouse.settings.kafka import KafkaSettings
 
 TIMEOUT_S = 10.0
@@ -18,63 +20,74 @@ AT_ONCE = 10_000
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Options that every client shares; values of `kafka.options` (SASL, TLS) are passed on."""
-    secret = {name: value.get_secret_value() for name, value in kafka.options.items()}
-    # Clients report a broker that is away through their calls; their own log would repeat it
-    # twenty times a second.
-    return {"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0, **secret}
+    """Options of a client that nobody waits for; others take those of an `Access`."""
+    return Access(kafka).options
 
 
 def create_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> None:
     """Create the topics that are missing; those that exist stay as they are.
 
-    Raises `ServiceError` when the broker cannot be reached or refuses.
+    Raises `ServiceError` when the broker cannot be reached, and `AccessError` when it refuses;
+    where all topics exist, the right to create some is not needed.
     """
-    replicas = 1 if kafka.embedded else -1
-    wanted = [
-        NewTopic(
-            topic.name,
-            topic.partitions or kafka.partitions,
-            replicas,
-            config={
-                "retention.ms": str(topic.retention_ms),
-                "cleanup.policy": "compact" if topic.compacted else "delete",
-            },
-        )
-        for topic in topics
-    ]
-    admin = AdminClient(client_options(kafka))
+    access = Access(kafka)
+    admin = AdminClient(access.options)
     try:
-        for topic, future in admin.create_topics(wanted).items():
-            try:
-                future.result(TIMEOUT_S)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise ServiceError(f"topic {topic}", "to be created", str(error), _DO) from None
+        with access.checked(serve=lambda: admin.poll(0)):
+            found = admin.list_topics(timeout=TIMEOUT_S).topics
+        wanted = [_new(kafka, topic) for topic in topics if topic.name not in found]
+        made = admin.create_topics(wanted) if wanted else {}
+        for name, future in made.items():
+            with access.checked(f"create topic {name}", serve=lambda: admin.poll(0)):
+                _await_topic(name, future)
     except (KafkaException, TimeoutError) as error:
         raise ServiceError(
             f"Kafka at {kafka.bootstrap_servers}", "a reachable broker", str(error), _DO
         ) from None
 
 
-_DO = "check that the broker runs (`cdrlake status`)"
+def _new(kafka: KafkaSettings, topic: Topic) -> NewTopic:
+    config = {
+        "retention.ms": str(topic.retention_ms),
+        "cleanup.policy": "compact" if topic.compacted else "delete",
+    }
+    replicas = 1 if kafka.embedded else -1
+    return NewTopic(topic.name, topic.partitions or kafka.partitions, replicas, config=config)
+
+
+def _await_topic(name: str, future: Future[None]) -> None:
+    try:
+        future.result(TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise ServiceError(f"topic {name}", "to be created", str(error), _DO) from error
+
+
+_DO = "check that the broker runs (`cdrlake status`) and kafka.security.protocol"
 
 
 @contextmanager
 def _consumer(kafka: KafkaSettings) -> Iterator[Consumer]:
     options = {"group.id": "cdrlake-reader", "enable.auto.commit": "false"}
-    consumer = Consumer(client_options(kafka) | options)
+    access = Access(kafka)
+    consumer = Consumer(access.options | options)
     try:
-        yield consumer
+        with access.checked(serve=lambda: consumer.poll(0)):
+            yield consumer
     finally:
         consumer.close()
 
 
 def _ranges(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
-    partitions = consumer.list_topics(topic, TIMEOUT_S).topics[topic].partitions
+    described = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
+    if described.error is not None:
+        refused = KafkaException(described.error)
+        raise ServiceError(
+            f"topic {topic}", "its partitions", str(described.error), _DO
+        ) from refused
     return {
         number: consumer.get_watermark_offsets(TopicPartition(topic, number), TIMEOUT_S)
-        for number in partitions
+        for number in described.partitions
     }
 
 
@@ -111,6 +124,8 @@ def read_all(kafka: KafkaSettings, topic: str, visit: Callable[[Message], None])
             # Asked for more than there is, the client would wait for it until the time-out.
             missing = sum(end - max(done[number], low) for number, (low, end) in left.items())
             for message in consumer.consume(min(missing, AT_ONCE), TIMEOUT_S) if missing else ():
-                if message.error():
-                    raise ServiceError(f"topic {topic}", "a message", str(message.error()), _DO)
+                error = message.error()
+                if error is not None:
+                    refused = KafkaException(error)
+                    raise ServiceError(f"topic {topic}", "a message", str(error), _DO) from refused
                 visit(message)

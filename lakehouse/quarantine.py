@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from confluent_kafka import KafkaException, Producer
 from deltalake import write_deltalake
 
 from lakehouse import store
 from lakehouse.clock import Clock
 from lakehouse.domains.cdr import names
 from lakehouse.errors import ContractError, ServiceError, closest
-from lakehouse.kafka import client_options
 from lakehouse.names import REPLAYS, table_uri
+from lakehouse.publisher import Publisher
 from lakehouse.settings import Settings
 
 PLACE = ("topic", "partition", "offset")
@@ -151,24 +150,18 @@ def _corrected(raw: bytes | None, correction: Correction) -> bytes | None:
 
 
 def _send(settings: Settings, rows: pl.DataFrame, values: list[bytes], flush_s: float) -> None:
-    failures: list[str] = []
-    producer = Producer(client_options(settings.kafka) | {"enable.idempotence": True})
+    publisher = Publisher(settings.kafka)
     try:
         for row, value in zip(rows.iter_rows(named=True), values, strict=True):
-            producer.produce(
-                row["topic"],
-                value,
-                row["key"],
-                on_delivery=lambda error, _: failures.append(str(error)) if error else None,
-            )
-        left = producer.flush(flush_s)
-    except (KafkaException, BufferError) as error:
-        failures, left = [str(error)], len(values)
-    if failures or left:
+            publisher.send(row["topic"], row["key"], value)
+        left = publisher.flush(flush_s)
+    finally:
+        publisher.drop()
+    if left:
         raise ServiceError(
             f"Kafka at {settings.kafka.bootstrap_servers}",
             f"{len(values)} messages to be taken",
-            failures[0] if failures else f"{left} unanswered",
+            f"{left} unanswered",
             "check the broker and replay again; repetitions are dropped",
         )
 

@@ -15,7 +15,7 @@ from lakehouse.clock import Clock, SystemClock
 from lakehouse.domain import Mirror
 from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings, load
-from lakehouse.errors import CdrlakeError
+from lakehouse.errors import AccessError, CdrlakeError
 from mirror.publish import Publisher
 from mirror.sync import step
 
@@ -25,11 +25,14 @@ MAX_BACKOFF_S = 15.0
 
 
 def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clock) -> None:
-    """Repeat steps until `stop`; after a failure wait, each time longer, and go on."""
+    """Repeat steps until `stop`; after a failure wait, each time longer, and go on.
+
+    Raises `AccessError` when Kafka refuses this client, which waiting does not mend.
+    """
     backoff = IDLE_S
-    publisher = Publisher(settings.kafka, mirror.contract)
     while not stop.is_set():
         try:
+            publisher = Publisher(settings.kafka, mirror.contract)
             with mysql.connect(settings.mysql) as connection:
                 while not stop.is_set():
                     rows = step(
@@ -40,6 +43,8 @@ def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clo
                         LOG.info("%s: %s rows", mirror.name, rows)
                     else:
                         clock.wait(stop, IDLE_S)
+        except AccessError:
+            raise
         except (CdrlakeError, mysql.Error, KafkaException, OSError) as error:
             LOG.warning("%s: %s; trying again in %.1f s", mirror.name, error, backoff)
             clock.wait(stop, backoff)
@@ -60,7 +65,8 @@ def main() -> int:
         stop.set()
     failures = [end.exception() for end in ends if end.exception() is not None]
     for failure in failures:
-        LOG.error("%s", failure, exc_info=failure)
+        known = isinstance(failure, CdrlakeError)
+        LOG.error("%s", failure, exc_info=None if known else failure)
     return 1 if failures else 0
 
 

@@ -16,7 +16,6 @@ from flaskapp import outbox, streams
 from flaskapp.bulk import open_uploader
 from flaskapp.cdr import event_store
 from flaskapp.cdr.mappings.fields import EVENTS
-from flaskapp.publisher import Publisher
 from flaskapp.relay import Relay
 from lakehouse import kafka, mysql
 from lakehouse.clock import SystemClock
@@ -24,6 +23,7 @@ from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.names import MYSQL_OUTBOX
+from lakehouse.publisher import Publisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("broker")]
 NOW = datetime(2026, 11, 20, 12, 0, 0, 250_000, UTC)
