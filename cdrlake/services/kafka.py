@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from pydantic import SecretStr
 
 from cdrlake.services.jars import Java, exclusive
 from cdrlake.services.process import Child, Command, refuse_second
 from lakehouse import files
 from lakehouse.errors import ServiceError
 from lakehouse.kafka import client_options
-from lakehouse.kafka_options import jaas_text
 from lakehouse.settings.kafka import KafkaSettings
 
 _PROPERTIES = """\
@@ -61,64 +59,17 @@ _LOG4J = """\
 
 
 @dataclass(frozen=True)
-class SecuredListener:
-    """A second listener with TLS, SASL and access control lists, on `localhost`.
-
-    `identity` is a PEM file with the broker's key and certificate, `users` are those of PLAIN with
-    their passwords. Clients of the plain listener are administrators: they make users of SCRAM
-    and grant rights.
-    """
-
-    port: int
-    identity: Path
-    users: Mapping[str, SecretStr]
-
-    def add_to(self, properties: str) -> str:
-        """The properties of a broker with this listener besides."""
-        added = {
-            "listeners": f",SECURED://127.0.0.1:{self.port}",
-            "advertised.listeners": f",SECURED://localhost:{self.port}",
-            "listener.security.protocol.map": ",SECURED:SASL_SSL",
-        }
-        lines = [line + added.get(line.partition("=")[0], "") for line in properties.splitlines()]
-        users = " ".join(
-            f"user_{name}={jaas_text(secret.get_secret_value())}"
-            for name, secret in self.users.items()
-        )
-        values = _in_properties(str(self.identity)), _in_properties(users)
-        return "\n".join([*lines, *(line.format(*values) for line in _SECURED), ""])
-
-
-def _in_properties(text: str) -> str:
-    """A value as Java's properties have it: ASCII, and a backslash counts twice."""
-    plain = text.replace("\\", "\\\\")
-    return "".join(one if one.isascii() else f"\\u{ord(one):04x}" for one in plain)
-
-
-_SECURED = (
-    "listener.name.secured.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
-    "listener.name.secured.plain.sasl.jaas.config="
-    "org.apache.kafka.common.security.plain.PlainLoginModule required {1};",
-    "listener.name.secured.scram-sha-256.sasl.jaas.config="
-    "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-    "listener.name.secured.scram-sha-512.sasl.jaas.config="
-    "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-    "listener.name.secured.ssl.keystore.type=PEM",
-    "listener.name.secured.ssl.keystore.location={0}",
-    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "super.users=User:ANONYMOUS",
-)
-
-
-@dataclass(frozen=True)
 class KafkaBroker:
-    """The broker's place and settings; `start` gives the running process."""
+    """The broker's place and settings; `start` gives the running process.
+
+    `amend` may change its properties before they are written, for example to add a listener.
+    """
 
     settings: KafkaSettings
     state: Path
     jars: Path
     java: Java
-    secured: SecuredListener | None = None
+    amend: Callable[[str], str] = str
 
     @property
     def home(self) -> Path:
@@ -153,10 +104,9 @@ class KafkaBroker:
             data=self.home / "data",
             partitions=kafka.partitions,
         )
-        if self.secured is not None:
-            text = self.secured.add_to(text)
         # It may hold passwords.
-        files.replace(self.home / "server.properties", text.encode(), files.PRIVATE)
+        content = self.amend(text).encode()
+        files.replace(self.home / "server.properties", content, files.PRIVATE)
         (self.home / "log4j2.xml").write_text(_LOG4J, encoding="utf-8")
 
     def _format(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from pydantic import SecretStr
 
 from cdrlake.services.jars import Jars, Java
-from cdrlake.services.kafka import KafkaBroker, SecuredListener
+from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.ports import free_ports
 from lakehouse import files, kafka
+from lakehouse.kafka_options import jaas_text
 from lakehouse.settings.kafka import KafkaSettings, SecuritySettings
 from tests.integration.conftest import wait_for
 
@@ -45,6 +45,55 @@ _MECHANISMS = {
     "SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256,
     "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512,
 }
+
+
+@dataclass(frozen=True)
+class SecuredListener:
+    """A second listener with TLS, SASL and access control lists, on `localhost`.
+
+    `identity` is a PEM file with the broker's key and certificate, `users` are those of PLAIN with
+    their passwords. Clients of the plain listener are administrators: they make users of SCRAM
+    and grant rights.
+    """
+
+    port: int
+    identity: Path
+    users: Mapping[str, str]
+
+    def add_to(self, properties: str) -> str:
+        """The properties of a broker with this listener besides."""
+        added = {
+            "listeners": f",SECURED://127.0.0.1:{self.port}",
+            "advertised.listeners": f",SECURED://localhost:{self.port}",
+            "listener.security.protocol.map": ",SECURED:SASL_SSL",
+        }
+        lines = [line + added.get(line.partition("=")[0], "") for line in properties.splitlines()]
+        users = " ".join(
+            f"user_{name}={jaas_text(password)}" for name, password in self.users.items()
+        )
+        values = escaped(str(self.identity)), escaped(users)
+        return "\n".join([*lines, *(line.format(*values) for line in _SECURED), ""])
+
+
+def escaped(text: str) -> str:
+    """A value as Java's properties have it: ASCII, and a backslash counts twice."""
+    plain = text.replace("\\", "\\\\")
+    return "".join(one if one.isascii() else f"\\u{ord(one):04x}" for one in plain)
+
+
+_SECURED = (
+    "listener.name.secured.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+    "listener.name.secured.plain.sasl.jaas.config="
+    "org.apache.kafka.common.security.plain.PlainLoginModule required {1};",
+    "listener.name.secured.scram-sha-256.sasl.jaas.config="
+    "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+    "listener.name.secured.scram-sha-512.sasl.jaas.config="
+    "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+    "listener.name.secured.ssl.keystore.type=PEM",
+    "listener.name.secured.ssl.keystore.location={0}",
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users=User:ANONYMOUS",
+)
 
 
 @dataclass(frozen=True)
@@ -132,8 +181,8 @@ def running(state: Path, resolved: Jars, java: Java) -> Iterator[Secured]:
     settings = KafkaSettings(port=port, controller_port=controller)
     identity, trusted = certificate(state / "broker")
     _, untrusted = certificate(state / "other")
-    listener = SecuredListener(secured, identity, {USER: SecretStr(PASSWORD)})
-    server = KafkaBroker(settings, state, resolved.kafka, java, listener)
+    listener = SecuredListener(secured, identity, {USER: PASSWORD})
+    server = KafkaBroker(settings, state, resolved.kafka, java, listener.add_to)
     child = server.start()
     try:
         wait_for(server.healthy, "the broker")
