@@ -22,7 +22,7 @@ from lakehouse.errors import CdrlakeError
 from lakehouse.publisher import Publisher
 from lakehouse.retry import Backoff
 from lakehouse.settings import Settings
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 LOG = logging.getLogger(__name__)
 LOCK = "relay"

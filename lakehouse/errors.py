@@ -17,7 +17,6 @@ from lakehouse import display
 # person has acted.
 EXIT_FAILED, EXIT_PERMANENT = 1, 3
 _PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
-_PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
 
 
 class CdrlakeError(Exception):
@@ -73,6 +72,10 @@ class ContractError(CdrlakeError):
 
 class ServiceError(CdrlakeError):
     """An embedded server, a port or a child process is not as required."""
+
+
+class AccessError(ServiceError):
+    """A server was reached and refuses who asks; it will until a setting or a right is mended."""
 
 
 class SourceError(CdrlakeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +19,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from lakehouse.domain import Topic
 from lakehouse.errors import ServiceError
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.kafka_access import Access
+from lakehouse.settings.kafka import KafkaSettings
 
 TIMEOUT_S = 10.0
 AT_ONCE = 10_000
@@ -27,46 +29,50 @@ PAUSE_S = 0.2
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Options that every client shares; values of `kafka.options` (SASL, TLS) are passed on."""
-    secret = {name: value.get_secret_value() for name, value in kafka.options.items()}
-    # Clients report a broker that is away through their calls; their own log would repeat it
-    # twenty times a second.
-    return {"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0, **secret}
+    """Options of a client that nobody waits for; others take those of an `Access`."""
+    return Access(kafka).options
 
 
 def create_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> None:
     """Create the topics that are missing; those that exist stay as they are.
 
-    Raises `ServiceError` when the broker cannot be reached or refuses.
+    Raises `ServiceError` when the broker cannot be reached, and `AccessError` when it refuses;
+    where all topics exist, the right to create some is not needed.
     """
-    replicas = 1 if kafka.embedded else -1
-    wanted = [
-        NewTopic(
-            topic.name,
-            topic.partitions or kafka.partitions,
-            replicas,
-            config={
-                "retention.ms": str(topic.retention_ms),
-                "cleanup.policy": "compact" if topic.compacted else "delete",
-            },
-        )
-        for topic in topics
-    ]
-    admin = AdminClient(client_options(kafka))
+    access = Access(kafka)
+    admin = AdminClient(access.options)
     try:
-        for topic, future in admin.create_topics(wanted).items():
-            try:
-                future.result(TIMEOUT_S)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise ServiceError(f"topic {topic}", "to be created", str(error), _DO) from None
+        with access.checked(serve=lambda: admin.poll(0)):
+            found = admin.list_topics(timeout=TIMEOUT_S).topics
+        wanted = [_new(kafka, topic) for topic in topics if topic.name not in found]
+        made = admin.create_topics(wanted) if wanted else {}
+        for name, future in made.items():
+            with access.checked(f"create topic {name}", serve=lambda: admin.poll(0)):
+                _await_topic(name, future)
     except (KafkaException, TimeoutError) as error:
         raise ServiceError(
             f"Kafka at {kafka.bootstrap_servers}", "a reachable broker", str(error), _DO
         ) from None
 
 
-_DO = "check that the broker runs (`cdrlake status`)"
+def _new(kafka: KafkaSettings, topic: Topic) -> NewTopic:
+    config = {
+        "retention.ms": str(topic.retention_ms),
+        "cleanup.policy": "compact" if topic.compacted else "delete",
+    }
+    replicas = 1 if kafka.embedded else -1
+    return NewTopic(topic.name, topic.partitions or kafka.partitions, replicas, config=config)
+
+
+def _await_topic(name: str, future: Future[None]) -> None:
+    try:
+        future.result(TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise ServiceError(f"topic {name}", "to be created", str(error), _DO) from error
+
+
+_DO = "check that the broker runs (`cdrlake status`) and kafka.security.protocol"
 
 
 @contextmanager
@@ -77,9 +83,11 @@ def _consumer(kafka: KafkaSettings, isolation: str = "read_committed") -> Iterat
         "enable.partition.eof": "true",
         "isolation.level": isolation,
     }
-    consumer = Consumer(client_options(kafka) | options)
+    access = Access(kafka)
+    consumer = Consumer(access.options | options)
     try:
-        yield consumer
+        with access.checked(serve=lambda: consumer.poll(0)):
+            yield consumer
     finally:
         consumer.close()
 
@@ -167,7 +175,8 @@ def _messages(
         for message in found:
             error, number = message.error(), message.partition()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                raise ServiceError(f"topic {topic}", "a message", str(error), _DO)
+                refused = KafkaException(error)
+                raise ServiceError(f"topic {topic}", "a message", str(error), _DO) from refused
             end = ends.get(number)
             if end is None:
                 continue  # written after the read began

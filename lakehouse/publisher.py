@@ -1,39 +1,45 @@
-"""Publishing to Kafka so that it is known when everything has arrived."""
+"""The one way messages get to Kafka, so that it is known when all of them have arrived."""
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaException, Producer
+from collections.abc import Callable
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from lakehouse.errors import ServiceError
-from lakehouse.kafka import client_options
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.kafka_access import Access
+from lakehouse.settings.kafka import KafkaSettings
 
+OPTIONS = {
+    "enable.idempotence": "true",
+    "acks": "all",
+    "compression.type": "lz4",
+    "linger.ms": "20",
+    "batch.num.messages": "20000",
+    "batch.size": "1000000",
+    "queue.buffering.max.messages": "200000",
+    "message.timeout.ms": "60000",
+    "delivery.report.only.error": True,
+}
 POLL_S = 0.1
 DELIVER_S = 60.0
+# A refusal is noticed between two of these, and not only when the whole wait is over.
+_SLICE_S = 0.5
 
 
 class Publisher:
     """An idempotent producer that knows whether everything handed to it was acknowledged.
 
-    One that raised is in order again: what was not acknowledged has to be sent once more.
+    One that raised is in order again: what was not acknowledged has to be sent once more. Every
+    method raises `AccessError` when the broker refuses this client.
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        options = {
-            "enable.idempotence": "true",
-            "acks": "all",
-            "compression.type": "lz4",
-            "linger.ms": "20",
-            "batch.num.messages": "20000",
-            "batch.size": "1000000",
-            "queue.buffering.max.messages": "200000",
-            "message.timeout.ms": "60000",
-            "delivery.report.only.error": True,
-            "on_delivery": self._failed,
-        }
         self._where = f"Kafka at {kafka.bootstrap_servers}"
-        self._producer = Producer(client_options(kafka) | options)
+        self._access = Access(kafka)
+        self._producer = Producer(self._access.options | OPTIONS | {"on_delivery": self._reported})
         self._failure: str | None = None
+        self._about: str | None = None
 
     def send(self, topic: str, key: str | bytes | None, value: str | bytes) -> None:
         """Hand over one message; waits while the queue is full.
@@ -45,7 +51,7 @@ class Publisher:
                 self._producer.produce(topic, value, key)
                 return
             except BufferError:
-                self._producer.poll(POLL_S)
+                self._serve(self._producer.poll, POLL_S)
             except KafkaException as error:
                 raise self._error(str(error)) from error
 
@@ -54,7 +60,11 @@ class Publisher:
 
         Raises `ServiceError` when the broker refused one or it grew too old.
         """
-        left = int(self._producer.flush(seconds))
+        self._serve(self._producer.poll, 0)
+        left = len(self._producer)
+        while left and seconds > 0:
+            left = self._serve(self._producer.flush, min(_SLICE_S, seconds))
+            seconds -= _SLICE_S
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise self._error(failure)
@@ -81,10 +91,18 @@ class Publisher:
         self._producer.flush(1.0)
         self._failure = None
 
+    def _serve(self, call: Callable[[float], int], seconds: float) -> int:
+        with self._access.checked(self._about):
+            number = call(seconds)
+        self._access.check(self._about)
+        return number
+
+    def _reported(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._about = f"write to topic {message.topic()}"
+            self._access.note(error)
+            self._failure = str(error)
+
     def _error(self, got: str) -> ServiceError:
         needed = "an acknowledgement of every message"
         return ServiceError(self._where, needed, got, "check the broker; it is safe to send again")
-
-    def _failed(self, error: object, _message: object) -> None:
-        if error is not None:
-            self._failure = str(error)

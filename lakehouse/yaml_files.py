@@ -74,7 +74,8 @@ def _problem(error: yaml.YAMLError) -> str:
         return f"a {'word' if is_tag else 'value'} that {_TAG if is_tag else _MISPLACED}"
     if isinstance(error, yaml.reader.ReaderError):
         return "a character that YAML does not allow"
-    return str(getattr(error, "problem", None) or "unreadable text")
+    problem = str(getattr(error, "problem", None) or "unreadable text")
+    return f"a word that {_TAG}" if "tag handle" in problem else problem
 
 
 class _LimitError(yaml.MarkedYAMLError):

@@ -16,7 +16,7 @@ from lakehouse.clock import Clock, SystemClock
 from lakehouse.domain import Mirror
 from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings, load
-from lakehouse.errors import CdrlakeError
+from lakehouse.errors import EXIT_FAILED, EXIT_PERMANENT, AccessError, CdrlakeError
 from lakehouse.publisher import Publisher
 from lakehouse.retry import Backoff
 from mirror.messages import RowPublisher
@@ -28,11 +28,15 @@ IDLE_S = 0.5
 
 
 def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clock) -> None:
-    """Repeat steps until `stop`; after a failure wait, each time longer, and go on."""
+    """Repeat steps until `stop`; after a failure wait, each time longer, and go on.
+
+    Raises `AccessError` when Kafka refuses this client, which waiting does not mend.
+    """
     backoff = Backoff(clock, stop)
-    publish = RowPublisher(Publisher(settings.kafka), mirror.contract).send
     while not stop.is_set():
         try:
+            # Another one after each failure: a producer that met a fatal error keeps it for ever.
+            publish = RowPublisher(Publisher(settings.kafka), mirror.contract).send
             with mysql.connect(settings.mysql) as connection:
                 sink = MysqlSink(connection)
                 while not stop.is_set():
@@ -42,13 +46,15 @@ def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clo
                         LOG.info("%s: %s rows", mirror.name, rows)
                     else:
                         clock.wait(stop, IDLE_S)
+        except AccessError:
+            raise
         except (CdrlakeError, PolarsError, mysql.Error, KafkaException, OSError) as error:
             LOG.warning("%s: %s; trying again in %.1f s", mirror.name, error, backoff.next_s)
             backoff.wait()
 
 
 def main() -> int:
-    """Follow every mirror in a thread of its own; 1 when one of them ended by itself."""
+    """Follow every mirror in a thread of its own; an exit code above 0 when one of them ended."""
     logs.configure()
     settings, stop = load(), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -61,8 +67,11 @@ def main() -> int:
         stop.set()
     failures = [end.exception() for end in ends if end.exception() is not None]
     for failure in failures:
-        LOG.error("%s", failure, exc_info=failure)
-    return 1 if failures else 0
+        known = isinstance(failure, CdrlakeError)
+        LOG.error("%s", failure, exc_info=None if known else failure)
+    if any(isinstance(failure, AccessError) for failure in failures):
+        return EXIT_PERMANENT
+    return EXIT_FAILED if failures else 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from confluent_kafka import Message, Producer
 from lakehouse import kafka
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import MEASURES
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 Event = dict[str, Any]
 STRANGERS = 40

@@ -18,7 +18,7 @@ from lakehouse.children import die_with_parent
 from lakehouse.domains.cdr import names
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 CACHE = ROOT / ".cache"
 Job = Literal["rows", "daily_sums"]

@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 
 from lakehouse import kafka
 from lakehouse.domains.cdr import names
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 BLOCK = 200_000
 SCHEMA = {

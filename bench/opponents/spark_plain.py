@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse.domains.cdr import names
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 SCHEMA = """
 id BIGINT, DP_DATE TIMESTAMP, DP_MSISDN STRING, DP_MOC_COUNT BIGINT, DP_MOC_DURATION DECIMAL(18, 3),

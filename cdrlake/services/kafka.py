@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from confluent_kafka.admin import AdminClient
 
 from cdrlake.services.jars import Java, exclusive
 from cdrlake.services.process import Child, Command, refuse_second
+from lakehouse import files
 from lakehouse.children import die_with_parent
 from lakehouse.errors import ServiceError
 from lakehouse.kafka import client_options
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -59,12 +61,16 @@ _LOG4J = """\
 
 @dataclass(frozen=True)
 class KafkaBroker:
-    """The broker's place and settings; `start` gives the running process."""
+    """The broker's place and settings; `start` gives the running process.
+
+    `amend` may change its properties before they are written, for example to add a listener.
+    """
 
     settings: KafkaSettings
     state: Path
     jars: Path
     java: Java
+    amend: Callable[[str], str] = str
 
     @property
     def home(self) -> Path:
@@ -99,7 +105,9 @@ class KafkaBroker:
             data=self.home / "data",
             partitions=kafka.partitions,
         )
-        (self.home / "server.properties").write_text(text, encoding="utf-8")
+        # It may hold passwords.
+        content = self.amend(text).encode()
+        files.replace(self.home / "server.properties", content, files.PRIVATE)
         (self.home / "log4j2.xml").write_text(_LOG4J, encoding="utf-8")
 
     def _format(self) -> None:

@@ -1,8 +1,9 @@
 """Settings are read once, at the edge, from YAML files and the environment.
 
-Later wins: the generated secrets of the embedded servers, `conf/settings.yaml`,
-`conf/profiles/<profile>.yaml`, `conf/settings.local.yaml`, `CDRLAKE_<SECTION>__<KEY>` variables.
-A variable for a text is taken as it stands, any other is read as YAML.
+Later wins: the generated secrets of the embedded servers, what Kafka's other clients use
+(`lakehouse.settings.client_properties`), `conf/settings.yaml`, `conf/profiles/<profile>.yaml`,
+`conf/settings.local.yaml`, `CDRLAKE_<SECTION>__<KEY>` variables. A variable for a text is taken as
+it stands, any other is read as YAML.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ValidationError
-from yaml.composer import ComposerError
-from yaml.constructor import ConstructorError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from lakehouse import yaml_files
 from lakehouse.errors import SettingsError, closest
+from lakehouse.settings import client_properties
 from lakehouse.settings.model import DomainSettings, Settings
 from lakehouse.settings.root import ROOT, from_root
 from lakehouse.settings.secrecy import HIDDEN, is_nothing, is_secret, is_text
@@ -25,6 +25,8 @@ from lakehouse.settings.secrecy import HIDDEN, is_nothing, is_secret, is_text
 ENV_PREFIX = "CDRLAKE_"
 ENV_RESERVED = ("CDRLAKE_CONF", "CDRLAKE_PROFILE")
 SECRETS_FILE = "secrets.yaml"
+# Characters of a wrong value or key that an error repeats.
+MOST_SHOWN = 100
 # Short names that users meet in documents, beside the regular SECTION__KEY form.
 ENV_ALIASES = {
     "CDRLAKE_API_TOKEN": ("api", "token"),
@@ -64,7 +66,24 @@ def load(
     merged.setdefault("profile", profile)
     state = from_root(str(merged.get("state_dir", ".cdrlake")))
     merged = _merge(_read(state / SECRETS_FILE), merged)
-    return _validate(kind, merged)
+    return _validate(kind, _merge({"kafka": _from_other_clients(merged, env)}, merged))
+
+
+def _from_other_clients(merged: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    """What other Kafka clients' file and variables say, for brokers that are not embedded.
+
+    The variables have names that anybody may use: for the embedded broker they mean nothing.
+    """
+    kafka = merged.get("kafka", {})
+    path = kafka.get("client_properties")
+    try:
+        is_embedded = TypeAdapter(bool).validate_python(kafka.get("embedded", True))
+    except ValidationError:
+        return {}
+    if is_embedded:
+        return {}
+    known = client_properties.from_file(from_root(path)) if isinstance(path, str) else {}
+    return _merge(known, client_properties.from_variables(env))
 
 
 def _validate(kind: type[S], values: dict[str, Any]) -> S:
@@ -73,11 +92,13 @@ def _validate(kind: type[S], values: dict[str, Any]) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         path = tuple(_name(part) for part in first["loc"])
-        got = HIDDEN if is_secret(kind, path) else repr(first["input"])
-        needed = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(
-            f"setting {'.'.join(path)}", needed, got, "correct it in conf/ or the environment"
-        ) from None
+        setting, do = f"setting {'.'.join(path)}", "correct it in conf/ or the environment"
+        if first["type"] == "value_error":  # a check of ours, which says it all
+            reason = first["msg"].removeprefix("Value error, ")
+            text = f"{setting}: {reason}."
+            raise SettingsError.sentence(text, where=setting, needed=reason, do=do) from None
+        got = HIDDEN if is_secret(kind, path) else _shown(first["input"])
+        raise SettingsError(setting, first["msg"], got, do) from None
     for name in kind.model_fields:
         section = getattr(settings, name)
         if isinstance(section, DomainSettings):
@@ -86,25 +107,24 @@ def _validate(kind: type[S], values: dict[str, Any]) -> S:
 
 
 def _profile(conf: Path, profile: str) -> tuple[Path, dict[str, Any]]:
-    path = conf / "profiles" / f"{profile}.yaml"
-    if not path.exists():
-        known = [file.stem for file in (conf / "profiles").glob("*.yaml")]
-        raise SettingsError("profile", "a file in conf/profiles", profile, closest(profile, known))
-    return path, _read(path)
+    """The file of a profile and its values; a name is not a path, which could lead anywhere."""
+    known = {file.stem: file for file in (conf / "profiles").glob("*.yaml")}
+    if profile not in known:
+        raise SettingsError(
+            "profile", "a file in conf/profiles", repr(_name(profile)), closest(profile, known)
+        )
+    return known[profile], _read(known[profile])
 
 
 def _read(path: Path, required: bool = False) -> dict[str, Any]:
-    if not path.exists():
-        if required:
-            raise SettingsError(str(path), "a settings file", "none", "restore it from the project")
-        return {}
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path} line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
-        problem = _problem(error)
-        raise SettingsError(place, "valid YAML", problem, "correct the line") from None
+        values = yaml_files.read(path, SettingsError)
+    except FileNotFoundError:
+        if required:
+            raise SettingsError(
+                str(path), "a settings file", "none", "restore it from the project"
+            ) from None
+        return {}
     if not isinstance(values, dict | None):
         raise SettingsError(str(path), "keys with values", type(values).__name__, "correct it")
     return values or {}
@@ -129,23 +149,17 @@ def _from_environment(kind: type[Settings], env: Mapping[str, str]) -> dict[str,
 def _value(kind: type[Settings], name: str, path: tuple[str, ...], text: str) -> Any:
     if is_text(kind, path):
         return None if is_nothing(kind, path, text) else text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        got = f"{HIDDEN} with an error: {_problem(error)}" if is_secret(kind, path) else repr(text)
-        raise SettingsError(name, "a YAML value", got, "quote it") from None
-
-
-def _problem(error: yaml.YAMLError) -> str:
-    """What is wrong with a text, without words of it: they may be a secret."""
-    if isinstance(error, ConstructorError | ComposerError):
-        return "a word that begins with ! or * and has no quotes"
-    return str(getattr(error, "problem", "unreadable text"))
+    return yaml_files.parse(text, name, SettingsError)
 
 
 def _name(key: object) -> str:
     """A key without what follows a `=`, which was meant to be a value and may be a secret."""
-    return str(key).partition("=")[0]
+    return str(key).partition("=")[0][:MOST_SHOWN]
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:

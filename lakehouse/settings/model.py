@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
+from lakehouse.errors import closest
+from lakehouse.settings.kafka import KafkaSettings
 from lakehouse.settings.root import from_root
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, and unknown keys refuse."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from lakehouse.settings.section import Section
 
 
 class LakeSettings(Section):
@@ -27,23 +25,6 @@ class LakeSettings(Section):
     uri: str | None = None
     processed_dir: str = "output/processed"
     storage_options: dict[str, SecretStr] = {}
-
-
-class KafkaSettings(Section):
-    """The broker, embedded or one of your own."""
-
-    embedded: bool = True
-    host: str = "127.0.0.1"
-    port: int = Field(19092, ge=1, le=65535)
-    controller_port: int = Field(19093, ge=1, le=65535)
-    partitions: int = Field(2, ge=1)
-    heap_mb: int = Field(384, ge=256)
-    options: dict[str, SecretStr] = {}
-
-    @property
-    def bootstrap_servers(self) -> str:
-        """`host:port` of the broker."""
-        return f"{self.host}:{self.port}"
 
 
 class MysqlSettings(Section):
@@ -70,7 +51,7 @@ class ApiSettings(Section):
     @classmethod
     def _is_a_token(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and not token.get_secret_value().strip():
-            raise ValueError("a token, which an empty text is not, or no such setting")
+            raise ValueError("an empty text is not a token; set one or leave it out")
         return token
 
 
@@ -211,6 +192,17 @@ class Settings(Section):
     cluster: ClusterSettings = ClusterSettings()
     model: ModelSettings = ModelSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            hint = closest(name, available_timezones()) if len(name) < 60 else ""
+            known = hint if hint.startswith("did") else "such as Europe/Copenhagen"
+            raise ValueError(f"{name[:60]!r} is not a time zone; {known}") from None
+        return name
 
     def domain(self, name: str) -> DomainSettings:
         """The section of a domain; a domain without one has the defaults."""

@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 
 SECRET_WORDS = ("password", "token", "secret", "key", "credential", "url", "uri")
-SECRET_FOLDERS = ("storage_options", "options")
+OPTIONS_SUFFIX = "options"  # and `storage_options`, `java_options`, ...
 HIDDEN = "a hidden value"
 # What YAML calls nothing.
 NOTHING = ("", "null", "~")
@@ -24,7 +24,9 @@ def is_secret(settings: type[BaseModel], path: tuple[str, ...]) -> bool:
     True
     """
     named = any(word in part.lower() for part in path for word in SECRET_WORDS)
-    return named or any(part in SECRET_FOLDERS for part in path) or is_section(settings, path)
+    return (
+        named or any(part.endswith(OPTIONS_SUFFIX) for part in path) or is_section(settings, path)
+    )
 
 
 def is_section(settings: type[BaseModel], path: tuple[str, ...]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 
-from lakehouse.errors import CdrlakeError, RelayedError, StreamError
+from lakehouse.errors import AccessError, CdrlakeError, RelayedError, StreamError
 from pyspark_jobs.engine.outages import OUTAGES
 
 # What a broker or database that cannot be reached looks like; anything else needs a person.
@@ -13,10 +13,23 @@ TRANSIENT = (
     "lakehouse.errors.UnreachableError",
     "org.apache.kafka.common.errors.TimeoutException",
     "org.apache.kafka.common.errors.DisconnectException",
-    "org.apache.kafka.common.KafkaException: Failed to create new KafkaAdminClient",
     "No resolvable bootstrap urls",
     *OUTAGES,
 )
+# What a broker looks like that was reached and refuses, and the setting to mend. Each may stand in
+# the trace of a failure that looks transient, such as a time-out while fetching metadata.
+_RIGHT = "grant the user the right to {}, or name another one in kafka.security.username"
+_KAFKA = "org.apache.kafka.common.errors."
+REFUSED = {
+    f"{_KAFKA}SaslAuthenticationException": "correct kafka.security.username or password",
+    f"{_KAFKA}UnsupportedSaslMechanismException": "correct kafka.security.mechanism",
+    f"{_KAFKA}IllegalSaslStateException": "correct kafka.security.protocol",
+    f"{_KAFKA}SslAuthenticationException": "correct kafka.security.ca_file, certificate_file or "
+    "protocol",
+    f"{_KAFKA}TopicAuthorizationException": _RIGHT.format("read the topic"),
+    f"{_KAFKA}GroupAuthorizationException": _RIGHT.format("use groups named spark-kafka-*"),
+    f"{_KAFKA}ClusterAuthorizationException": _RIGHT.format("use the cluster"),
+}
 # How an error of ours stands in the trace of the Python function that Spark called.
 _OURS = re.compile(r"^lakehouse\.errors\.\w+: (.+)$", re.MULTILINE)
 # The error at the end of a Python trace: the first line after the indented ones.
@@ -29,7 +42,7 @@ CHARACTERS = 400
 
 def is_transient(error: str) -> bool:
     """Whether the failure is that of a server that may come back."""
-    return any(text in error for text in TRANSIENT)
+    return _refused(error) is None and any(text in error for text in TRANSIENT)
 
 
 def text_of(error: BaseException) -> str:
@@ -55,6 +68,13 @@ def of_query(query: str, error: str) -> CdrlakeError:
     """The error to raise for a query that has ended; ours as it was raised."""
     if _OURS.search(error):
         return RelayedError(summary(error))
+    cause = _refused(error)
+    if cause is not None:
+        line = next(line for line in reversed(error.splitlines()) if cause in line)
+        reason = line.partition(cause)[2].lstrip(": ").rstrip(". ") or cause.removeprefix(_KAFKA)
+        return AccessError.sentence(
+            f"{query}: Kafka refuses access: {reason}; {REFUSED[cause]}.", where=query
+        )
     if any(text in error for text in _GAP):
         return StreamError.sentence(
             f"{query}: Kafka no longer holds messages that this query has not read yet. Restore "
@@ -67,3 +87,7 @@ def of_query(query: str, error: str) -> CdrlakeError:
         where=query,
         got=summary(error),
     )
+
+
+def _refused(error: str) -> str | None:
+    return next((name for name in REFUSED if name in error), None)

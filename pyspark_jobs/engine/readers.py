@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.kafka_options import java_options
+from lakehouse.settings.kafka import KafkaSettings
 
 # One fetch should fill a task's Arrow batch; the defaults fetch 1 MiB and 500 messages.
 _CONSUMER = {
@@ -40,8 +41,7 @@ def kafka_stream(
 
 def kafka_options(kafka: KafkaSettings) -> Mapping[str, str]:
     """Connection options of Spark's Kafka source and sink."""
-    options = {f"kafka.{key}": value.get_secret_value() for key, value in kafka.options.items()}
-    return {"kafka.bootstrap.servers": kafka.bootstrap_servers, **options}
+    return {f"kafka.{name}": value for name, value in java_options(kafka).items()}
 
 
 def table_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:

@@ -35,7 +35,8 @@ from lakehouse.domain import Domain, Feed, Station
 from lakehouse.domains.settings import Settings
 from lakehouse.ledger import Ledger, snapshot
 from lakehouse.names import DATA_LOSS, QueryIdentity, table_uri
-from lakehouse.settings.model import KafkaSettings, LakeSettings
+from lakehouse.settings.kafka import KafkaSettings
+from lakehouse.settings.model import LakeSettings
 from tests.integration.conftest import wait_for
 
 pytestmark = pytest.mark.integration

@@ -24,7 +24,8 @@ from lakehouse import kafka, mysql
 from lakehouse.domain import Topic
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
-from lakehouse.settings.model import KafkaSettings, MysqlSettings
+from lakehouse.settings.kafka import KafkaSettings
+from lakehouse.settings.model import MysqlSettings
 from tests.integration.conftest import wait_for
 
 

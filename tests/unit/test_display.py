@@ -18,7 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cdrlake import cli, cli_quarantine
-from cdrlake.cdr import summary
+from cdrlake.ledger_table import ledger_table
 from lakehouse import display, logs
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.settings import Settings
@@ -134,7 +134,7 @@ def test_a_note_of_the_ledger_names_an_id_as_text() -> None:
     notes = (Note("event ids used twice", 1, "events", detail=f"such as {HOSTILE}"),)
     console = Console(width=1_000, file=io.StringIO(), color_system=None)
     with console.capture() as shown:
-        console.print(summary.ledger_table(Ledger((), notes=notes)))
+        console.print(ledger_table(Ledger((), notes=notes)))
     assert "\\x1b[2J" in shown.get() and "[red]x[/] [/]" in shown.get()
 
 

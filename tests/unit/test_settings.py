@@ -144,7 +144,7 @@ def test_a_text_of_the_environment_is_no_number_and_nothing_is_nothing(conf: Pat
 
 @pytest.mark.parametrize("token", ["", "  "])
 def test_an_empty_token_is_no_token(conf: Path, token: str) -> None:
-    with pytest.raises(SettingsError, match=r"setting api\.token: needed a token, which an empty"):
+    with pytest.raises(SettingsError, match=r"setting api\.token: an empty text is not a token"):
         load({"CDRLAKE_API_TOKEN": token}, conf)
     write(conf, "settings.local.yaml", f"api: {{token: '{token}'}}\n")
     with pytest.raises(SettingsError, match=r"setting api\.token"):
@@ -156,3 +156,56 @@ def test_an_active_window_longer_than_features_look_back_is_refused(conf: Path) 
     assert load(windows | {"CDRLAKE_CDR__ACTIVE_WINDOW_DAYS": "8"}, conf).cdr.active_window_days
     with pytest.raises(SettingsError, match=r"cdr\.active_window_days and cdr\.feature_windows"):
         load(windows | {"CDRLAKE_CDR__ACTIVE_WINDOW_DAYS": "9"}, conf)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"kafka: &a [1]\nmysql: *a\n",
+        b"[" * 50_000,
+        b"kafka: {port: " + b"9" * 5_000 + b"}",
+        b"kafka: {host: '\xff'}",
+        b"kafka: [" + b"x, " * 20_000 + b"]",
+        b"kafka: {port: [" + b"x, " * 20_000 + b"]}",
+        b"k" * 900 + b": 1",
+    ],
+)
+def test_a_file_meant_to_break_the_reader_is_refused_in_one_sentence(
+    conf: Path, content: bytes
+) -> None:
+    path = conf / "conf" / "settings.local.yaml"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load({}, conf)
+    assert len(str(caught.value)) < 1_200 and "\n" not in str(caught.value)
+
+
+def test_a_variable_meant_to_break_the_reader_is_refused_in_one_sentence(conf: Path) -> None:
+    for text in ("[" * 50_000, "0x" + "f" * 50_000, "&a [*a]"):
+        with pytest.raises(SettingsError, match="CDRLAKE_KAFKA__PORT") as caught:
+            load({"CDRLAKE_KAFKA__PORT": text}, conf)
+        assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("name", ["../settings", "../mappings/rawdata", "/etc/passwd", "a/b", "\0"])
+def test_a_profile_is_a_name_and_not_a_path(conf: Path, name: str) -> None:
+    (conf / "conf" / "mappings").mkdir()
+    write(conf, "mappings/rawdata.yaml", "kafka: {port: 9999}\n")
+    with pytest.raises(SettingsError, match=r"profile: needed a file in conf/profiles"):
+        load({"CDRLAKE_PROFILE": name}, conf)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Europe/Copenhagn", r"; did you mean 'Europe/Copenhagen'\?"),
+        ("Europe", "is not a time zone"),
+        ("../../etc/passwd", "is not a time zone"),
+        ("/etc/localtime", "is not a time zone"),
+        ("x" * 5_000, "such as Europe/Copenhagen"),
+    ],
+)
+def test_a_timezone_that_does_not_exist_is_refused(conf: Path, name: str, hint: str) -> None:
+    with pytest.raises(SettingsError, match=f"setting timezone: '.*{hint}") as caught:
+        load({"CDRLAKE_TIMEZONE": name}, conf)
+    assert len(str(caught.value)) < 200

@@ -60,7 +60,14 @@ def test_a_folder_or_a_file_of_another_user_is_refused_and_no_file_is_not_there(
 
 def test_nothing_of_the_text_is_quoted(tmp_path: Path) -> None:
     path = tmp_path / "secret.yaml"
-    for text in ("password: *Pa55", "password: !Pa55 x", "&Pa55 [*Pa55]", "{Pa55", "a: '&Pa55"):
+    for text in (
+        "password: *Pa55",
+        "password: !Pa55 x",
+        "&Pa55 [*Pa55]",
+        "a: !Pa55!x",
+        "{Pa55",
+        "a: '&Pa55",
+    ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(SettingsError) as caught:
             yaml_files.read(path, SettingsError)

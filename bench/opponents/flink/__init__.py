@@ -16,7 +16,7 @@ import pyspark
 from bench.opponents import apart
 from cdrlake.services import jars
 from lakehouse.settings import ROOT
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from bench.opponents import apart
-from lakehouse.settings.model import KafkaSettings
+from lakehouse.settings.kafka import KafkaSettings
 
 THREADS = "2"
 NOTE = "JSON lines, for its Delta sink asks for a licence key"

@@ -9,7 +9,8 @@ from pydantic import Field, SecretStr
 
 from lakehouse.domains.cdr.features import lookback_days
 from lakehouse.errors import SettingsError
-from lakehouse.settings.model import DomainSettings, Section
+from lakehouse.settings.model import DomainSettings
+from lakehouse.settings.section import Section
 
 
 class WorldSettings(Section):

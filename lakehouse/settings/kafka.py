@@ -1,0 +1,135 @@
+"""The section `kafka`: which broker, and how it is spoken to."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from lakehouse.settings.section import Section
+
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+# The two client libraries spell these differently, so that one option cannot serve both.
+TRANSLATED = ("sasl.", "ssl.", "security.", "enable.ssl.")
+
+
+class SecuritySettings(Section):
+    """How clients prove who they are to the broker, and check that it is the right one.
+
+    SASL wants a mechanism, a username and a password. TLS trusts the certificate authorities of the
+    system, or those in `ca_file` alone; `certificate_file` and `key_file` are the client's own. All
+    files are PEM, the key as PKCS #8; both may be one file.
+    """
+
+    protocol: Protocol = "PLAINTEXT"
+    mechanism: Mechanism | None = None
+    username: str | None = Field(None, min_length=1)
+    password: SecretStr | None = Field(None, min_length=1)
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    key_password: SecretStr | None = None
+    check_hostname: bool = True
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether a name and a password are asked for."""
+        return self.protocol.startswith("SASL_")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.protocol.endswith("SSL")
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> SecuritySettings:
+        self._all_or_none("SASL_SSL or SASL_PLAINTEXT", self.uses_sasl, _SASL)
+        if not self.uses_tls:
+            self._all_or_none("SSL or SASL_SSL", False, _TLS)
+        if (self.certificate_file is None) != (self.key_file is None):
+            missing = "key_file" if self.key_file is None else "certificate_file"
+            raise ValueError(f"certificate_file and key_file go together; {missing} is missing")
+        if self.key_password is not None and self.key_file is None:
+            raise ValueError("key_password opens key_file, which is missing")
+        return self
+
+    def _all_or_none(self, protocols: str, wanted: bool, names: tuple[str, ...]) -> None:
+        for name in names:
+            if wanted and getattr(self, name) is None:
+                raise ValueError(f"protocol {self.protocol} needs {name}, which is missing")
+            if not wanted and getattr(self, name) is not None:
+                raise ValueError(f"{name} needs protocol {protocols}, but it is {self.protocol}")
+
+
+_SASL = ("mechanism", "username", "password")
+_TLS = ("ca_file", "certificate_file", "key_file", "key_password")
+
+
+class KafkaSettings(Section):
+    """The broker, embedded or one of your own.
+
+    Brokers of your own are `host` and `port`, or the list `bootstrap`, or what the file
+    `client_properties` of another client says. `options` go to every client as they stand;
+    `librdkafka_options` to those of the Python services and `java_options` to Spark's alone.
+    """
+
+    embedded: bool = True
+    host: str = "127.0.0.1"
+    port: int = Field(19092, ge=1, le=65535)
+    bootstrap: tuple[str, ...] = ()
+    client_properties: str | None = None
+    security: SecuritySettings = SecuritySettings()
+    controller_port: int = Field(19093, ge=1, le=65535)
+    partitions: int = Field(2, ge=1)
+    heap_mb: int = Field(384, ge=256)
+    options: dict[str, SecretStr] = {}
+    librdkafka_options: dict[str, SecretStr] = {}
+    java_options: dict[str, SecretStr] = {}
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """`host:port` of the broker, or of several separated by commas."""
+        return ",".join(self.bootstrap) or f"{self.host}:{self.port}"
+
+    @field_validator("bootstrap", mode="before")
+    @classmethod
+    def _as_a_list(cls, value: Any) -> Any:
+        return [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _are_places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
+        for place in places:
+            host, _, port = place.rpartition(":")
+            if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError(f"{place[:60]!r} is not host:port")
+        return places
+
+    @field_validator("options")
+    @classmethod
+    def _are_common(cls, options: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name in options:
+            if name.startswith(TRANSLATED):
+                raise ValueError(
+                    f"'{name}' is spelled differently by the two Kafka clients; use kafka.security,"
+                    " or kafka.librdkafka_options and kafka.java_options"
+                )
+            if name == "bootstrap.servers":
+                raise ValueError("'bootstrap.servers' is the setting kafka.bootstrap")
+        return options
+
+    @model_validator(mode="after")
+    def _embedded_is_plain(self) -> KafkaSettings:
+        foreign = {
+            "bootstrap": bool(self.bootstrap),
+            "client_properties": self.client_properties is not None,
+            "security": self.security.protocol != "PLAINTEXT",
+        }
+        named = [f"kafka.{name}" for name, is_set in foreign.items() if is_set]
+        if self.embedded and named:
+            raise ValueError(
+                f"{' and '.join(named)} describe a broker of your own, but kafka.embedded is true;"
+                " set kafka.embedded to false"
+            )
+        return self
