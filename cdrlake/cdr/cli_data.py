@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
 import typer
@@ -14,12 +14,16 @@ from cdrlake.console import CONSOLE, Steps
 from flaskapp import database
 from flaskapp.cdr import loader
 from lakehouse.domains.settings import Settings, load
+from lakehouse.errors import SourceError
 
 db = typer.Typer(no_args_is_help=True, help="The source database.")
 
 REJECTS_SHOWN = 20
 Files = Annotated[list[Path] | None, typer.Argument(help="Files; none: the configured source.")]
 Mapping = Annotated[str, typer.Option(help="How the columns are read: conf/mappings.")]
+AllowRepeats = Annotated[
+    bool, typer.Option("--allow-repeats", help="Load rows that are there already once more.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; load nothing.")]
 
 
@@ -32,15 +36,25 @@ def init() -> None:
 
 
 @db.command("load")
-def load_rows(files: Files = None, mapping: Mapping = "rawdata", dry_run: DryRun = False) -> None:
-    """Load history from files or from the configured source; resumes where it stopped."""
+def load_rows(
+    files: Files = None,
+    mapping: Mapping = "rawdata",
+    dry_run: DryRun = False,
+    allow_repeats: AllowRepeats = False,
+) -> None:
+    """Load history from files or from the configured source; resumes where it stopped.
+
+    A dry run ends with exit code 1 when there is nothing to load.
+    """
     settings = load()
     if dry_run:
         _preview(settings, tuple(files or settings.source.files), mapping)
         return
     with Steps() as steps, steps.step("Load") as step:
         if files:
-            loaded = loader.load_file(settings, tuple(files), mapping, step.move)
+            loaded = loader.load_file(
+                settings, tuple(files), mapping, step.move, allow_repeats=allow_repeats
+            )
         else:
             loaded = loader.load_history(settings, step.move)
     CONSOLE.print(loaded.message)
@@ -49,6 +63,10 @@ def load_rows(files: Files = None, mapping: Mapping = "rawdata", dry_run: DryRun
 
 
 def _preview(settings: Settings, files: tuple[Path, ...], mapping: str) -> None:
+    if not files:
+        raise SourceError.sentence(
+            "A dry run needs files, and neither the command nor the setting source.files names one."
+        )
     found = loader.preview_file(settings, files, mapping)
     CONSOLE.print(f"{found.rows:,} rows would be loaded; the first:")
     moment = pl.col("DP_DATE").dt.strftime("%Y-%m-%d %H:%M:%S")
@@ -56,6 +74,11 @@ def _preview(settings: Settings, files: tuple[Path, ...], mapping: str) -> None:
     CONSOLE.print(f"Lines that would be rejected: {found.rejects.height:,}")
     if found.rejects.height:
         CONSOLE.print(_table(found.rejects.head(REJECTS_SHOWN)))
+    if not found.rows:
+        raise SourceError.sentence(
+            f"Nothing would be loaded from {', '.join(map(str, files))}: "
+            f"{found.rejects.reason or 'there is no line in it'}."
+        )
 
 
 def _table(rows: pl.DataFrame) -> Table:
@@ -66,8 +89,15 @@ def _table(rows: pl.DataFrame) -> Table:
         side: Literal["left", "right"] = "right" if kind.is_numeric() else "left"
         table.add_column(heading, justify=side, overflow="fold")
     for row in rows.rows():
-        table.add_row(*(Text("" if value is None else f"{value}") for value in row))
+        table.add_row(*(Text("" if value is None else _shown(value)) for value in row))
     return table
+
+
+def _shown(value: Any) -> str:
+    """A value of a stranger's file, with what a terminal would obey written out."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in f"{value}"
+    )
 
 
 @db.command("download")

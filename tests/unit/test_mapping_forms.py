@@ -283,6 +283,11 @@ def described(**change: Any) -> bytes:
         (described(time=LOCAL | {"formats": ["%Y-%m-%d %H"]}), "hours and minutes or neither"),
         (described(time=LOCAL | {"formats": ["%H:%M"]}), "day, month and year"),
         (described(decimal=",", thousands=","), "different signs"),
+        (
+            described(**{"from": {"column": "a", "pseudonym": True, "digits": 6}}),
+            "8 digits or more",
+        ),
+        (described(to={"column": "b", "pseudonym": True, "prefix": "99945000"}), "8 digits"),
         (described(header=["start", "a", "b"]), "every column in header"),
         (b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]", "alias"),
         (b"[" * 5_000, "nesting"),
