@@ -24,4 +24,11 @@ folder=$(dirname "$file")
 umask 022
 mkdir -p "$folder"/data "$folder"/output/{eda,monitoring,processed}
 [ "$(id -u)" -ne 0 ] || chown "$uid" "$folder"/output/{eda,monitoring,processed}
+# What `docker compose up eda` looks at: the last two months, to be edited.
+params="$folder"/data/query_params.json
+if [ ! -e "$params" ]; then
+  printf '{"start_date": "%s", "end_date": "%s"}\n' \
+    "$(date -u -d '-60 days' +%F 2>/dev/null || date -u -v-60d +%F)" \
+    "$(date -u -d '-1 day' +%F 2>/dev/null || date -u -v-1d +%F)" >"$params"
+fi
 echo "$file: made, mode 600"

@@ -7,7 +7,7 @@ module lists columns. What is declared here fits every domain; a domain's own co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -26,6 +26,7 @@ Kind = Literal[
     "strings",
 ]
 CONTRACT_VERSION = 1
+DECIMAL_DIGITS, DECIMAL_PLACES = 18, 3
 
 
 @dataclass(frozen=True)
@@ -109,4 +110,50 @@ def quarantine(name: str) -> Contract:
             *BATCH,
         ),
         key=("topic", "partition", "offset"),
+    )
+
+
+def bronze(name: str, message: Contract, *derived: Field) -> Contract:
+    """Contract of the table that keeps the accepted messages of a topic.
+
+    It has the message's fields, those that nobody declared as JSON, what is `derived` from them,
+    and where the message stood in Kafka.
+    """
+    fields = (*message.fields, EXTRAS, *derived, *WIRE, *BATCH)
+    statistics = tuple(field.name for field in derived)
+    return Contract(name, fields, ("topic", "partition", "offset"), statistics=statistics)
+
+
+def predictions(
+    name: str, key: tuple[Field, ...], label: Field, partition_by: tuple[str, ...] = ()
+) -> Contract:
+    """Contract of a table of predictions: one row for each key and version of the model.
+
+    `key` says whose prediction it is and of when, `label` what came of it (null until known).
+    """
+    return Contract(
+        name,
+        (
+            *key,
+            replace(label, nullable=True),
+            Field("prediction", "int", "1 when probability_1 reaches the model's threshold"),
+            Field("probability_0", "double", "calibrated probability of the negative class"),
+            Field("probability_1", "double", "calibrated probability of the positive class"),
+            Field("rawPrediction_0", "double", "raw score for the negative class"),
+            Field("rawPrediction_1", "double", "raw score for the positive class"),
+            Field("features_str", "string", "features of the row as JSON, in the model's order"),
+            Field("reasons", "string", "three strongest reasons as JSON", nullable=True),
+            Field("model_version", "int", "version in the registry"),
+            Field("run_id", "string", "training run of that version"),
+            Field("scored_at", "timestamp", "moment of scoring, UTC"),
+            Field(
+                "last_emitted_at",
+                "timestamp",
+                "latest event behind the row, for latency",
+                nullable=True,
+            ),
+        ),
+        key=(*(field.name for field in reversed(key)), "model_version"),
+        partition_by=partition_by,
+        change_feed=True,
     )

@@ -11,7 +11,7 @@ from typing import Any, cast
 import polars as pl
 import pyarrow as pa
 
-from lakehouse.contracts import Contract, Kind
+from lakehouse.contracts import DECIMAL_DIGITS, DECIMAL_PLACES, Contract, Kind
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,11 @@ KINDS: dict[Kind, KindTypes] = {
     "string": KindTypes(pa.string(), "VARCHAR(255)", {"type": "string"}),
     "int": KindTypes(pa.int32(), "INT", {"type": "integer"}),
     "long": KindTypes(pa.int64(), "BIGINT", {"type": "integer"}),
-    "decimal": KindTypes(pa.decimal128(18, 3), "DECIMAL(18, 3)", {"type": "number"}),
+    "decimal": KindTypes(
+        pa.decimal128(DECIMAL_DIGITS, DECIMAL_PLACES),
+        f"DECIMAL({DECIMAL_DIGITS}, {DECIMAL_PLACES})",
+        {"type": "number"},
+    ),
     "double": KindTypes(pa.float64(), "DOUBLE", {"type": "number"}),
     "boolean": KindTypes(pa.bool_(), "BOOLEAN", {"type": "boolean"}),
     "date": KindTypes(pa.date32(), "DATE", {"type": "string", "format": "date"}),

@@ -16,6 +16,7 @@ import polars as pl
 
 from lakehouse.domains.cdr.contracts import MEASURES
 from lakehouse.domains.cdr.features import COUNTS, Feature, Windows, lookback_days
+from lakehouse.portable_math import log
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,8 +93,7 @@ class DenseDays:
     @cached_property
     def intensity(self) -> Floats:
         """Logarithm of the activity, 0 on silent days, by day and subscriber."""
-        logs: Floats = np.log(np.maximum(self.activity, 1.0))
-        return logs
+        return log(np.maximum(self.activity, 1.0))
 
     @cached_property
     def dates(self) -> npt.NDArray[np.datetime64]:

@@ -6,7 +6,9 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as f
 
-from lakehouse.domains.cdr.contracts import MEASURE_NAMES, SILVER_DAILY
+from lakehouse.contracts import DECIMAL_PLACES, Field
+from lakehouse.domains.cdr.contracts import DAY_MAX, MEASURE_NAMES, MEASURES, SILVER_DAILY
+from lakehouse.kinds import KINDS
 
 KEY = ["User", "Date"]
 
@@ -43,7 +45,7 @@ def apply_events(stored: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _summed(rows: pl.DataFrame) -> pl.DataFrame:
-    amounts = [pl.col(name).sum().cast(rows.schema[name]) for name in MEASURE_NAMES]
+    amounts = [_sum(field) for field in MEASURES]
     days = rows.group_by(KEY).agg(
         *amounts,
         pl.col("events").sum(),
@@ -51,3 +53,15 @@ def _summed(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("event_hashes").explode().sort(),
     )
     return days.select(SILVER_DAILY.names).sort("Date", "User")
+
+
+def _sum(field: Field) -> pl.Expr:
+    """The sum of a measure over a day; a decimal stops at the greatest value that its column holds.
+
+    Nothing that a producer sends may overflow a table. Amounts are never negative, so a sum that
+    stops at a bound is still the same whatever the order and however it is split into batches.
+    """
+    if field.kind != "decimal":
+        return pl.col(field.name).sum()
+    exact = pl.col(field.name).cast(pl.Decimal(38, DECIMAL_PLACES)).sum()
+    return pl.min_horizontal(exact, pl.lit(DAY_MAX)).cast(KINDS["decimal"].polars).alias(field.name)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lakehouse.domains.cdr.features import DAYS_OF_WEEK, Family, Feature, weeks_of_norm
+from lakehouse.portable_math import log1p
 from pyspark_jobs.cdr.block import SCALE, DenseDays, Floats
 
 
@@ -35,8 +36,7 @@ def _trend(block: DenseDays, feature: Feature) -> Floats:
 
 
 def _log(block: DenseDays, feature: Feature) -> Floats:
-    logs: Floats = np.log1p(block.total(feature))
-    return logs
+    return log1p(block.total(feature))
 
 
 def _active_share(block: DenseDays, feature: Feature) -> Floats:
@@ -56,8 +56,7 @@ def _silence_surprise(block: DenseDays, feature: Feature) -> Floats:
     silent = _silent_days(block, feature)
     active = block.trailing(block.active.astype(np.float64), feature.window)
     rate = (active + 1) / (feature.window - silent + 2)
-    surprise: Floats = silent * -np.log1p(-rate)
-    return surprise
+    return silent * -log1p(-rate)
 
 
 def _longest_gap(block: DenseDays, feature: Feature) -> Floats:

@@ -75,6 +75,11 @@ def test_what_an_image_is_built_from_exists(name: str) -> None:
     assert (ROOT / build["context"] / build["dockerfile"]).is_file()
 
 
+def test_no_container_keeps_its_log_for_ever() -> None:
+    for name, service in SERVICES.items():
+        assert service["logging"]["options"]["max-size"], name
+
+
 def test_images_from_elsewhere_are_pinned() -> None:
     for name, service in SERVICES.items():
         tag = service["image"].rpartition(":")[2]

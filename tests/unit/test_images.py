@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from eda import config
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
 DOCKERFILES = sorted(DOCKER.glob("*.Dockerfile"))
@@ -142,6 +144,19 @@ def test_the_folders_of_output_are_there_before_docker_makes_them_as_root(tmp_pa
     mounted = re.findall(r"- \./((?:output|data)[\w/]*):", COMPOSE)
     assert mounted
     assert all((tmp_path / folder).is_dir() for folder in mounted)
+
+
+def test_the_days_to_explore_are_there_from_the_start_and_stay_as_they_were_edited(
+    tmp_path: Path,
+) -> None:
+    make_env(tmp_path)
+    params = tmp_path / "data" / "query_params.json"
+    found = config.read(params)
+    assert (found.end_date - found.start_date).days == 59
+    params.write_text("{}", encoding="utf-8")
+    (tmp_path / ".env").unlink()
+    make_env(tmp_path)
+    assert params.read_text(encoding="utf-8") == "{}"
 
 
 def test_an_existing_file_of_secrets_is_never_overwritten(tmp_path: Path) -> None:

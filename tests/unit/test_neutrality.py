@@ -25,6 +25,7 @@ WORDS = re.compile(
     re.IGNORECASE,
 )
 CASE = re.compile(r"\bUser\b|[\"']Date[\"']")
+SUFFIXES = (".py", ".js", ".html", ".j2")
 # What puts an installation together: it names the domains that there are.
 MAINS = ("__main__.py",)
 
@@ -33,7 +34,9 @@ def shared(room: str) -> list[Path]:
     """Modules, pages and templates of a room that stand outside the domains' folders."""
     if not (ROOT / room).exists():
         return []
-    files = [path for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".js", ".html", ".j2")]
+    files = [
+        path for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".js", ".html", ".j2")
+    ]
     return [
         path
         for path in files

@@ -218,3 +218,18 @@ def test_a_commit_of_another_writer_in_between_is_retried_over(
     table.upsert(row.with_columns(events=pl.lit(8, dtype=pl.Int64)), row)
     found = table.read().join(row.lazy(), on=["User", "Date"], how="semi").collect()
     assert found["events"].to_list() == [8]
+
+
+def test_a_days_sum_stops_at_the_greatest_value_of_its_column_and_nothing_else_stops(
+    make_lake: Callable[[str], Settings],
+) -> None:
+    count = 1_001
+    largest = {spec.name: spec.maximum for spec in MEASURES}
+    rows = [event(number, "4500000001", 0) | largest for number in range(count)]
+    events = pl.DataFrame(rows, schema=EVENT_SCHEMA)
+    whole = run(make_lake("whole"), [events])
+    (day,) = silver_and_gold(whole)[0].to_dicts()
+    assert day["events"] == count
+    assert {day[spec.name] for spec in MEASURES if spec.kind == "decimal"} == {contracts.DAY_MAX}
+    assert day["DP_MOC_COUNT"] == count * contracts.COUNT_MAX
+    assert_same(whole, run(make_lake("parts"), pieces(events, 7)))

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from lakehouse.contracts import BATCH, EXTRAS, WIRE, Contract, Field, quarantine
+from decimal import Decimal
+
+from lakehouse.contracts import (
+    BATCH,
+    DECIMAL_DIGITS,
+    DECIMAL_PLACES,
+    EXTRAS,
+    WIRE,
+    Contract,
+    Field,
+    predictions,
+    quarantine,
+)
 from lakehouse.contracts import REASONS as COMMON_REASONS
 
 COUNT_MAX = 1_000_000
 MEASURE_MAX = 1_000_000_000_000
+# A day's sum of a measure stops here: the greatest value of a decimal column.
+DAY_MAX = Decimal("9" * (DECIMAL_DIGITS - DECIMAL_PLACES) + "." + "9" * DECIMAL_PLACES)
 MSISDN_PATTERN = r"^[0-9]{8,15}$"
 EVENT_ID_PATTERN = r"^[A-Za-z0-9_.-]{1,64}:[0-9]{1,19}$"
 
@@ -119,28 +133,11 @@ PROCESSED_COLUMNS = {
 }
 _KINDS = {field.name: field.kind for field in MEASURES}
 
-PREDICTIONS = Contract(
+PREDICTIONS = predictions(
     "gold.model_predictions",
-    (
-        *_USER_DAY,
-        Field("label", "int", "outcome, null until known", nullable=True, minimum=0, maximum=1),
-        Field("prediction", "int", "1 when probability_1 reaches the model's threshold"),
-        Field("probability_0", "double", "calibrated probability of staying"),
-        Field("probability_1", "double", "calibrated probability of churn"),
-        Field("rawPrediction_0", "double", "votes of the forest for staying"),
-        Field("rawPrediction_1", "double", "votes of the forest for churn"),
-        Field("features_str", "string", "features of the row as JSON, in the model's order"),
-        Field("reasons", "string", "three strongest reasons as JSON", nullable=True),
-        Field("model_version", "int", "version in the registry"),
-        Field("run_id", "string", "training run of that version"),
-        Field("scored_at", "timestamp", "moment of scoring, UTC"),
-        Field(
-            "last_emitted_at", "timestamp", "latest event in the row, for latency", nullable=True
-        ),
-    ),
-    key=("User", "Date", "model_version"),
+    _USER_DAY,
+    Field("label", "int", "outcome, null until known", minimum=0, maximum=1),
     partition_by=("Date",),
-    change_feed=True,
 )
 
 PROCESSED_DATA = Contract(

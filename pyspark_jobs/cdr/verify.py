@@ -1,0 +1,113 @@
+"""Whether the lake still holds what follows from bronze: recomputed, and compared to the bit.
+
+A flipped bit in a Parquet page can change a value without any reader noticing. What is computed
+can be computed again: silver from bronze, gold from silver, a prediction from the features stored
+beside it and the version it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import cast
+
+import msgspec
+import numpy as np
+import polars as pl
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from lakehouse import store
+from lakehouse.contracts import Contract
+from lakehouse.domains.cdr import contracts, names
+from lakehouse.domains.cdr.features import gold_contract, lookback_days
+from lakehouse.domains.settings import Settings
+from lakehouse.names import table_uri
+from lakehouse.registry import Registry
+from pyspark_jobs.cdr import daily
+from pyspark_jobs.cdr.block import Span
+from pyspark_jobs.cdr.features import FROM_SILVER, gold_rows
+from pyspark_jobs.delta import differences
+from pyspark_jobs.delta.differences import Difference
+from pyspark_jobs.delta.table_writer import DeltaTableWriter
+from pyspark_jobs.engine import readers
+
+DAY = timedelta(days=1)
+
+
+class Verifier:
+    """Compares the tables of some dates with what they should hold; changes nothing."""
+
+    def __init__(self, spark: SparkSession, settings: Settings, registry: Registry) -> None:
+        self._spark, self._settings, self._registry = spark, settings, registry
+        self._options = settings.lake_options
+        self._gold = gold_contract(settings.cdr.feature_windows)
+
+    def files(self, tables: Iterable[str]) -> list[Difference]:
+        """Files of `tables` that are missing or have another size than the log says."""
+        uris = {name: table_uri(self._settings.lake_uri, name) for name in tables}
+        parts = (differences.of_files(name, uri, self._options) for name, uri in uris.items())
+        return [one for part in parts for one in part]
+
+    def dates(self) -> list[date]:
+        """All dates of silver, oldest first."""
+        uri = table_uri(self._settings.lake_uri, names.SILVER_DAILY)
+        if not store.exists(uri, self._options):
+            return []
+        found = store.scan(uri, self._options).select("Date").unique().collect()
+        return found["Date"].sort().to_list()
+
+    def day(self, day: date) -> list[Difference]:
+        """Everything that silver, gold and the predictions hold of `day` and should not."""
+        return [*self._of_silver(day), *self._of_gold(day), *self._of_predictions(day)]
+
+    def _of_silver(self, day: date) -> list[Difference]:
+        bronze = self._bronze().where(f.col("Date") == day)
+        events = cast(pl.DataFrame, pl.from_arrow(daily.event_columns(bronze).toArrow()))
+        stored = self._stored(contracts.SILVER_DAILY, day)
+        expected = daily.apply_events(stored.clear(), events)
+        return differences.of_rows(names.SILVER_DAILY, stored, expected, daily.KEY)
+
+    def _of_gold(self, day: date) -> list[Difference]:
+        note = DeltaTableWriter(self._settings.lake_uri, self._gold, self._options)
+        closed = note.last_note("closed_through")
+        cdr = self._settings.cdr
+        since = day - (lookback_days(cdr.feature_windows) - 1) * DAY
+        silver = self._scan(contracts.SILVER_DAILY).filter(pl.col("Date").is_between(since, day))
+        days = silver.select(FROM_SILVER).collect()
+        scope = days.select("User").unique().with_columns(since=pl.lit(day))
+        closed_through = date.fromisoformat(closed) if closed else day - DAY
+        span = Span(day, closed_through, cdr.active_window_days, cdr.feature_windows)
+        expected = gold_rows(days, scope, span)
+        return differences.of_rows(
+            self._gold.name, self._stored(self._gold, day), expected, daily.KEY
+        )
+
+    def _of_predictions(self, day: date) -> Iterator[Difference]:
+        stored = self._stored(contracts.PREDICTIONS, day)
+        for (number,), rows in stored.group_by("model_version"):
+            scorer = self._registry.load(self._registry.version(cast(int, number))).scorer
+            features = [
+                msgspec.json.decode(text, type=dict[str, float]) for text in rows["features_str"]
+            ]
+            matrix = np.array([[row[name] for name in scorer.features] for row in features])
+            scores = scorer.score(matrix)
+            expected = rows.with_columns(
+                probability_1=scores.probability, prediction=scores.prediction
+            )
+            yield from differences.of_rows(
+                names.PREDICTIONS, rows, expected, contracts.PREDICTIONS.key
+            )
+
+    def _bronze(self) -> DataFrame:
+        return readers.read_table(
+            self._spark, table_uri(self._settings.lake_uri, names.BRONZE_EVENTS)
+        )
+
+    def _scan(self, contract: Contract) -> pl.LazyFrame:
+        return store.scan(table_uri(self._settings.lake_uri, contract.name), self._options)
+
+    def _stored(self, contract: Contract, day: date) -> pl.DataFrame:
+        if not store.exists(table_uri(self._settings.lake_uri, contract.name), self._options):
+            return pl.DataFrame(schema=contract.names)
+        return self._scan(contract).filter(pl.col("Date") == day).collect()

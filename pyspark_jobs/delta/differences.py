@@ -1,0 +1,89 @@
+"""How a stored table differs from what it should hold, named by table, key and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.fs import DeltaStorageHandler
+
+from lakehouse import store
+
+SHOWN_PER_TABLE = 20
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it should be; nothing is repaired.
+
+    `column` is empty where a whole row or file is concerned.
+    """
+
+    table: str
+    key: str
+    column: str
+    stored: str
+    expected: str
+
+    def __str__(self) -> str:
+        """`silver.cdr_daily User=49..., Date=2026-01-01, events: stored 3, expected 2`."""
+        place = f"{self.table} {self.key}" + (f", {self.column}" if self.column else "")
+        return f"{place}: stored {self.stored}, expected {self.expected}"
+
+
+def of_rows(
+    table: str, stored: pl.DataFrame, expected: pl.DataFrame, key: Sequence[str]
+) -> list[Difference]:
+    """Rows of one table that are missing, surplus, or differ in a column, to the last bit."""
+    wanted = expected.select(stored.columns).cast(dict(stored.schema))  # type: ignore[arg-type]
+    found: list[Difference] = []
+    for row in wanted.join(stored, on=key, how="anti").iter_rows(named=True):
+        found.append(Difference(table, _name(row, key), "", "no row", "a row"))
+    for row in stored.join(wanted, on=key, how="anti").iter_rows(named=True):
+        found.append(Difference(table, _name(row, key), "", "a row", "no row"))
+    odd = stored.join(wanted, on=stored.columns, how="anti", nulls_equal=True)
+    both = odd.join(wanted, on=key, how="inner", suffix=_EXPECTED)
+    for row in both.iter_rows(named=True):
+        found.extend(_cells(table, row, key, stored.columns))
+    return found
+
+
+_EXPECTED = "\N{SECTION SIGN}expected"
+
+
+def _cells(
+    table: str, row: dict[str, object], key: Sequence[str], columns: Sequence[str]
+) -> Iterator[Difference]:
+    for name in columns:
+        other = row.get(f"{name}{_EXPECTED}", row[name])
+        if name not in key and row[name] != other:
+            yield Difference(table, _name(row, key), name, repr(row[name]), repr(other))
+
+
+def _name(row: dict[str, object], key: Sequence[str]) -> str:
+    return ", ".join(f"{name}={row[name]}" for name in key)
+
+
+def of_files(table: str, uri: str, options: store.Options) -> list[Difference]:
+    """Files that the log names and that are missing or of another size than at their commit."""
+    if not store.exists(uri, options):
+        return []
+    actions = pl.DataFrame(DeltaTable(uri, storage_options=options).get_add_actions())
+    found = []
+    for path, size in actions.select("path", "size_bytes").iter_rows():
+        stored = _size(uri, path, options)
+        if stored != size:
+            text = "no file" if stored is None else f"{stored:,} bytes"
+            found.append(Difference(table, f"file {path}", "", text, f"{size:,} bytes"))
+    return found
+
+
+def _size(uri: str, path: str, options: store.Options) -> int | None:
+    if "://" not in uri:
+        file = Path(uri) / path
+        return file.stat().st_size if file.is_file() else None
+    info = DeltaStorageHandler(uri, dict(options)).get_file_info([path])[0]
+    return int(info.size) if info.is_file else None

@@ -1,0 +1,140 @@
+"""What is not as it should be is named by table, key and column; nothing is repaired."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from pyspark.sql import SparkSession
+
+from lakehouse.clock import FixedClock
+from lakehouse.domains import tables as all_tables
+from lakehouse.domains.cdr import contracts, names
+from lakehouse.domains.cdr.contracts import BRONZE_EVENTS, MEASURES
+from lakehouse.domains.cdr.features import gold_contract
+from lakehouse.domains.settings import Settings
+from lakehouse.kinds import arrow_schema
+from lakehouse.names import table_uri
+from lakehouse.registry import Registry
+from lakehouse.registry.stores import MemoryStore
+from pyspark_jobs.cdr import daily
+from pyspark_jobs.cdr.transform import Transform
+from pyspark_jobs.cdr.verify import Verifier
+from pyspark_jobs.delta import tables
+from pyspark_jobs.engine import readers
+
+START, DAYS, USERS = date(2026, 3, 1), 6, 4
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def bronze() -> pa.Table:
+    rows = [
+        {
+            "id": day * USERS + user,
+            "DP_DATE": datetime(2026, 3, 1 + day, 12, tzinfo=UTC),
+            "DP_MSISDN": f"4500000{user}",
+            **{spec.name: 2 if spec.kind == "long" else Decimal("1.500") for spec in MEASURES},
+            "event_id": f"s:{day * USERS + user}",
+            "emitted_at": NOW,
+            "extras": None,
+            "Date": START + timedelta(days=day),
+            "topic": "cdr-events", "partition": 0, "offset": day * USERS + user,
+            "kafka_timestamp": NOW, "batch_id": 0, "ingested_at": NOW,
+        }
+        for day in range(DAYS)
+        for user in range(USERS)
+        if (day + user) % 3
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, arrow_schema(BRONZE_EVENTS))
+
+
+@pytest.fixture
+def made(spark: SparkSession, lake: Settings) -> Settings:
+    """A lake whose silver and gold follow from its bronze."""
+    gold = gold_contract(lake.cdr.feature_windows)
+    tables.create_missing(lake, BRONZE_EVENTS, contracts.SILVER_DAILY, gold, contracts.PREDICTIONS)
+    uri = table_uri(lake.lake_uri, BRONZE_EVENTS.name)
+    write_deltalake(uri, bronze(), mode="append")
+    events = daily.event_columns(readers.read_table(spark, uri))
+    Transform(lake, FixedClock(NOW)).apply_events(pl.DataFrame(events.toArrow()))
+    return lake
+
+
+@pytest.fixture
+def verifier(spark: SparkSession, made: Settings, tmp_path: Path) -> Verifier:
+    store = MemoryStore(tmp_path / "registry")
+    return Verifier(spark, made, Registry(store, FixedClock(NOW)))
+
+
+def rewrite(settings: Settings, table: str, column: str, value: object) -> str:
+    """Change the first value of `column` in a file, as if it had always been so; its path."""
+    uri = table_uri(settings.lake_uri, table)
+    path = str(pl.DataFrame(DeltaTable(uri).get_add_actions())["path"][0])
+    file = Path(uri) / path
+    size = file.stat().st_size
+    rows = pq.ParquetFile(file).read()
+    values = rows[column].to_pylist()
+    values[0] = value
+    place = rows.schema.get_field_index(column)
+    field = rows.schema.field(column)
+    pq.write_table(rows.set_column(place, field, pa.array(values, field.type)), file)
+    for commit in (Path(uri) / "_delta_log").glob("*.json"):
+        old, new = f'"size":{size}', f'"size":{file.stat().st_size}'
+        lines = commit.read_text(encoding="utf-8").splitlines()
+        commit.write_text("\n".join(x.replace(old, new) if path in x else x for x in lines))
+    return path
+
+
+def test_a_lake_that_follows_from_its_bronze_differs_in_nothing(verifier: Verifier) -> None:
+    dates = verifier.dates()
+    assert len(dates) == DAYS
+    assert verifier.files(all_tables()) == []
+    assert [found for day in dates for found in verifier.day(day)] == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        (names.SILVER_DAILY, "events", 7),
+        (names.SILVER_DAILY, "DP_DATA_VOLUME", Decimal("1.501")),
+        (names.GOLD_FEATURES, "active_share_7d", 0.25),
+    ],
+)
+def test_a_changed_value_is_named_by_table_key_and_column(
+    made: Settings, verifier: Verifier, table: str, column: str, value: object
+) -> None:
+    path = rewrite(made, table, column, value)
+    day = date.fromisoformat(path.split("Date=")[1][:10])
+    found = [one for one in verifier.day(day) if (one.table, one.column) == (table, column)]
+    assert len(found) == 1
+    assert found[0].stored == repr(value)
+    assert found[0].key.startswith("User=4500000")
+
+
+def test_a_file_that_is_missing_or_of_another_size_is_named(
+    made: Settings, verifier: Verifier
+) -> None:
+    uri = Path(table_uri(made.lake_uri, names.SILVER_DAILY))
+    first, second, *_ = DeltaTable(str(uri)).file_uris()
+    Path(first).unlink()
+    with Path(second).open("ab") as file:
+        file.write(b"x")
+    found = verifier.files([names.SILVER_DAILY])
+    assert {(one.stored == "no file") for one in found} == {True, False}
+    assert len(found) == 2
+
+
+def test_rows_too_many_and_too_few_are_named(made: Settings, verifier: Verifier) -> None:
+    uri = table_uri(made.lake_uri, names.SILVER_DAILY)
+    DeltaTable(uri).delete("\"User\" = '45000001' AND \"Date\" = DATE '2026-03-01'")
+    found = verifier.day(START)
+    missing = [one for one in found if one.table == names.SILVER_DAILY]
+    assert [(one.stored, one.expected) for one in missing] == [("no row", "a row")]
+    # Gold was made of the row that is gone.
+    assert any(one.table == names.GOLD_FEATURES for one in found)
