@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from confluent_kafka import Producer
 from cdrlake.console import CONSOLE
 from lakehouse.domains.cdr import CDR
 from lakehouse.domains.settings import load
-from lakehouse.errors import ServiceError
+from lakehouse.errors import CdrlakeError, ServiceError
 from lakehouse.kafka import TIMEOUT_S, client_options
 
 TOPICS = tuple(feed.topic for feed in CDR.feeds)
@@ -42,4 +43,7 @@ def send(
 
 
 if __name__ == "__main__":
-    typer.run(send)
+    try:
+        typer.run(send)
+    except CdrlakeError as error:
+        sys.exit(str(error))
