@@ -89,6 +89,12 @@ def close(connection: Any) -> None:
         connection.shutdown()
 
 
+def is_locked(cursor: Any, name: str) -> bool:
+    """Whether anybody holds the named lock now."""
+    cursor.execute("SELECT IS_USED_LOCK(%s) IS NOT NULL", (f"cdrlake.{name}",))
+    return bool(cursor.fetchone()[0])
+
+
 @contextmanager
 def lock(connection: Any, name: str, wait_s: float = 0) -> Iterator[bool]:
     """Hold a named lock of the server for the length of the block; false when it is taken.

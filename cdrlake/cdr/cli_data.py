@@ -15,12 +15,16 @@ from flaskapp import database
 from flaskapp.cdr import loader
 from lakehouse import display
 from lakehouse.domains.settings import Settings, load
+from lakehouse.errors import SourceError
 
 db = typer.Typer(no_args_is_help=True, help="The source database.")
 
 REJECTS_SHOWN = 20
 Files = Annotated[list[Path] | None, typer.Argument(help="Files; none: the configured source.")]
 Mapping = Annotated[str, typer.Option(help="How the columns are read: conf/mappings.")]
+AllowRepeats = Annotated[
+    bool, typer.Option("--allow-repeats", help="Load rows that are there already once more.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; load nothing.")]
 
 
@@ -33,15 +37,25 @@ def init() -> None:
 
 
 @db.command("load")
-def load_rows(files: Files = None, mapping: Mapping = "rawdata", dry_run: DryRun = False) -> None:
-    """Load history from files or from the configured source; resumes where it stopped."""
+def load_rows(
+    files: Files = None,
+    mapping: Mapping = "rawdata",
+    dry_run: DryRun = False,
+    allow_repeats: AllowRepeats = False,
+) -> None:
+    """Load history from files or from the configured source; resumes where it stopped.
+
+    A dry run ends with exit code 1 when there is nothing to load.
+    """
     settings = load()
     if dry_run:
         _preview(settings, tuple(files or settings.source.files), mapping)
         return
     with Steps() as steps, steps.step("Load") as step:
         if files:
-            loaded = loader.load_file(settings, tuple(files), mapping, step.move)
+            loaded = loader.load_file(
+                settings, tuple(files), mapping, step.move, allow_repeats=allow_repeats
+            )
         else:
             loaded = loader.load_history(settings, step.move)
     CONSOLE.print(loaded.message)
@@ -50,6 +64,10 @@ def load_rows(files: Files = None, mapping: Mapping = "rawdata", dry_run: DryRun
 
 
 def _preview(settings: Settings, files: tuple[Path, ...], mapping: str) -> None:
+    if not files:
+        raise SourceError.sentence(
+            "A dry run needs files, and neither the command nor the setting source.files names one."
+        )
     found = loader.preview_file(settings, files, mapping)
     CONSOLE.print(f"{found.rows:,} rows would be loaded; the first:")
     moment = pl.col("DP_DATE").dt.strftime("%Y-%m-%d %H:%M:%S")
@@ -57,6 +75,11 @@ def _preview(settings: Settings, files: tuple[Path, ...], mapping: str) -> None:
     CONSOLE.print(f"Lines that would be rejected: {found.rejects.height:,}")
     if found.rejects.height:
         CONSOLE.print(_table(found.rejects.head(REJECTS_SHOWN)))
+    if not found.rows:
+        raise SourceError.sentence(
+            f"Nothing would be loaded from {', '.join(map(str, files))}: "
+            f"{found.rejects.reason or 'there is no line in it'}."
+        )
 
 
 def _table(rows: pl.DataFrame) -> Table:

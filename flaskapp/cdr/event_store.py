@@ -126,14 +126,14 @@ def close_day(cursor: Any, stream_id: str, day: date, cdr: CdrSettings, now: dat
 def append_outcomes(
     uploader: Uploader,
     stream_id: str,
-    told: Sequence[tuple[date, pl.DataFrame]],
+    outcomes: Sequence[tuple[date, pl.DataFrame]],
     cdr: CdrSettings,
     now: datetime,
 ) -> None:
     """Add the outcomes of some days (DP_MSISDN and PSEUDO_CHURNED each), with one outbox entry."""
     ahead = timedelta(days=cdr.label_horizon_days + 1)
     parts = [
-        rows.with_columns(Date=pl.lit(day), known_at=pl.lit(day + ahead)) for day, rows in told
+        rows.with_columns(Date=pl.lit(day), known_at=pl.lit(day + ahead)) for day, rows in outcomes
     ]
     count = sum(part.height for part in parts)
     if not count:

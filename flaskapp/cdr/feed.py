@@ -1,6 +1,6 @@
-"""A source's days into the database: block by block, each block with the place it reached.
+"""A source's days into the database: block by block, each block with the offset it reached.
 
-The place (a date, and the rows of it that are in) is committed with the rows, so a walk that dies
+The offset (a date, and the rows of it that are in) is committed with the rows, so a walk that dies
 anywhere goes on where it stopped. A replay walks like this; `history` takes the same days faster.
 """
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from flaskapp import state
 from flaskapp.bulk import Uploader
-from flaskapp.cdr import event_store
+from flaskapp.cdr import event_store, lateness
 from flaskapp.cdr.sources import Source, SourceDay
 from lakehouse.clock import Clock
 from lakehouse.domains.cdr import names
@@ -32,7 +32,7 @@ class Offset:
     row: int = 0
 
 
-def place(cursor: Any, source: Source) -> Offset:
+def committed_offset(cursor: Any, source: Source) -> Offset:
     """Where the walk over `source` stands."""
     kept = state.recall(cursor, f"place:{source.name}")
     return Offset(source.first) if kept is None else Offset(date.fromisoformat(kept[0]), kept[1])
@@ -60,12 +60,18 @@ class Feed:
     clock: Clock
 
     def walk(self, last: date) -> Iterator[Offset]:
-        """Feed the days up to `last`; yields the place after each commit."""
+        """Feed the days up to `last`; yields the offset after each commit.
+
+        Raises `TooLateError` at a day that the lake would refuse.
+        """
         with self.uploader.connection.cursor() as cursor:
-            start = place(cursor, self.source)
+            start = committed_offset(cursor, self.source)
         for day in self.source.days(start.date, last):
             done = start.row if day.date == start.date else 0
             with self.uploader.connection.cursor() as cursor:
+                if day.events.height > done:
+                    # A load of newer days may have overtaken the walk since it began.
+                    lateness.require(cursor, self.settings, day.date, "What is left of the replay")
                 add_subscribers(cursor, day.subscribers)
             for block in day.events.slice(done).iter_slices(self.block_rows):
                 if block.height:

@@ -3,7 +3,7 @@
 A replay closes each day with queries. History knows what comes: a second walk over the same days
 runs a horizon ahead, so that each row is written once, with its label, and each outcome without
 asking the database. Usage and outcomes go through a connection each, at the same time. Each block
-is committed with the place that it reached, so a load that dies anywhere goes on from there; the
+is committed with the offset that it reached, so a load that dies anywhere goes on from there; the
 last block waits for the outcomes.
 """
 
@@ -20,9 +20,10 @@ import polars as pl
 
 from flaskapp import state
 from flaskapp.bulk import Uploader
-from flaskapp.cdr import event_store, feed
+from flaskapp.cdr import event_store, feed, lateness
 from flaskapp.cdr.activity import NUMBER, Activity
 from flaskapp.cdr.feed import Offset
+from flaskapp.cdr.repeats import Repeats
 from flaskapp.cdr.sources import Source, SourceDay
 from flaskapp.serial_executor import SerialExecutor
 from lakehouse import mysql
@@ -48,8 +49,8 @@ class Writers:
 
 
 @dataclass(frozen=True)
-class _Evening:
-    """A day: its usage, unless that is in, and the outcomes to be told of it, if any."""
+class _DayClose:
+    """A day at its close: its usage, unless that is in, and the outcomes that are due, if any."""
 
     date: date
     usage: SourceDay | None
@@ -58,8 +59,9 @@ class _Evening:
 
 @dataclass(frozen=True)
 class _Block:
-    """Usage of one transaction, the subscribers who are new in it, and the place after it."""
+    """Usage of one transaction from day `first` on, who is new in it, and the offset after it."""
 
+    first: date | None
     events: pl.DataFrame
     people: pl.DataFrame
     reached: Offset
@@ -75,29 +77,34 @@ class History:
     block_rows: int
     settings: Settings
     clock: Clock
+    repeats: Repeats | None = None
+
+    def unseen(self, day: SourceDay) -> SourceDay:
+        """The day without rows that are there already, where these are to be left out."""
+        return day if self.repeats is None else self.repeats.without(day)
 
     def walk(self) -> Iterator[Offset]:
-        """Load what is left; yields places that are committed."""
-        start, closes = self._standing()
-        blocks, told = _Blocks(self.block_rows), list[_Evening]()
+        """Load what is left; yields offsets that are committed."""
+        start, closes = self._progress()
+        blocks, due = _Blocks(self.block_rows), list[_DayClose]()
         with (
             closing(SerialExecutor("usage")) as usage,
             closing(SerialExecutor("outcomes")) as outcomes,
         ):
-            for evening in self._evenings(start, closes):
-                if evening.usage is not None:
-                    done = start.row if evening.date == start.date else 0
-                    for block in blocks.take(evening.usage, done):
+            for close in self._day_closes(start, closes):
+                if close.usage is not None:
+                    done = start.row if close.date == start.date else 0
+                    for block in blocks.take(close.usage, done):
                         usage.submit(partial(self._write, block))
-                told.append(replace(evening, usage=None))  # its rows need not stay in memory
-                if sum(e.outcomes.height for e in told if e.outcomes is not None) > self.block_rows:
-                    outcomes.submit(partial(self._tell, told, start.date))
-                    told = []
+                due.append(replace(close, usage=None))  # its rows need not stay in memory
+                if sum(e.outcomes.height for e in due if e.outcomes is not None) > self.block_rows:
+                    outcomes.submit(partial(self._write_outcomes, due, start.date))
+                    due = []
                 if usage.done is not None:
                     yield usage.done
-            outcomes.submit(partial(self._tell, told, start.date))
+            outcomes.submit(partial(self._write_outcomes, due, start.date))
             outcomes.finish()
-            # Its place says that nothing is left to load, so the outcomes have to be in before it.
+            # Its offset says that nothing is left to load, so the outcomes have to be in before it.
             usage.submit(partial(self._write, blocks.cut()))
             usage.finish()
             yield usage.done
@@ -106,11 +113,11 @@ class History:
     def _horizon(self) -> timedelta:
         return timedelta(days=self.settings.cdr.label_horizon_days)
 
-    def _standing(self) -> tuple[Offset, date]:
-        """Where usage goes on, and the first day whose evening has outcomes to tell."""
+    def _progress(self) -> tuple[Offset, date]:
+        """Where usage goes on, and the first day whose close decides outcomes."""
         with self.writers.reading.cursor() as cursor:
             start, closed = (
-                feed.place(cursor, self.source),
+                feed.committed_offset(cursor, self.source),
                 state.recall(cursor, event_store.CLOSED),
             )
         self.writers.reading.commit()
@@ -118,11 +125,12 @@ class History:
         # Days that nobody closed between two sources are nobody's.
         return start, max(closes, start.date) if start.date == self.source.first else closes
 
-    def _evenings(self, start: Offset, closes: date) -> Iterator[_Evening]:
+    def _day_closes(self, start: Offset, closes: date) -> Iterator[_DayClose]:
         """Each day whose usage or outcomes are not in yet."""
         last, window = self.source.history_end, self.settings.cdr.active_window_days
         day = min(start.date, closes - self._horizon)
-        activity, usage = Activity(self.settings.cdr), self.source.days(start.date, last)
+        activity = Activity(self.settings.cdr)
+        usage = map(self.unseen, self.source.days(start.date, last))
         ahead = self._active_days(day - timedelta(days=window - 1), start)
         seen = day - timedelta(days=window)
         while day <= last:
@@ -132,8 +140,8 @@ class History:
             is_known = day + self._horizon <= last
             known = activity.outcomes(day) if is_known else pl.DataFrame(schema=_OUTCOMES)
             fresh = _labelled(next(usage), known) if day >= start.date else None
-            tells = is_known and day + self._horizon >= closes
-            yield _Evening(day, fresh, known if tells else None)
+            is_due = is_known and day + self._horizon >= closes
+            yield _DayClose(day, fresh, known if is_due else None)
             day += DAY
 
     def _active_days(self, first: date, start: Offset) -> Iterator[tuple[date, pl.Series]]:
@@ -154,22 +162,26 @@ class History:
     def _write(self, block: _Block) -> Offset:
         uploader, now = self.writers.usage, self.clock.now()
         with mysql.transaction(uploader.connection) as cursor:
+            if block.first is not None:
+                # A replay of newer days may have overtaken the load since it began.
+                what = f"What is left of {self.source.name}"
+                lateness.require(cursor, self.settings, block.first, what)
             feed.add_subscribers(cursor, block.people)
             event_store.append(uploader, self.stream_id, block.events, now, self.settings.timezone)
             feed.commit_offset(cursor, self.source, block.reached)
         return block.reached
 
-    def _tell(self, evenings: list[_Evening], start: date) -> None:
+    def _write_outcomes(self, closes: list[_DayClose], start: date) -> None:
         """Add the outcomes of some days, and the labels of rows that were in before `start`."""
         uploader, now = self.writers.outcomes, self.clock.now()
-        told = [(e.date, e.outcomes) for e in evenings if e.outcomes is not None]
+        outcomes = [(e.date, e.outcomes) for e in closes if e.outcomes is not None]
         with mysql.transaction(uploader.connection) as cursor:
-            event_store.append_outcomes(uploader, self.stream_id, told, self.settings.cdr, now)
-            for day, _ in told:
+            event_store.append_outcomes(uploader, self.stream_id, outcomes, self.settings.cdr, now)
+            for day, _ in outcomes:
                 if day < start:
                     event_store.label(cursor, day)
-            if evenings:
-                reached = min(evenings[-1].date + self._horizon, self.source.history_end)
+            if closes:
+                reached = min(closes[-1].date + self._horizon, self.source.history_end)
                 event_store.close_through(cursor, reached)
 
 
@@ -179,6 +191,7 @@ class _Blocks:
     def __init__(self, size: int) -> None:
         self._size, self._rows = size, 0
         self._events, self._people = list[pl.DataFrame](), list[pl.DataFrame]()
+        self._first: date | None = None
         self._reached: Offset
 
     def take(self, day: SourceDay, done: int) -> Iterator[_Block]:
@@ -188,6 +201,7 @@ class _Blocks:
             if self._rows and self._rows + part.height > self._size:
                 yield self.cut()
             self._people, people = self._people + people, []
+            self._first = self._first or day.date
             self._events.append(part)
             self._rows += part.height
             done += part.height
@@ -198,8 +212,9 @@ class _Blocks:
     def cut(self) -> _Block:
         """What has been added since the last cut."""
         events = pl.concat(self._events) if self._events else pl.DataFrame()
-        block = _Block(events, pl.concat(self._people), self._reached)
+        block = _Block(self._first, events, pl.concat(self._people), self._reached)
         self._events, self._people, self._rows = [], [block.people.clear()], 0
+        self._first = None
         return block
 
 

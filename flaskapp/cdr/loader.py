@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import polars as pl
 
 from flaskapp import state, streams
 from flaskapp.bulk import open_uploader
-from flaskapp.cdr import feed
+from flaskapp.cdr import feed, lateness
 from flaskapp.cdr.history import History, Writers
+from flaskapp.cdr.lateness import TooLateError
 from flaskapp.cdr.mappings import FileSource, load, open_files
 from flaskapp.cdr.mappings.fields import EVENTS
 from flaskapp.cdr.mappings.reading import REJECTS, read
 from flaskapp.cdr.mappings.source import reading_options
 from flaskapp.cdr.origin import open_source
+from flaskapp.cdr.repeats import Repeats
 from flaskapp.cdr.sources import Source
+from flaskapp.cdr.worlds import WorldSource
 from lakehouse import mysql
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.domains.settings import Settings
@@ -33,12 +37,16 @@ Progress = Callable[[float, float], None]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load did: rows added, lines rejected and where they are listed, one sentence."""
+    """What a load did: rows added, lines rejected and where they are listed, one sentence.
+
+    `repeats` is the number of rows that were left out because they were there already.
+    """
 
     rows: int
     message: str
     rejected: int = 0
     rejects: Path | None = None
+    repeats: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,11 @@ class Rejects:
 
     height: int
     first: pl.DataFrame
+
+    @property
+    def reason(self) -> str:
+        """Why the first of them would be rejected, empty when there is none."""
+        return str(self.first["reason"][0]) if self.first.height else ""
 
     def head(self, rows: int) -> pl.DataFrame:
         """The first `rows` of them, of those that are kept."""
@@ -72,7 +85,8 @@ def load_history(
     """Load the history of the configured source, from where an earlier load stopped.
 
     `progress` is told days done and days in all. Raises `DatabaseError` when another load runs,
-    `SourceError` when a file cannot be read.
+    `SourceError` when a file cannot be read, `TooLateError` when the lake would refuse its rows.
+    The simulated world is left out instead, when somebody has loaded newer files of their own.
     """
     clock = clock or SystemClock()
     return _load(settings, lambda cursor: open_source(cursor, settings, clock), progress, clock)
@@ -84,11 +98,17 @@ def load_file(
     mapping: str,
     progress: Progress = _silent,
     clock: Clock | None = None,
+    *,
+    allow_repeats: bool = False,
 ) -> Loaded:
-    """Load files by a mapping, whatever source is configured; the same file is loaded once."""
+    """Load files by a mapping, whatever source is configured; the same file is loaded once.
+
+    Rows that are in the database already are left out, unless `allow_repeats`. Raises
+    `TooLateError` when the lake would refuse rows of the files, and stores none of them.
+    """
     clock = clock or SystemClock()
     source = open_files(settings, paths, mapping, clock)
-    return _load(settings, lambda _cursor: source, progress, clock)
+    return _load(settings, lambda _cursor: source, progress, clock, allow_repeats)
 
 
 def preview_file(
@@ -109,13 +129,25 @@ def preview_file(
     return Preview(rows, shown, Rejects(rejected, pl.concat(rejects)))
 
 
+def is_loading(cursor: Any, settings: Settings) -> bool:
+    """Whether a load runs now, in whatever process."""
+    return mysql.is_locked(cursor, _lock(settings))
+
+
+def _lock(settings: Settings) -> str:
+    return f"{settings.mysql.database}.load"
+
+
 def _load(
-    settings: Settings, open_: Callable[[Any], Source], progress: Progress, clock: Clock
+    settings: Settings,
+    open_: Callable[[Any], Source],
+    progress: Progress,
+    clock: Clock,
+    allow_repeats: bool = False,
 ) -> Loaded:
-    name = f"{settings.mysql.database}.load"
     with (
         mysql.connect(settings.mysql) as reading,
-        mysql.lock(reading, name) as held,
+        mysql.lock(reading, _lock(settings)) as held,
         open_uploader(settings) as usage,
         open_uploader(settings) as outcomes,
         reading.cursor() as cursor,
@@ -124,26 +156,55 @@ def _load(
             raise DatabaseError("load", "to be the only one", "another", "wait for its end")
         source = open_(cursor)
         stream_id = _stream(cursor, source, clock)
-        reading.commit()
+        is_file = isinstance(source, FileSource)
+        repeats = Repeats(cursor, stream_id) if is_file and not allow_repeats else None
         writers = Writers(reading, usage, outcomes)
-        return _walk(
-            History(writers, source, stream_id, BLOCK_ROWS, settings, clock), cursor, progress
-        )
+        history = History(writers, source, stream_id, BLOCK_ROWS, settings, clock, repeats)
+        problem = _refusal(cursor, history)
+        if problem is not None and isinstance(source, WorldSource):
+            return Loaded(0, f"The simulated world is left out. {problem}")
+        if problem is not None:
+            raise TooLateError.sentence(problem)
+        reading.commit()  # not before: nothing is left of a load that is refused
+        return _walk(history, cursor, progress)
+
+
+def _refusal(cursor: Any, history: History) -> str | None:
+    """Why the lake would refuse some of the rows that are left to load; None when it would not."""
+    source, offset = history.source, feed.committed_offset(cursor, history.source)
+    oldest = lateness.oldest_allowed(cursor, history.settings)
+    if oldest is None:
+        return None
+    last = min(source.history_end, oldest - timedelta(days=1))
+    for day in source.days(offset.date, last) if offset.date <= last else ():
+        if history.unseen(day).events.height:
+            what = f"What is new in {source.name}"
+            return lateness.refusal(cursor, history.settings, day.date, what)
+    return None
 
 
 def _walk(history: History, cursor: Any, progress: Progress) -> Loaded:
     source = history.source
-    rejected = (source.rejected, source.rejects) if isinstance(source, FileSource) else (0, None)
+    rejected, listed = (
+        (source.rejected, source.rejects) if isinstance(source, FileSource) else (0, None)
+    )
     before = _sent(cursor, history)
-    if feed.place(cursor, source).date > source.history_end:
+    if feed.committed_offset(cursor, source).date > source.history_end:
         _end(history, cursor)  # what came last may have been killed before it could
-        return Loaded(0, POPULATED, *rejected)
+        return Loaded(0, POPULATED, rejected, listed)
     total = (source.history_end - source.first).days + 1
-    for place in history.walk():
-        progress((place.date - source.first).days, total)
+    for offset in history.walk():
+        progress((offset.date - source.first).days, total)
     _end(history, cursor)
     added = _sent(cursor, history) - before
-    return Loaded(added, f"{added:,} rows of {source.name} loaded", *rejected)
+    repeats, seen = history.repeats.total if history.repeats is not None else (0, 0)
+    message = f"{added:,} rows of {source.name} loaded"
+    if repeats:
+        message += (
+            f"; {repeats:,} of its {seen:,} rows are there already (same subscriber, moment and "
+            "values) and were left out"
+        )
+    return Loaded(added, message, rejected, listed, repeats)
 
 
 def _end(history: History, cursor: Any) -> None:

@@ -13,14 +13,14 @@ import numpy as np
 
 from flaskapp import state, streams
 from flaskapp.bulk import Uploader
-from flaskapp.cdr import event_store, feed, live
+from flaskapp.cdr import event_store, feed, lateness, live, loader
 from flaskapp.cdr.origin import open_source
 from flaskapp.cdr.world import Drift
 from flaskapp.cdr.world.drift import Effect
 from flaskapp.cdr.worlds import WorldSource, add_drift
 from flaskapp.streams import Stream
 from flaskapp.validation import MAX_SEED, InvalidRequestError, StreamRequest
-from lakehouse.clock import Clock
+from lakehouse.clock import Clock, today
 from lakehouse.domains.cdr.settings import CdrSettings
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
@@ -59,6 +59,7 @@ def begin(context: StreamContext, request: StreamRequest) -> str:
     Raises `NothingToSendError` when there is nothing to send yet or any more.
     """
     values, cursor = request.as_dict(), context.cursor
+    _require_no_load(context, cursor)
     if values["seed"] is None:
         values["seed"] = secrets.randbelow(MAX_SEED)
     if request.mode == "replay":
@@ -67,11 +68,29 @@ def begin(context: StreamContext, request: StreamRequest) -> str:
         raise NothingToSendError(
             "mode live", "rows to sample", "an empty table", "load history first"
         )
+    else:
+        _require_present(context, cursor)
     now = context.clock.now()
     stream_id = streams.new_id(request.mode, now)
     streams.begin(cursor, stream_id, request.mode, values, now)
     context.commit()
     return stream_id
+
+
+def _require_no_load(context: StreamContext, cursor: Any) -> None:
+    """Newer rows would make what is left of a load too late for the lake."""
+    if loader.is_loading(cursor, context.settings):
+        raise NothingToSendError(
+            "a stream", "no load of history at the same time", "one that runs", "wait for its end"
+        )
+
+
+def _require_present(context: StreamContext, cursor: Any) -> None:
+    """Live rows are of today, which is too late where rows of the future are stored."""
+    day = today(context.clock, context.settings.timezone)
+    problem = lateness.refusal(cursor, context.settings, day, "A live stream")
+    if problem is not None:
+        raise NothingToSendError.sentence(problem)
 
 
 def send(context: StreamContext, stream: Stream, wait: Wait) -> bool:
@@ -85,7 +104,7 @@ def send(context: StreamContext, stream: Stream, wait: Wait) -> bool:
 def _begin_replay(context: StreamContext, cursor: Any, request: StreamRequest) -> date:
     """The first date of the replay, from which on its drift holds."""
     source = open_source(cursor, context.settings, context.clock)
-    place = feed.place(cursor, source)
+    place = feed.committed_offset(cursor, source)
     if place.date <= source.history_end:
         raise NothingToSendError(
             "mode replay", "the whole history", f"history up to {place.date}", "wait for the load"
@@ -94,6 +113,9 @@ def _begin_replay(context: StreamContext, cursor: Any, request: StreamRequest) -
         raise NothingToSendError(
             "mode replay", "a day to replay", f"none after {source.last}", "use mode live"
         )
+    problem = lateness.refusal(cursor, context.settings, place.date, "The replay")
+    if problem is not None:
+        raise NothingToSendError.sentence(problem)
     if request.drift is not None:
         if not isinstance(source, WorldSource):
             raise InvalidRequestError("drift must be absent: these days come from files")
@@ -159,7 +181,7 @@ def _has_ended(cursor: Any, context: StreamContext) -> bool:
     source = open_source(cursor, context.settings, context.clock)
     if not feed.has_begun(cursor, source):
         return True
-    has_ended = feed.place(cursor, source).date > source.last
+    has_ended = feed.committed_offset(cursor, source).date > source.last
     if has_ended:
         state.remember(cursor, SOURCE_ENDED, True)
         context.commit()

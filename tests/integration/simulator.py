@@ -40,7 +40,11 @@ class Service:
     def finished(self, **body: Any) -> dict[str, Any]:
         """The stream for `body`, when it has come to its end."""
         answer = self.start(**body).get_json()
-        while (found := self.stream(answer["stream_id"]))["state"] == "running":
+        assert "stream_id" in answer, answer
+        # The thread of a finished stream lives on until its connection is closed.
+        while (found := self.stream(answer["stream_id"]))[
+            "state"
+        ] == "running" or self.parts.runner.is_running:
             self.stop.wait(0.05)
         return found
 

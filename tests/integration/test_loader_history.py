@@ -150,7 +150,7 @@ def test_a_load_killed_at_its_end_loses_no_outcome(
     small: Settings, monkeypatch: pytest.MonkeyPatch, dies: str
 ) -> None:
     """Outcomes are slow, and the process ends right after the last block of usage."""
-    write, tell, is_over = History._write, History._tell, threading.Event()
+    write, write_outcomes, is_over = History._write, History._write_outcomes, threading.Event()
 
     def dying_write(self: History, block: Any) -> Any:
         is_last = block.reached.date > self.source.history_end
@@ -162,14 +162,14 @@ def test_a_load_killed_at_its_end_loses_no_outcome(
             raise InterruptedLoadError
         return reached
 
-    def slow_tell(self: History, *arguments: Any) -> None:
+    def slow_outcomes(self: History, *arguments: Any) -> None:
         if is_over.wait(1):
             raise InterruptedLoadError
-        tell(self, *arguments)
+        write_outcomes(self, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(History, "_write", dying_write)
-        patch.setattr(History, "_tell", slow_tell)
+        patch.setattr(History, "_write_outcomes", slow_outcomes)
         with pytest.raises(InterruptedLoadError):
             loader.load_history(small, clock=CLOCK)
     loader.load_history(small, clock=CLOCK)

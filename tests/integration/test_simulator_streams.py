@@ -124,8 +124,11 @@ def test_a_stream_is_stopped_from_another_process_too(service: Service) -> None:
 
 
 def test_days_are_closed_by_live_streams_once_the_source_has_ended(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    with_history: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The lake takes days so late that they may be replayed after live rows."""
+    cdr = with_history.cdr.model_copy(update={"allowed_lateness_days": 10})
+    service = Service(with_history.model_copy(update={"cdr": cdr}))
     ended = f"SELECT COUNT(*) FROM {MYSQL_STATE} WHERE name = 'source_ended'"
     service.finished(num_batches=1)
     assert query(service.settings, ended) == [(0,)]

@@ -76,6 +76,15 @@ def test_rejected_lines_are_listed_with_their_text(tmp_path: Path) -> None:
     assert pl.read_csv(source.rejects).rows() == [("calls.csv", 3, reason, "soon,1,2,10")]
 
 
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t"])
+def test_what_a_spreadsheet_would_run_is_listed_as_text(tmp_path: Path, first: str) -> None:
+    calls = tmp_path / "calls.csv"
+    lines = ["timestamp,from,to,duration", "5,1,2,10", f"{first}cmd|' /C calc'!A0,1,2,10"]
+    calls.write_text("\n".join(lines), encoding="utf-8")
+    text = pl.read_csv(staged(tmp_path, calls).rejects)["text"].item()
+    assert text == f"'{lines[2]}"
+
+
 def test_a_file_without_a_usable_line_is_refused(tmp_path: Path) -> None:
     calls = tmp_path / "calls.csv"
     calls.write_text("timestamp,from,to,duration\nsoon,1,2,10\n", encoding="utf-8")

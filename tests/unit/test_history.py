@@ -49,18 +49,18 @@ def test_the_place_that_says_all_is_in_comes_after_the_last_outcomes(
             is_over.set()
         return reached
 
-    def tell(_: History, evenings: list[Any], _start: date) -> None:
+    def write_outcomes(_: History, closes: list[Any], _start: date) -> None:
         is_over.wait(PATIENCE_S)
-        committed.append(f"outcomes of {len(evenings)} days")
+        committed.append(f"outcomes of {len(closes)} days")
 
-    def evenings(*_: Any) -> Iterator[Any]:
+    def day_closes(*_: Any) -> Iterator[Any]:
         for day in source.days(source.first, source.history_end):
-            yield history._Evening(day.date, day, pl.DataFrame({"DP_MSISDN": ["49171000001"]}))
+            yield history._DayClose(day.date, day, pl.DataFrame({"DP_MSISDN": ["49171000001"]}))
 
     monkeypatch.setattr(History, "_write", write)
-    monkeypatch.setattr(History, "_tell", tell)
-    monkeypatch.setattr(History, "_standing", lambda _: (Offset(FIRST), FIRST))
-    monkeypatch.setattr(History, "_evenings", evenings)
+    monkeypatch.setattr(History, "_write_outcomes", write_outcomes)
+    monkeypatch.setattr(History, "_progress", lambda _: (Offset(FIRST), FIRST))
+    monkeypatch.setattr(History, "_day_closes", day_closes)
     nothing = cast(Any, None)
     walk = History(nothing, source, "history", 100, nothing, nothing).walk()
     assert list(walk)[-1] == Offset(source.history_end + timedelta(days=1))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flaskapp.cdr.mappings import lines
 from flaskapp.cdr.mappings.lines import LINE, TEXT, Block, Layout, read_blocks
+from lakehouse.errors import SourceError
 
 COLUMNS = ("x", "y", "z")
 PARTS = st.sampled_from(["a", "1", ",", ",", " ", "é", "\n", "\r\n", "''"])
@@ -51,8 +54,14 @@ def test_plain_lines_are_those_of_the_csv_module(
 def test_what_a_csv_writer_has_written_is_read_back(
     tmp_path: Path, rows: list[tuple[str, str, str]], size: int
 ) -> None:
-    """With line breaks in a column that is not read, and commas and quotes in all."""
-    rows = [(x.replace("\n", ""), y.replace("\n", ""), f"{z}.") for x, y, z in rows]
+    """With line breaks in a column that is not read, and commas and quotes in all.
+
+    A line that would be a record by itself is taken for one, so a broken note has no commas here.
+    """
+    rows = [
+        (x.replace("\n", ""), y.replace("\n", ""), f"{z.replace(',', '') if chr(10) in z else z}.")
+        for x, y, z in rows
+    ]
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([COLUMNS, *rows])
     found = blocks(tmp_path / "some.csv", text.getvalue(), ("x", "y"), size)
@@ -73,3 +82,18 @@ def test_numbers_go_on_after_the_first_quote(tmp_path: Path, quoted: str) -> Non
     assert [row[0] for row in rows] == ["1", "4", "7", next(csv.reader([quoted]))[0], "10"]
     assert [row[1] for row in rows] == [2, 3, 4, 5, 6 + quoted.count("\n")]
     assert [row[2] for row in rows[2:]] == ["7,8,9", quoted, "10,11,12"]
+
+
+@pytest.mark.parametrize("row", ["1,2,3", '1,2,"3"'])
+def test_a_line_that_no_block_has_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str
+) -> None:
+    def losing(*arguments: Any) -> Block:
+        whole = real(*arguments)
+        return Block(whole.rows.head(1), whole.broken)
+
+    name = "_parsed" if '"' in row else "_plain"
+    real = getattr(lines, name)
+    monkeypatch.setattr(lines, name, losing)
+    with pytest.raises(SourceError, match="3 lines accounted for, got 2"):
+        blocks(tmp_path / "some.csv", f"x,y,z\n{row}\n{row}\n", ("x",), 50)

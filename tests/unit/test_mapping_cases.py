@@ -210,6 +210,8 @@ WITH_NOTE = HEADER + ",note"
          {2: STRAY, 3: "DP_DATA_VOLUME is not a number"}),
         ([f'{GOOD},"a', f"{GOOD},b"], 1, {2: STRAY}),
         ([f"{GOOD},a", f'{GOOD},"b'], 1, {3: STRAY}),
+        ([f'{GOOD},"a', f"{GOOD},b", f'{GOOD},c"'], 2, {2: STRAY}),
+        ([f'{GOOD},"a', f'{GOOD},c"'], 1, {2: STRAY}),
         # A note with line breaks is a note; a line break in what is read is none.
         ([f'{GOOD},"a\nb"', f"{GOOD},c"], 2, {}),
         ([f'{GOOD},"a\n\nb, ""c"""', f"{GOOD},c"], 2, {}),

@@ -283,14 +283,21 @@ def described(**change: Any) -> bytes:
         (described(time=LOCAL | {"formats": ["%Y-%m-%d %H"]}), "hours and minutes or neither"),
         (described(time=LOCAL | {"formats": ["%H:%M"]}), "day, month and year"),
         (described(decimal=",", thousands=","), "different signs"),
+        (described(delimeter=","), "is no key here; did you mean 'delimiter'?"),
+        (described(time={"formats": ["%Y-%m-%d"]}), "files.calls.time.columns is missing."),
+        (
+            described(**{"from": {"column": "a", "pseudonym": True, "digits": 6}}),
+            "8 digits or more",
+        ),
+        (described(to={"column": "b", "pseudonym": True, "prefix": "99945000"}), "8 digits"),
         (described(header=["start", "a", "b"]), "every column in header"),
         (b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]", "alias"),
         (b"[" * 5_000, "nesting"),
         (b"description: " + b"9" * 5_000, "number"),
         (b"description: \xff\xfe", "UTF-8"),
         (b"description: 2026-02-30", "a date that does not exist"),
-        (b"[]", "needed"),
-        (b"", "needed"),
+        (b"[]", "the mapping needs keys and values, got a list of 0"),
+        (b"", "the mapping needs keys and values, got None"),
     ],
 )
 def test_a_mapping_that_is_none_is_refused_in_one_sentence(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from flaskapp.cdr.mappings.spec import NumberSpec
+from flaskapp.cdr.mappings.spec import MAX_DIGITS, NumberSpec
 from lakehouse.domains.cdr.contracts import MSISDN_PATTERN
 from lakehouse.errors import SourceError
 
@@ -15,7 +15,6 @@ ABSENT = ["", "NaN", "nan", "NULL", "null", "None", "\\N"]
 PLAIN = r"^[1-9][0-9]{7,14}$"
 SHORTENED = r"^\+?\d+(?:[.,]\d+)?[eE]\+?\d+$"
 SEPARATORS = r"[\s\-\u{2010}-\u{2015}.()]"
-NUMBER_DIGITS = 15
 NO_SUBSCRIBER = "a subscriber number is not 8 to 15 digits"
 CUT = "a spreadsheet has cut the digits of a subscriber number"
 
@@ -76,7 +75,7 @@ def _pseudonyms(given: pl.Series, spec: NumberSpec, key: bytes | None) -> pl.Ser
             "The mapping turns ids into numbers by a keyed hash and there is no key; set "
             "CDRLAKE_SOURCE__PSEUDONYM_KEY to a long random text and keep it."
         )
-    length = spec.digits or NUMBER_DIGITS - len(spec.prefix)
+    length = spec.digits or MAX_DIGITS - len(spec.prefix)
     ids = given.unique().drop_nulls()
     made = [f"{spec.prefix}{_hashed(one, key) % 10**length:0{length}}" for one in ids]
     return given.replace_strict(ids, pl.Series(made, dtype=pl.String), default=None)

@@ -95,9 +95,9 @@ def _spanning(first: str, lines: Lines, shape: Shape) -> Record | None:
     number, held = lines.taken, list[str]()
     while len(held) < MAX_RECORD_LINES and (more := lines.take(1)):
         held += more
+        if shape.fit(more[0].strip(ENDS).split(shape.delimiter)) is not None:
+            break
         if '"' not in more[0]:
-            if shape.fit(more[0].strip(ENDS).split(shape.delimiter)) is not None:
-                break
             continue
         text = first + "".join(held)
         rows = parse(text.splitlines(keepends=True), shape.delimiter)

@@ -23,7 +23,7 @@ from flaskapp.cdr.mappings.reading import REJECTS, read
 from flaskapp.cdr.mappings.spec import FileSpec, Mapping
 from flaskapp.cdr.mappings.store import load
 from flaskapp.cdr.sources import SourceDay
-from lakehouse import files
+from lakehouse import display, files
 from lakehouse.clock import Clock
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import SourceError
@@ -32,7 +32,6 @@ SUBSCRIBERS = "subscribers.parquet"
 SUMMARY = "summary.json"
 REJECTED = "rejects.csv"
 FEW_ROWS = 100_000
-FORMULA = r"^([=+\-@\t\r])"
 
 
 @dataclass(frozen=True)
@@ -160,8 +159,9 @@ def _stage(folder: Path, assigned: list[tuple[Path, FileSpec]], options: Options
 
 
 def _harmless(rejects: pl.DataFrame) -> pl.DataFrame:
-    """Cells that a spreadsheet would take for a formula, marked as text."""
-    return rejects.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$1"))
+    """Cells made fit for a terminal and for a spreadsheet, which would run a formula."""
+    texts = pl.col(pl.String)
+    return rejects.with_columns(texts.map_elements(display.csv_cell, return_dtype=pl.String))
 
 
 def _write_days(folder: Path, name: str, dated: pl.DataFrame) -> None:

@@ -17,6 +17,7 @@ from flaskapp.cdr.mappings.lines import Layout
 from lakehouse.domains.cdr.contracts import MEASURE_NAMES
 from lakehouse.errors import SourceError, closest
 
+MAX_DIGITS = 15
 Format = Annotated[str, AfterValidator(zones.require_format)]
 Zone = Annotated[str, AfterValidator(zones.require_zone)]
 
@@ -77,6 +78,13 @@ class NumberSpec(Part):
         "hash (HMAC-SHA256): `prefix` and as many digits as make 15, or `digits` of them. The key "
         "is the secret setting `source.pseudonym_key`.",
     )
+
+    @model_validator(mode="after")
+    def _pseudonyms_fit(self) -> NumberSpec:
+        hashed = self.digits or MAX_DIGITS - len(self.prefix)
+        if self.pseudonym and not (hashed >= 8 and len(self.prefix) + hashed <= MAX_DIGITS):
+            raise ValueError("8 digits or more of a hash, and 15 with the prefix at most")
+        return self
 
 
 class MeasureSpec(Part):

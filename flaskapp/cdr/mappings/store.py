@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flaskapp.cdr.mappings.spec import Mapping
+from flaskapp.cdr.mappings.spec import Mapping, Part
 from lakehouse import yaml_files
 from lakehouse.errors import SourceError, closest
 from lakehouse.settings import ROOT
@@ -28,12 +28,30 @@ def load(name: str, folder: Path = FOLDER) -> Mapping:
     try:
         return Mapping.model_validate(yaml_files.read(path, SourceError))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the mapping"
-        needed = first["msg"].removeprefix("Value error, ")
-        raise SourceError(
-            f"{path}: {place}", needed, _shown(first["input"]), "correct it"
-        ) from None
+        raise SourceError.sentence(f"{path}: {_problem(error)}") from None
+
+
+def _problem(error: ValidationError) -> str:
+    """The first thing that is wrong, and where, in a sentence."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the mapping"
+    if first["type"] == "extra_forbidden":
+        hint = closest(str(first["loc"][-1]), _keys())
+        return f"{place} is no key here; {hint}" + ("" if hint.endswith("?") else ".")
+    if first["type"] == "missing":
+        return f"{place} is missing."
+    if first["type"] in ("model_type", "dict_type"):
+        return f"{place} needs keys and values, got {_shown(first['input'])}; see docs/mappings.md."
+    if first["type"] == "value_error":
+        needed, _, hint = first["msg"].removeprefix("Value error, ").partition("; ")
+        return f"{place} needs {needed}, got {_shown(first['input'])}; {hint or 'correct it.'}"
+    return f"{place}: {first['msg']}, got {_shown(first['input'])}."
+
+
+def _keys() -> set[str]:
+    """Every key that some part of a mapping has."""
+    parts = Part.__subclasses__()
+    return {field.alias or name for part in parts for name, field in part.model_fields.items()}
 
 
 def _shown(value: Any) -> str:
