@@ -66,19 +66,21 @@ def test_no_value_is_too_large_to_score() -> None:
     assert LinearScorer(model()).score(rows).probability.tolist() == [1.0, 0.0]
 
 
+OTHER: list[dict[str, Any]] = [
+    {"threshold": 1.5}, {"threshold": -0.1}, {"threshold": float("nan")},
+    {"intercept": float("inf")}, {"coefficients": [1.0]}, {"coefficients": [1.0, float("nan")]},
+    {"scale": [0.0, 1.0]}, {"scale": [-1.0, 1.0]}, {"mean": []}, {"features": []},
+    {"features": ["amount", "amount"]}, {"features": [1, 2]}, {"intercept": "0"},
+    {"code": "__import__('os')"}, {"coefficients": [10**400, 1]},
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "data",
     [
         b"", b"{}", b"not json", b"\x80\x04cos\nsystem\n.", b"[" * 100_000, b"\xff\xfe",
         b" " * (linear.MAX_BYTES + 1), json.dumps([GOOD]).encode(),
-        *(json.dumps(GOOD | changes).encode() for changes in (
-            {"threshold": 1.5}, {"threshold": -0.1}, {"threshold": float("nan")},
-            {"intercept": float("inf")}, {"coefficients": [1.0]},
-            {"coefficients": [1.0, float("nan")]},
-            {"scale": [0.0, 1.0]}, {"scale": [-1.0, 1.0]}, {"mean": []}, {"features": []},
-            {"features": ["amount", "amount"]}, {"features": [1, 2]}, {"intercept": "0"},
-            {"code": "__import__('os')"}, {"coefficients": [10**400, 1]},
-        )),
+        *(json.dumps(GOOD | changes).encode() for changes in OTHER),
     ],
     ids=lambda data: data[:60].decode("latin-1").replace("\x00", ""),
 )  # fmt: skip
