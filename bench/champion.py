@@ -14,9 +14,9 @@ from lakehouse.domains.settings import Settings
 from lakehouse.models import bundle, forest_scorer, onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, Forest, from_nodes
+from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.manifest import FOREST, Costs, Figures, Interval, Manifest
 from lakehouse.models.model_kinds import model_kind
-from lakehouse.models.onnx_file import ForestModel
 from lakehouse.registry import Registry
 
 TREES, DEPTH = 100, 10

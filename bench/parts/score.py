@@ -25,8 +25,8 @@ from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.models import onnx_file
 from lakehouse.models.calibration import VOTE_MIN, Calibration
 from lakehouse.models.forest import Floats
+from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.forest_scorer import ForestScorer
-from lakehouse.models.onnx_file import ForestModel
 from pyspark_jobs.scoring import parallel
 from pyspark_jobs.training import forests
 from pyspark_jobs.training.forests import Shape

@@ -20,6 +20,12 @@ from lakehouse.models.scoring import Scorer
 MANIFEST = "manifest.json"
 REFERENCE = "reference.parquet"
 CARD = "card.md"
+MLMODEL = "MLmodel"
+# Names what reads the folder when MLflow is asked for the model; it says nothing of the model.
+_FLAVOR = b"flavors:\n  python_function:\n    loader_module: lakehouse.models.mlflow_flavor\n"
+# Files that are not hashed: the manifest itself, and what MLflow leaves behind where it loads a
+# model from. The latter is never read.
+_UNHASHED = {MANIFEST, "registered_model_meta"}
 MAX_BYTES = 512 * 1024 * 1024
 
 
@@ -61,13 +67,17 @@ def sha256(data: bytes) -> str:
 
 
 def hash_files(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file in `folder` except the manifest, by name."""
-    files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
+    """SHA-256 of each file in `folder` that belongs to the model, by name."""
+    files = sorted(path for path in folder.iterdir() if path.name not in _UNHASHED)
     return {path.name: sha256(path.read_bytes()) for path in files}
 
 
 def finalize(folder: Path, manifest: Manifest) -> str:
-    """Write the manifest with the hashes of the files beside it; the SHA-256 of the manifest."""
+    """Write the manifest with the hashes of the files beside it; the SHA-256 of the manifest.
+
+    A file that lets MLflow load the folder is put there first.
+    """
+    (folder / MLMODEL).write_bytes(_FLAVOR)
     data = manifests.encode(msgspec.structs.replace(manifest, files=hash_files(folder)))
     (folder / MANIFEST).write_bytes(data)
     return sha256(data)
@@ -111,7 +121,7 @@ def _decode(folder: Path, data: bytes) -> Manifest:
 
 
 def _require_names(folder: Path, files: Mapping[str, str], model: str) -> None:
-    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    present = {path.name for path in folder.iterdir()} - _UNHASHED
     if present != set(files) or model not in files:
         odd = sorted(present ^ set(files)) or [model]
         raise _refused(folder, f"other files than registered: {', '.join(odd[:3])}")

@@ -10,7 +10,7 @@ import numpy as np
 from lakehouse.errors import ModelError
 from lakehouse.models import kernel, onnx_file
 from lakehouse.models.forest import Floats
-from lakehouse.models.onnx_file import ForestModel
+from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.scoring import Scores
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from lakehouse.errors import ModelError
 from lakehouse.models.calibration import VOTE_MIN, Calibration
 from lakehouse.models.forest import LEAF, Floats, Forest, Integers, from_nodes
+from lakehouse.models.forest_model import ForestModel, Naming
 
 _OPSETS = {"": 21, "ai.onnx.ml": 5}
 _IR_VERSION = 10
@@ -30,32 +30,6 @@ _OPERATORS = (
     "TreeEnsemble", "Sub", "Concat", "Div", "Clip", "Sub", "Div", "Log", "Mul", "Add", "Sigmoid",
     "Sub", "Concat", "GreaterOrEqual", "Cast",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Naming:
-    """Names in a model file that mean nothing to a reader: of the graph, and of the two classes.
-
-    Files of before have other ones, and must be written back as they were to be checked.
-    """
-
-    graph: str = "forest"
-    negative: str = "negative"
-    positive: str = "positive"
-
-
-@dataclass(frozen=True)
-class ForestModel:
-    """A forest with what turns its votes into decisions; `features` are its columns, in order.
-
-    `naming` is how its file calls graph and classes.
-    """
-
-    features: tuple[str, ...]
-    forest: Forest
-    calibration: Calibration
-    threshold: float
-    naming: Naming = Naming()
 
 
 def encode(model: ForestModel) -> bytes:

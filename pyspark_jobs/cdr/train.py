@@ -22,9 +22,9 @@ from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.models import forest_scorer, onnx_file
 from lakehouse.models.forest import Floats
+from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.forest_scorer import ForestScorer
 from lakehouse.models.manifest import Figures
-from lakehouse.models.onnx_file import ForestModel
 from lakehouse.models.scoring import Scores
 from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion, Registry

@@ -13,9 +13,9 @@ import pytest
 from lakehouse.models import bundle, forest_scorer, onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
+from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.manifest import FOREST, Costs, Figures, Interval, Manifest
 from lakehouse.models.model_kinds import model_kind
-from lakehouse.models.onnx_file import ForestModel
 
 FEATURES = ("days_silent", "calls")
 MakeBundle = Callable[..., tuple[Path, str]]

@@ -89,6 +89,11 @@ def zipped_pickle(folder: Path) -> None:
         archive.writestr("object.pkl", pickle.dumps(Bomb(folder.parent / "exploded")))
 
 
+def edit_flavor(folder: Path) -> None:
+    path = folder / bundle.MLMODEL
+    path.write_text(path.read_text().replace("lakehouse.models.mlflow_flavor", "os"))
+
+
 def folder_inside(folder: Path) -> None:
     (folder / "extra").mkdir()
 
@@ -122,7 +127,7 @@ HOSTILE: dict[str, Harm] = {
     "reference: gone": remove(bundle.REFERENCE),
     "card: other words": overwrite(bundle.CARD, b"# trust me"),
     "extra: a pickle": pickled("model.pkl"),
-    "extra: MLmodel with a loader": add("MLmodel", b"flavors:\n  python_function:\n"),
+    "MLmodel: another loader": edit_flavor,
     "extra: code": add("__init__.py", b"raise SystemExit"),
     "extra: skops archive": zipped_pickle,
     "extra: a folder": folder_inside,
@@ -144,6 +149,16 @@ def test_a_tampered_folder_is_refused_and_runs_nothing(
     HOSTILE[name](folder)
     with pytest.raises(ModelError):
         bundle.load(folder, manifest_sha256)
+    assert not (folder.parent / "exploded").exists()
+
+
+def test_what_mlflow_leaves_behind_is_neither_hashed_nor_read(
+    sealed_bundle: tuple[Path, str],
+) -> None:
+    folder, sha256 = sealed_bundle
+    pickled("registered_model_meta")(folder)
+    assert bundle.load(folder, sha256).scorer.features == ("days_silent", "calls")
+    assert "registered_model_meta" not in bundle.hash_files(folder)
     assert not (folder.parent / "exploded").exists()
 
 

@@ -13,8 +13,8 @@ from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.errors import ModelError
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
+from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.manifest import Figures, Interval
-from lakehouse.models.onnx_file import ForestModel
 from lakehouse.registry import Registry, gates
 from lakehouse.registry.gates import Gates
 from lakehouse.registry.stores import MemoryStore

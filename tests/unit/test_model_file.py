@@ -13,8 +13,8 @@ from lakehouse.errors import ModelError
 from lakehouse.models import onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
+from lakehouse.models.forest_model import ForestModel, Naming
 from lakehouse.models.forest_scorer import ForestScorer
-from lakehouse.models.onnx_file import ForestModel, Naming
 
 L = LEAF
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import mlflow
+import pandas as pd
 import pytest
 
 from lakehouse.clock import FixedClock
@@ -313,3 +315,20 @@ def test_a_version_of_before_shows_the_figure_that_it_was_judged_by(
     before, bare = registry.versions()
     assert (before.metric, before.figure) == ("roc_auc", "0.7 [0.6, 0.8]")
     assert bare.figure == "" and bare.score_from == bare.created_at.date()
+
+
+def test_mlflow_itself_loads_a_version_by_its_name(
+    empty_database: Path, tmp_path: Path, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mlflow").mkdir()
+    shutil.copy(empty_database, tmp_path / "mlflow" / "mlflow.db")
+    settings = Settings(state_dir=str(tmp_path))
+    registry = open_registry(settings, CHURN)
+    version = registry.register(*make_bundle())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.tracking_uri)
+    loaded = mlflow.pyfunc.load_model(f"models:/{CHURN.model}/{version.number}")
+    rows = pd.DataFrame({"calls": [3.0, 0.0], "days_silent": [0.0, 5.0]}, index=[7, 8])
+    found = loaded.predict(rows)
+    scores = registry.load(version).scorer.score(rows[["days_silent", "calls"]].to_numpy())
+    assert found["probability"].tolist() == scores.probability.tolist()
+    assert found["prediction"].to_dict() == {7: 0, 8: 1}

@@ -11,8 +11,8 @@ from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.errors import ModelError
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
+from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.forest_scorer import ForestScorer
-from lakehouse.models.onnx_file import ForestModel
 from lakehouse.models.scoring import matrix, score_frame
 
 L = LEAF
