@@ -102,19 +102,17 @@ def test_scores_that_arrive_while_it_looks_are_seen_once(
     watcher = ScoreWatcher(uri, "risk", clock)
     score(0.1)
     watcher.look()
-    known = store.version
+    known = store.changes
 
-    def slow(*arguments: Any) -> int | None:
-        """The latest version, after which another is written before the changes are read."""
-        found = known(*arguments)
+    def late(*arguments: Any) -> store.Changes:
+        """The changes, before which another row is written and the moment noted has passed."""
         score(0.3)
-        return found
+        return known(*arguments)
 
     score(0.2)
-    clock.advance(1)
-    monkeypatch.setattr(store, "version", slow)
+    monkeypatch.setattr(store, "changes", late)
     watcher.look()
-    monkeypatch.setattr(store, "version", known)
+    monkeypatch.setattr(store, "changes", known)
     watcher.look()
     assert detector.seen == [0.2, 0.3]
     assert DeltaTable(uri).version() == 2
