@@ -1,4 +1,4 @@
-"""The simulator as a service: HTTP by waitress, the relay beside it, until SIGTERM."""
+"""The simulator as a service: HTTP by cheroot, the relay beside it, until SIGTERM."""
 
 from __future__ import annotations
 
