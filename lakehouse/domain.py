@@ -172,7 +172,6 @@ class Domain:
     mirrors: tuple[Mirror, ...] = ()
     stations: tuple[Station, ...] = ()
     services: tuple[Service, ...] = ()
-    migrations: str | None = None
 
     def feed(self, topic: str) -> Feed | None:
         """The feed of a topic, None where the domain reads no such topic."""

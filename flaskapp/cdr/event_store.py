@@ -11,22 +11,19 @@ from typing import Any
 
 import polars as pl
 
-from flaskapp import state, streams
+from flaskapp import outbox, state, streams
 from flaskapp.bulk import Uploader
+from flaskapp.cdr.messages import EVENT, OUTCOME
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
 from lakehouse.domains.cdr.settings import CdrSettings
-from lakehouse.names import MYSQL_OUTBOX, MYSQL_STREAMS
+from lakehouse.names import MYSQL_STREAMS
 
 CLOSED = "closed_through"
 _COLUMNS = ("DP_DATE", "DP_MSISDN", *MEASURE_NAMES)
 _SENT = (
     f"SELECT sent_rows, sent_outcomes FROM {MYSQL_STREAMS} "  # noqa: S608
     "WHERE stream_id = %s"
-)
-_ENTRY = (
-    f"INSERT INTO {MYSQL_OUTBOX} "  # noqa: S608
-    "(kind, stream_id, first_sequence, last_sequence, created_at) VALUES (%s, %s, %s, %s, %s)"
 )
 _BLOCK = (
     f"INSERT INTO {names.MYSQL_BLOCKS} "  # noqa: S608
@@ -76,7 +73,7 @@ def append(
         uploader.insert(names.MYSQL_RAW, rows)
         cursor.executemany(_BLOCK, _sums(rows).rows())
         last = first + events.height - 1
-        cursor.execute(_ENTRY, ("event", stream_id, first, last, now.replace(tzinfo=None)))
+        outbox.enter(cursor, EVENT, stream_id, first, last, now)
         streams.advance(cursor, stream_id, now, rows=events.height)
 
 
@@ -126,14 +123,14 @@ def close_day(cursor: Any, stream_id: str, day: date, cdr: CdrSettings, now: dat
 def append_outcomes(
     uploader: Uploader,
     stream_id: str,
-    told: Sequence[tuple[date, pl.DataFrame]],
+    outcomes: Sequence[tuple[date, pl.DataFrame]],
     cdr: CdrSettings,
     now: datetime,
 ) -> None:
     """Add the outcomes of some days (DP_MSISDN and PSEUDO_CHURNED each), with one outbox entry."""
     ahead = timedelta(days=cdr.label_horizon_days + 1)
     parts = [
-        rows.with_columns(Date=pl.lit(day), known_at=pl.lit(day + ahead)) for day, rows in told
+        rows.with_columns(Date=pl.lit(day), known_at=pl.lit(day + ahead)) for day, rows in outcomes
     ]
     count = sum(part.height for part in parts)
     if not count:
@@ -160,7 +157,7 @@ def close_through(cursor: Any, day: date) -> None:
 
 def _enter_outcomes(cursor: Any, stream_id: str, first: int, count: int, now: datetime) -> None:
     last = first + count - 1
-    cursor.execute(_ENTRY, ("outcome", stream_id, first, last, now.replace(tzinfo=None)))
+    outbox.enter(cursor, OUTCOME, stream_id, first, last, now)
     streams.advance(cursor, stream_id, now, outcomes=count)
 
 

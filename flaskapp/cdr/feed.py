@@ -1,6 +1,6 @@
-"""A source's days into the database: block by block, each block with the place it reached.
+"""A source's days into the database: block by block, each block with the offset it reached.
 
-The place (a date, and the rows of it that are in) is committed with the rows, so a walk that dies
+The offset (a date, and the rows of it that are in) is committed with the rows, so a walk that dies
 anywhere goes on where it stopped. A replay walks like this; `history` takes the same days faster.
 """
 
@@ -32,7 +32,7 @@ class Offset:
     row: int = 0
 
 
-def place(cursor: Any, source: Source) -> Offset:
+def committed_offset(cursor: Any, source: Source) -> Offset:
     """Where the walk over `source` stands."""
     kept = state.recall(cursor, f"place:{source.name}")
     return Offset(source.first) if kept is None else Offset(date.fromisoformat(kept[0]), kept[1])
@@ -60,9 +60,9 @@ class Feed:
     clock: Clock
 
     def walk(self, last: date) -> Iterator[Offset]:
-        """Feed the days up to `last`; yields the place after each commit."""
+        """Feed the days up to `last`; yields the offset after each commit."""
         with self.uploader.connection.cursor() as cursor:
-            start = place(cursor, self.source)
+            start = committed_offset(cursor, self.source)
         for day in self.source.days(start.date, last):
             done = start.row if day.date == start.date else 0
             with self.uploader.connection.cursor() as cursor:

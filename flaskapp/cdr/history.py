@@ -110,7 +110,7 @@ class History:
         """Where usage goes on, and the first day whose evening has outcomes to tell."""
         with self.writers.reading.cursor() as cursor:
             start, closed = (
-                feed.place(cursor, self.source),
+                feed.committed_offset(cursor, self.source),
                 state.recall(cursor, event_store.CLOSED),
             )
         self.writers.reading.commit()

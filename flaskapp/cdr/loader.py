@@ -20,6 +20,7 @@ from flaskapp.cdr.origin import open_source
 from flaskapp.cdr.sources import Source
 from lakehouse import mysql
 from lakehouse.clock import Clock, SystemClock
+from lakehouse.domains.cdr.names import NAME
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError
 
@@ -134,7 +135,7 @@ def _walk(history: History, cursor: Any, progress: Progress) -> Loaded:
     source = history.source
     rejected = (source.rejected, source.rejects) if isinstance(source, FileSource) else (0, None)
     before = _sent(cursor, history)
-    if feed.place(cursor, source).date > source.history_end:
+    if feed.committed_offset(cursor, source).date > source.history_end:
         _end(history, cursor)  # what came last may have been killed before it could
         return Loaded(0, POPULATED, *rejected)
     total = (source.history_end - source.first).days + 1
@@ -162,6 +163,6 @@ def _stream(cursor: Any, source: Source, clock: Clock) -> str:
     if kept is not None:
         return str(kept)
     stream_id = streams.new_id("history", clock.now())
-    streams.begin(cursor, stream_id, "history", {"source": source.name}, clock.now())
+    streams.begin(cursor, stream_id, NAME, "history", {"source": source.name}, clock.now())
     state.remember(cursor, name, stream_id)
     return stream_id

@@ -4,19 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, send_from_directory, url_for
+from flask import Blueprint, Response, current_app, send_from_directory, url_for
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from lakehouse.http import access
+from lakehouse.errors import MonitoringError
+from lakehouse.http import access, openapi
+from lakehouse.http.operations import Error, Operation, operation
+from lakehouse.http.requests import InvalidRequestError
 from lakehouse.settings import Settings
+from monitoring.chunks import Period
 from monitoring.errors import NotFoundError
+from monitoring.monitor import Request
+from monitoring.output import folder as folders
 from monitoring.output import names
 from monitoring.report import answer
 from monitoring.service import Service
-from monitoring.web import metrics, openapi
-from monitoring.web.query import parse_limit, parse_run
+from monitoring.web import metrics
+from monitoring.web.models import (
+    Health,
+    Latest,
+    RunAnswer,
+    RunLine,
+    RunList,
+    RunQuery,
+    Warned,
+)
 
-MAX_RUNS = 500
+RUN = Operation(
+    "Make a run, or join it",
+    (RunAnswer, Warned),
+    RunQuery,
+    errors={404: Error, 409: Error},
+    acts=True,
+)
+RUN_FILE = Operation(
+    "A file of a run",
+    errors={404: Error},
+    path={
+        "run_id": {"type": "string", "pattern": folders.RUN_ID.pattern},
+        "name": {"enum": list(names.FILES)},
+    },
+    media="*/*",
+)
 
 
 def blueprint(settings: Settings, service: Service) -> Blueprint:
@@ -24,40 +53,49 @@ def blueprint(settings: Settings, service: Service) -> Blueprint:
     api = Blueprint("api", __name__)
 
     @api.get("/run-monitoring")
-    def run_monitoring() -> Response:
-        report = service.run(parse_run(request.args))
-        return jsonify(answer(report, links(report.run_id)))
+    @operation(RUN)
+    def run_monitoring(query: RunQuery) -> dict[str, object]:
+        report = service.run(_request(query))
+        return answer(report, links(report.run_id))
 
     @api.get("/runs")
-    def runs() -> Response:
-        limit = parse_limit(request.args.get("limit"), 50, MAX_RUNS)
+    @operation(Operation("Runs, newest first", RunList, Latest))
+    def runs(query: Latest) -> RunList:
         kept = set(service.output.runs())
-        found = [_listed(row, kept) for row in service.records.latest(limit)]
-        return jsonify(runs=found)
+        return RunList([_listed(row, kept) for row in service.records.latest(query.limit)])
 
     @api.get("/runs/<run_id>/<name>")
+    @operation(RUN_FILE)
     def run_file(run_id: str, name: str) -> Response:
         return _file(service, run_id, name)
 
     @api.get("/health")
-    def health() -> Response:
+    @operation(Operation("Whether the service works", Health, access="health"))
+    def health() -> Health:
         latest = service.latest
-        return jsonify(
-            status="ok",
-            last_run=latest.run_id if latest else None,
-            token_required=settings.api.token is not None,
-        )
+        token_required = settings.api.token is not None
+        return Health("ok", latest.run_id if latest else None, token_required)
 
     @api.get("/metrics")
+    @operation(Operation("Figures for Prometheus", media="text/plain", access="metrics"))
     def figures() -> Response:
         content = generate_latest(metrics.registry(service))
         return Response(content, content_type=CONTENT_TYPE_LATEST)
 
     @api.get("/openapi.json")
-    def document() -> Response:
-        return jsonify(openapi.document(settings))
+    @operation(Operation("This document", dict[str, Any], access="open"))
+    def document() -> dict[str, Any]:
+        return openapi.document(current_app, "cdrlake monitoring", settings.api)
 
     return api
+
+
+def _request(query: RunQuery) -> Request:
+    try:
+        period = None if query.period is None else Period.parse(query.period)
+    except MonitoringError as error:
+        raise InvalidRequestError(f"period must be {error.needed}, not {error.got}") from None
+    return Request(query.start_date, query.end_date, query.model_version, period)
 
 
 def _file(service: Service, run_id: str, name: str) -> Response:
@@ -78,7 +116,6 @@ def links(run_id: str) -> dict[str, str]:
     return {"dashboard": url_for("pages.index", run_id=run_id, _external=True)} | found
 
 
-def _listed(row: dict[str, Any], kept: set[str]) -> dict[str, Any]:
-    times = {name: row[name].isoformat() for name in ("started_at", "finished_at")}
+def _listed(row: dict[str, Any], kept: set[str]) -> RunLine:
     files = links(row["run_id"]) if row["run_id"] in kept else {}
-    return row | times | {"links": files}
+    return RunLine(**row, links=files)
