@@ -97,7 +97,7 @@ def _operation(
     errors = dict.fromkeys(usual, Error) | dict(one.errors)
     answers |= {str(code): _error(code, errors[code], known) for code in sorted(errors)}
     made: dict[str, Any] = {
-        "operationId": rule.endpoint.rpartition(".")[2],
+        "operationId": rule.endpoint,
         "summary": one.summary,
         "parameters": [*_path(one, rule), *_query(one)],
         "responses": answers,
