@@ -1,1 +1,1 @@
-"""The CDR source: a simulated or loaded population, its database, and the relay to Kafka."""
+"""The simulator: a simulated or loaded population, its database, and the relay to Kafka."""

@@ -1,4 +1,4 @@
-"""The simulator as a service: HTTP by waitress, the relay beside it, until SIGTERM."""
+"""The simulator as a service: HTTP by cheroot, the relay beside it, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import logging
 import sys
 import threading
 
-from flaskapp.app import Parts, create_app
-from flaskapp.relay import Relay
+from flaskapp.app import create_app
+from flaskapp.domains import sources
+from flaskapp.parts import assemble
 from flaskapp.runner import Runner
 from lakehouse import mysql
 from lakehouse.clock import SystemClock
@@ -23,8 +24,8 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop`; streams left running are resumed first."""
     access.require_safe_address(settings.api, "simulator.host", settings.simulator.host)
     clock = SystemClock()
-    runner, relay = Runner(settings, clock), Relay(settings, clock, stop)
-    app = create_app(Parts(settings, clock, runner, relay))
+    parts = assemble(settings, clock, sources(settings, clock), stop)
+    runner, relay, app = parts.runner, parts.relay, create_app(parts)
     relaying = threading.Thread(target=relay.run, name="relay")
     host, port = settings.simulator.host, settings.simulator.port
     with server.serving(app, host, port, access.max_body_bytes(settings.api)):

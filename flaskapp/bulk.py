@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,10 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from lakehouse import mysql
 from lakehouse.errors import DatabaseError
 from lakehouse.settings import Settings
+
+LOCK = ".lock"
 
 
 class Uploader:
@@ -88,30 +89,18 @@ def _own_folder(place: Path) -> Iterator[Path]:
     """A new folder in `place`, locked; those that nobody locks any more are removed."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
-        with _locked(place, fcntl.LOCK_EX):  # so that a new folder is locked before it is looked at
+        with FileLock(
+            place.with_suffix(LOCK)
+        ):  # so that a new folder is locked before it is looked at
             _remove_left(place)
             own = TemporaryDirectory(dir=place, ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(own))
-            stack.enter_context(_locked(folder, fcntl.LOCK_EX))
+            stack.enter_context(FileLock(folder / LOCK))
         yield folder
 
 
 def _remove_left(place: Path) -> None:
-    for folder in place.iterdir():
-        # Blocked: its owner lives. Not found: its owner has just removed it.
-        with (
-            suppress(BlockingIOError, FileNotFoundError),
-            _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB),
-        ):
+    """Remove the folders of processes that were killed: those that live hold their locks."""
+    for folder in filter(Path.is_dir, place.iterdir()):
+        with suppress(Timeout, FileNotFoundError), FileLock(folder / LOCK, blocking=False):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
-    """Hold a lock that ends with the block, or with the process."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)

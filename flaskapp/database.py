@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from flaskapp import migrations
@@ -11,11 +12,12 @@ from lakehouse.settings import Settings
 from lakehouse.settings.model import MysqlSettings
 
 
-def initialise(settings: Settings) -> list[str]:
+def initialise(settings: Settings, *folders: Path) -> list[str]:
     """Create what is missing; names of the migrations applied, none when all was there.
 
-    Safe to repeat and to run from two processes at once. Raises `DatabaseError` when the server
-    cannot be reached, the application has no password, or a migration fails.
+    The migrations are those below `folders`, by default those of all domains. Safe to repeat and to
+    run from two processes at once. Raises `DatabaseError` when the server cannot be reached, the
+    application has no password, or a migration fails.
     """
     database = settings.mysql
     if database.password is None:
@@ -33,7 +35,7 @@ def initialise(settings: Settings) -> list[str]:
         )
         cursor.execute(f"USE `{name}`")
         with mysql.lock(connection, f"{name}.migrations", wait_s=60):
-            applied = migrations.apply(connection, migrations.find())
+            applied = migrations.apply(connection, migrations.find(*folders))
             _grant(cursor, database, database.password.get_secret_value())
         connection.commit()
     return [migration.name for migration in applied]

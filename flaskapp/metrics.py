@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from flaskapp.cdr import reads
+from flaskapp import outbox
+from flaskapp.parts import Parts
 from lakehouse import mysql, names
 from lakehouse.errors import CdrlakeError
-
-if TYPE_CHECKING:
-    from flaskapp.app import Parts
 
 _SENT = (
     "SELECT mode, SUM(sent_rows), SUM(sent_outcomes) "  # noqa: S608
@@ -44,7 +41,7 @@ class _Simulator(Collector):
 
     def _of_database(self) -> Iterator[Metric]:
         with mysql.connect(self._parts.settings.mysql) as connection, connection.cursor() as cursor:
-            rows, seconds = reads.backlog(cursor)
+            rows, seconds = outbox.backlog(cursor)
             cursor.execute(_SENT)
             sent = CounterMetricFamily("cdrlake_sent", "Rows written", labels=["mode", "kind"])
             for mode, events, outcomes in cursor.fetchall():

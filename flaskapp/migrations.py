@@ -1,4 +1,8 @@
-"""Versioned changes of the database: the files of `conf/sql`, each applied once, in order."""
+"""Versioned changes of the database: the files below `conf/sql`, each applied once, in order.
+
+There is a folder for what all domains share and one for each domain. The numbers are one sequence
+over all of them, so that a file may move to another folder and is still known as applied.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +40,22 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def find(folder: Path = FOLDER) -> list[Migration]:
-    """The migrations of a folder, in order of their versions."""
-    found = []
-    for path in sorted(folder.glob("*.sql")):
+def find(*folders: Path) -> list[Migration]:
+    """The migrations in and below these folders, `conf/sql` by default, in order of their versions.
+
+    Raises `DatabaseError` when two have the same number.
+    """
+    found: dict[int, Migration] = {}
+    for path in (path for folder in folders or (FOLDER,) for path in folder.rglob("*.sql")):
         version, _, name = path.stem.partition("_")
-        found.append(Migration(int(version), name, path.read_text(encoding="utf-8")))
-    return found
+        number = int(version)
+        if number in found:
+            raise DatabaseError(
+                str(path), "a number of its own", f"{number}, which {found[number].name} has too",
+                "take the next free one",
+            )  # fmt: skip
+        found[number] = Migration(number, name, path.read_text(encoding="utf-8"))
+    return [found[number] for number in sorted(found)]
 
 
 def statements(text: str) -> Iterator[str]:
@@ -94,5 +107,8 @@ def _run(cursor: Any, migration: Migration, statement: str) -> None:
     except mysql.Error as error:
         where = f"migration {migration.version} ({statement.split('(')[0].strip()})"
         raise DatabaseError(
-            where, "a statement that runs", error.msg, "see conf/sql and the server's version"
+            where,
+            "a statement that runs",
+            error.msg,
+            "see the file below conf/sql and the server's version",
         ) from None

@@ -1,75 +1,53 @@
-"""The outbox: blocks of committed rows that Kafka has not acknowledged yet, and their messages."""
+"""The outbox: blocks of committed rows that Kafka has not acknowledged yet, and their messages.
+
+The server writes the messages itself and hands over many at once, one to a line: reading them row
+by row would cost a client in Python three times the rest of the work. Which rows they are made of
+is the domain's business, which lends a `MessageKind` for each kind of entry.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from lakehouse.domains.cdr import names
-from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
 from lakehouse.errors import DatabaseError
 from lakehouse.names import MYSQL_OUTBOX
 
-KEY = "DP_MSISDN"
 BLOCK_ROWS = 20_000
-# The server writes the messages itself and hands over so many at once, one to a line: reading them
-# row by row would cost a client in Python three times the rest of the work.
 LINES_AT_ONCE = 500
 MAX_TEXT_BYTES = 64 << 20
-KEY_AT = len(b'{"DP_MSISDN":"')
-_ISO = "'%Y-%m-%dT%H:%i:%S.%fZ'"
-
-
-def _object(fields: Sequence[tuple[str, str]]) -> str:
-    """SQL that writes a JSON object of these names and expressions; the key comes first."""
-    pairs = [f"""'"{name}":', {value}""" for name, value in fields]
-    return "CONCAT('{', " + ", ',', ".join(pairs) + ", '}')"
-
-
-def _text(*parts: str) -> str:
-    """SQL that writes a JSON string; none of the parts has anything to escape."""
-    return f"""CONCAT('"', {", ".join(parts)}, '"')"""
-
-
-_EVENTS_JSON = _object(
-    [
-        (KEY, _text(KEY)),
-        ("id", "id"),
-        ("DP_DATE", _text(f"DATE_FORMAT(DP_DATE, {_ISO})")),
-        *((name, name) for name in MEASURE_NAMES),
-        ("event_id", _text("stream_id", "':'", "sequence")),
-        ("emitted_at", _text(f"DATE_FORMAT(emitted_at, {_ISO})")),
-    ]
-)
-_OUTCOMES_JSON = _object(
-    [
-        (KEY, _text(KEY)),
-        ("date", _text("Date")),
-        (LABEL, LABEL),
-        ("known_at", _text("known_at")),
-    ]
-)
-
-
-def _lines(message: str, table: str) -> str:
-    return (
-        f"SELECT COUNT(*), GROUP_CONCAT({message} ORDER BY sequence SEPARATOR '\n') "  # noqa: S608
-        f"FROM {table} WHERE stream_id = %s AND sequence BETWEEN %s AND %s "
-        f"GROUP BY sequence DIV {LINES_AT_ONCE} ORDER BY MIN(sequence)"
-    )
-
-
-_EVENTS = _lines(_EVENTS_JSON, names.MYSQL_RAW)
-_OUTCOMES = _lines(_OUTCOMES_JSON, names.MYSQL_OUTCOMES)
-_QUERIES = {
-    "event": (names.TOPIC_EVENTS, _EVENTS),
-    "outcome": (names.TOPIC_OUTCOMES, _OUTCOMES),
-}
 _WAITING = (
     f"SELECT entry_id, kind, stream_id, first_sequence, last_sequence FROM {MYSQL_OUTBOX} "  # noqa: S608
     "ORDER BY entry_id LIMIT 500"
 )
+_BACKLOG = (
+    "SELECT COALESCE(SUM(last_sequence - first_sequence + 1), 0), "  # noqa: S608
+    f"TIMESTAMPDIFF(MICROSECOND, MIN(created_at), UTC_TIMESTAMP(3)) FROM {MYSQL_OUTBOX}"
+)
+_ENTER = (
+    f"INSERT INTO {MYSQL_OUTBOX} "  # noqa: S608
+    "(kind, stream_id, first_sequence, last_sequence, created_at) VALUES (%s, %s, %s, %s, %s)"
+)
+
+
+@dataclass(frozen=True)
+class MessageKind:
+    """How the rows of a kind become messages of `topic`.
+
+    `query` is made by `lines`; `key` names the first field of its objects, a text, by which
+    messages are partitioned.
+    """
+
+    topic: str
+    key: str
+    query: str
+
+    def key_of(self, line: bytes) -> bytes:
+        """The key within a message."""
+        start = len(self.key) + len('{"":"')
+        return line[start : line.index(b'"', start)]
 
 
 @dataclass(frozen=True)
@@ -88,6 +66,34 @@ class Entry:
         return self.last - self.first + 1
 
 
+def json_object(fields: Sequence[tuple[str, str]]) -> str:
+    """SQL that writes a JSON object of these names and expressions; the key comes first."""
+    pairs = [f"""'"{name}":', {value}""" for name, value in fields]
+    return "CONCAT('{', " + ", ',', ".join(pairs) + ", '}')"
+
+
+def json_text(*parts: str) -> str:
+    """SQL that writes a JSON string; none of the parts has anything to escape."""
+    return f"""CONCAT('"', {", ".join(parts)}, '"')"""
+
+
+def json_moment(column: str) -> str:
+    """SQL that writes a moment in UTC, to the microsecond."""
+    return json_text(f"DATE_FORMAT({column}, '%Y-%m-%dT%H:%i:%S.%fZ')")
+
+
+def lines(message: str, table: str) -> str:
+    """SQL that writes the messages of rows of `table`, many at once, one to a line.
+
+    Its parameters are the stream, and its first and last sequence number.
+    """
+    return (
+        f"SELECT COUNT(*), GROUP_CONCAT({message} ORDER BY sequence SEPARATOR '\n') "  # noqa: S608
+        f"FROM {table} WHERE stream_id = %s AND sequence BETWEEN %s AND %s "
+        f"GROUP BY sequence DIV {LINES_AT_ONCE} ORDER BY MIN(sequence)"
+    )
+
+
 def waiting(connection: Any) -> list[Entry]:
     """The lowest entries of the outbox, as many as make up a block of rows, at least one."""
     with connection.cursor() as cursor:
@@ -102,30 +108,43 @@ def waiting(connection: Any) -> list[Entry]:
     return taken
 
 
-def messages(connection: Any, entry: Entry) -> Iterator[tuple[str, bytes, bytes]]:
-    """Topic, key (the subscriber) and JSON, exact to the last decimal, of each row of `entry`.
+def backlog(cursor: Any) -> tuple[int, float]:
+    """Rows that wait for Kafka, and the age in seconds of the oldest."""
+    cursor.execute(_BACKLOG)
+    rows, age = cursor.fetchone()
+    return int(rows), max(float(age or 0) / 1e6, 0.0)
 
-    Raises `DatabaseError` when the rows are not there.
+
+def enter(cursor: Any, kind: str, stream_id: str, first: int, last: int, now: datetime) -> None:
+    """Let rows `first` to `last` of a stream be published; in the transaction of these rows."""
+    cursor.execute(_ENTER, (kind, stream_id, first, last, now.replace(tzinfo=None)))
+
+
+def messages(
+    connection: Any, entry: Entry, kinds: Mapping[str, MessageKind]
+) -> Iterator[tuple[str, bytes, bytes]]:
+    """Topic, key and JSON, exact to the last decimal, of each row of `entry`.
+
+    Raises `DatabaseError` when the rows are not there, or nobody knows their kind.
     """
-    topic, query = _QUERIES[entry.kind]
+    where = f"outbox entry {entry.entry_id}"
+    kind = kinds.get(entry.kind)
+    if kind is None:
+        raise DatabaseError(where, f"one of {', '.join(kinds)}", entry.kind, "see table Outbox")
     with connection.cursor(raw=True) as cursor:
         cursor.execute(f"SET SESSION group_concat_max_len = {MAX_TEXT_BYTES}")
-        cursor.execute(query, (entry.stream_id, entry.first, entry.last))
+        cursor.execute(kind.query, (entry.stream_id, entry.first, entry.last))
         count = 0
         for number, text in cursor:
-            lines = bytes(text).split(b"\n")
-            if len(lines) != int(number) or not text.endswith(b"}"):
-                raise DatabaseError(
-                    f"outbox entry {entry.entry_id}", "whole messages", "cut ones", "see the server"
-                )
-            count += len(lines)
-            for line in lines:
-                yield topic, line[KEY_AT : line.index(b'"', KEY_AT)], line
+            found = bytes(text).split(b"\n")
+            if len(found) != int(number) or not text.endswith(b"}"):
+                raise DatabaseError(where, "whole messages", "cut ones", "see the server's log")
+            count += len(found)
+            for line in found:
+                yield kind.topic, kind.key_of(line), line
     connection.commit()
     if count != entry.rows:
-        raise DatabaseError(
-            f"outbox entry {entry.entry_id}", f"{entry.rows} rows", str(count), "see table Streams"
-        )
+        raise DatabaseError(where, f"{entry.rows} rows", str(count), "see table Streams")
 
 
 def remove(connection: Any, entries: Sequence[Entry]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from flaskapp import outbox
+from flaskapp.outbox import MessageKind
 from lakehouse import mysql
 from lakehouse.clock import Clock
 from lakehouse.errors import CdrlakeError
@@ -27,7 +28,7 @@ from lakehouse.settings.kafka import KafkaSettings
 LOG = logging.getLogger(__name__)
 LOCK = "relay"
 IDLE_S = 0.05
-MAX_BACKOFF_S = 5.0
+LONGEST_BACKOFF_S = 5.0
 
 
 @dataclass
@@ -42,26 +43,31 @@ class RelayStatus:
 
 @dataclass
 class Relay:
-    """Drains the outbox until it is told to stop; one per database, by a lock in the database."""
+    """Drains the outbox until it is told to stop; one per database, by a lock in the database.
+
+    `kinds` says how the rows of each kind of entry become messages.
+    """
 
     settings: Settings
     clock: Clock
     stop: threading.Event
+    kinds: Mapping[str, MessageKind]
     make_publisher: Callable[[KafkaSettings], Publisher] = Publisher
     status: RelayStatus = field(default_factory=RelayStatus)
 
     def run(self) -> None:
         """Relay until `stop`; an outage of database or broker is waited out, with back-off."""
-        backoff = Backoff(self.clock, self.stop, IDLE_S, MAX_BACKOFF_S)
+        backoff = Backoff(self.clock, self.stop, longest_s=LONGEST_BACKOFF_S)
         while not self.stop.is_set():
             try:
                 with mysql.connect(self.settings.mysql) as connection:
                     self._serve(connection, backoff)
+                self.clock.wait(self.stop, IDLE_S)
             except Exception as error:  # whatever it is, a relay that ends would be worse
                 known = isinstance(error, CdrlakeError | mysql.Error | KafkaException)
                 LOG.warning("relay: %s", error, exc_info=None if known else error)
                 self.status.state, self.status.error = "degraded", str(error)
-            backoff.wait()
+                backoff.wait()
 
     def _serve(self, connection: Any, backoff: Backoff) -> None:
         name = f"{self.settings.mysql.database}.{LOCK}"
@@ -73,9 +79,9 @@ class Relay:
             publisher = self.make_publisher(self.settings.kafka)
             try:
                 while not self.stop.is_set():
-                    rows = self._step(connection, publisher)
+                    has_sent = self._step(connection, publisher)
                     backoff.reset()
-                    if not rows:
+                    if not has_sent:
                         self.clock.wait(self.stop, IDLE_S)
             finally:
                 publisher.drop()
@@ -85,7 +91,7 @@ class Relay:
         entries = outbox.waiting(connection)
         rows = sum(entry.rows for entry in entries)
         for entry in entries:
-            for topic, key, value in outbox.messages(connection, entry):
+            for topic, key, value in outbox.messages(connection, entry, self.kinds):
                 publisher.send(topic, key, value)
         while publisher.flush(1.0):
             if self.stop.is_set():

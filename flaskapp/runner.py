@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from concurrent.futures import TimeoutError as NotDoneError
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from flaskapp import streams
 from flaskapp.bulk import open_uploader
-from flaskapp.cdr.sending import StreamContext, begin, send
-from flaskapp.validation import StreamRequest
+from flaskapp.stream_source import DOMAIN, StreamContext, StreamRequest, StreamSource
+from flaskapp.streams import Stream
 from lakehouse import mysql
 from lakehouse.clock import Clock
-from lakehouse.domains.settings import Settings
-from lakehouse.errors import StreamError
+from lakehouse.errors import StreamError, UnreachableError
+from lakehouse.retry import Backoff
+from lakehouse.settings import Settings
 
 LOG = logging.getLogger(__name__)
 LOCK = "stream"
-FIRST_BACKOFF_S = 0.2
-MAX_BACKOFF_S = 5.0
-START_TIMEOUT_S = 60.0
+LONGEST_BACKOFF_S = 5.0
+START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 LOOK_S = 1.0
-
-Begin = Callable[[StreamContext], str]
 
 
 class BusyError(StreamError):
@@ -37,10 +37,11 @@ class BusyError(StreamError):
 
 
 class Runner:
-    """Starts, stops and resumes streams; at most one thread at a time."""
+    """Starts, stops and resumes streams of `sources`; at most one thread at a time."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, sources: Sequence[StreamSource]) -> None:
         self._settings, self._clock = settings, clock
+        self._sources = {source.domain: source for source in sources}
         self._mutex = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ending, self._closing = threading.Event(), threading.Event()
@@ -50,10 +51,11 @@ class Runner:
     def start(self, request: StreamRequest) -> str:
         """Start a stream; its id.
 
-        Raises `BusyError` while another stream runs, here or in another process, and
-        `NothingToSendError` when there is nothing to send.
+        Raises `BusyError` while another stream runs, here or in another process,
+        `NothingToSendError` when there is nothing to send, and `UnreachableError` when the database
+        is too slow to say so, in which case nothing is started.
         """
-        return self._launch(lambda context: begin(context, request))
+        return self._launch(request)
 
     def resume(self) -> str | None:
         """Go on with the stream that an earlier process left running; its id, if there is one."""
@@ -62,7 +64,7 @@ class Runner:
         if not left:
             return None
         LOG.info("resuming stream %s", left[0].stream_id)
-        return self._launch(lambda _context: left[0].stream_id)
+        return self._launch(left[0].stream_id)
 
     @property
     def is_running(self) -> bool:
@@ -83,40 +85,71 @@ class Runner:
         self._closing.set()
         self.stop()
 
-    def _launch(self, begin_stream: Begin) -> str:
+    def _launch(self, wanted: StreamRequest | str) -> str:
+        """Start a thread for a new stream or, by its id, one that was left running."""
         with self._mutex:
             if self.is_running:
                 raise BusyError("stream", "no other stream", str(self.stream_id), "stop it first")
             started: Future[str] = Future()
+            self.stream_id = None
             self._ending.clear()
             self._thread = threading.Thread(
-                target=self._run, args=(begin_stream, started), name="stream", daemon=True
+                target=self._run, args=(wanted, started), name="stream", daemon=True
             )
             self._thread.start()
-        return started.result(START_TIMEOUT_S)
+        return _await(started)
 
-    def _run(self, begin_stream: Begin, started: Future[str]) -> None:
-        stream_id, backoff = None, FIRST_BACKOFF_S
+    def _run(self, wanted: StreamRequest | str, started: Future[str]) -> None:
+        backoff = Backoff(self._clock, self._closing, longest_s=LONGEST_BACKOFF_S)
         while not self._closing.is_set():
             try:
                 with self._context() as context:
-                    if stream_id is None:
-                        stream_id = self.stream_id = begin_stream(context)
-                        started.set_result(stream_id)
-                    self.trouble, backoff = None, FIRST_BACKOFF_S
-                    self._send(context, stream_id)
+                    if self.stream_id is None and not self._begin(context, wanted, started):
+                        return
+                    self.trouble = None
+                    backoff.reset()
+                    self._send(context, str(self.stream_id))
                     return
             except Exception as error:
-                if stream_id is None:
-                    started.set_exception(error)
+                if not self._outlives(error, started):
                     return
-                if not (mysql.is_outage(error) or isinstance(error, BusyError)):
-                    self._fail(stream_id, error)
-                    return
-                LOG.warning("stream %s: %s; trying again in %.1f s", stream_id, error, backoff)
+                LOG.warning("stream %s: %s; trying again", self.stream_id, error)
                 self.trouble = str(error)
-            self._clock.wait(self._closing, backoff)
-            backoff = min(backoff * 2, MAX_BACKOFF_S)
+            backoff.wait()
+
+    def _begin(
+        self, context: StreamContext, wanted: StreamRequest | str, started: Future[str]
+    ) -> bool:
+        """Enter the stream; false, and nothing done, where its caller waits no longer."""
+        begun = None if isinstance(wanted, str) else self._values(context, wanted)
+        if not started.set_running_or_notify_cancel():
+            return False
+        stream_id = str(wanted)
+        if begun is not None:
+            now = self._clock.now()
+            stream_id = streams.new_id(begun["mode"], now)
+            streams.begin(context.cursor, stream_id, begun[DOMAIN], begun["mode"], begun, now)
+            context.commit()
+        self.stream_id = stream_id
+        started.set_result(stream_id)
+        return True
+
+    def _values(self, context: StreamContext, request: StreamRequest) -> dict[str, Any]:
+        source = self._sources[request.domain]
+        return source.begin(context, request) | {DOMAIN: source.domain}
+
+    def _outlives(self, error: Exception, started: Future[str]) -> bool:
+        """Whether the stream can go on after `error`; where it cannot, that is told or noted."""
+        if not started.done():
+            if started.running() or started.set_running_or_notify_cancel():
+                started.set_exception(error)
+            return False
+        if self.stream_id is None:
+            return False
+        if mysql.is_outage(error) or isinstance(error, BusyError):
+            return True
+        self._fail(self.stream_id, error)
+        return False
 
     def _send(self, context: StreamContext, stream_id: str) -> None:
         stream = streams.get(context.cursor, stream_id)
@@ -124,7 +157,7 @@ class Runner:
             raise StreamError(f"stream {stream_id}", "its row", "none", "see table Streams")
         if stream.state != "running":
             return  # ended by another process, while this one had no database or did not run
-        done = not self._ending.is_set() and send(
+        done = not self._ending.is_set() and self._source(stream).send(
             context, stream, lambda seconds: self._pause(context, stream_id, seconds)
         )
         if done or not self._closing.is_set():
@@ -132,6 +165,14 @@ class Runner:
                 context.cursor, stream_id, "finished" if done else "stopped", self._clock.now()
             )
             context.commit()
+
+    def _source(self, stream: Stream) -> StreamSource:
+        if stream.domain not in self._sources:
+            raise StreamError(
+                f"stream {stream.stream_id}", f"one of {', '.join(self._sources)}",
+                repr(stream.domain), "start a version of the service that has this domain",
+            )  # fmt: skip
+        return self._sources[stream.domain]
 
     def _pause(self, context: StreamContext, stream_id: str, seconds: float) -> bool:
         """Wait; true as soon as the stream is to end, by this process or by its row."""
@@ -160,4 +201,17 @@ class Runner:
             with mysql.lock(uploader.connection, name) as held:
                 if not held:
                     raise BusyError("stream", "no other stream", "another process", "stop it first")
-                yield StreamContext(uploader, self._settings, self._clock)
+                yield StreamContext(uploader, self._clock)
+
+
+def _await(started: Future[str]) -> str:
+    """The id of the stream that a thread enters. One that takes too long is told to let it be."""
+    with suppress(NotDoneError):
+        return started.result(START_TIMEOUT_S)
+    got = "no answer, and started nothing"
+    if not started.cancel():  # it is being committed at this very moment
+        with suppress(NotDoneError):
+            return started.result(START_TIMEOUT_S)
+        got = "no answer, so that the stream may run or not"
+    needed = f"the database to answer within {START_TIMEOUT_S:.0f} s"
+    raise UnreachableError("stream", needed, got, "see GET /streams and try again")

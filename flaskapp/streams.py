@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ class Stream:
     """One row of the table; counts are of what is committed."""
 
     stream_id: str
+    domain: str
     mode: Mode
     state: State
     request: dict[str, Any]
@@ -29,22 +30,18 @@ class Stream:
     started_at: datetime
     updated_at: datetime
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, with the mean rate in rows a second."""
+    @property
+    def rows_per_second(self) -> float | None:
+        """The mean rate; None for a stream that has just begun."""
         seconds = (self.updated_at - self.started_at).total_seconds()
-        rate = round(self.sent_rows / seconds, 1) if seconds > 0 else None
-        moments = {
-            "started_at": f"{self.started_at.isoformat()}Z",
-            "updated_at": f"{self.updated_at.isoformat()}Z",
-        }
-        return asdict(self) | moments | {"rows_per_second": rate}
+        return round(self.sent_rows / seconds, 1) if seconds > 0 else None
 
 
 _COLUMNS = ", ".join(Stream.__dataclass_fields__)
 _INSERT = (
     f"INSERT INTO {names.MYSQL_STREAMS} "  # noqa: S608
-    "(stream_id, mode, state, request, started_at, updated_at) "
-    "VALUES (%s, %s, 'running', %s, %s, %s)"
+    "(stream_id, domain, mode, state, request, started_at, updated_at) "
+    "VALUES (%s, %s, %s, 'running', %s, %s, %s)"
 )
 _LIST = (
     f"SELECT {_COLUMNS} FROM {names.MYSQL_STREAMS} "  # noqa: S608
@@ -55,7 +52,10 @@ _RUNNING = (
     f"SELECT {_COLUMNS} FROM {names.MYSQL_STREAMS} "  # noqa: S608
     "WHERE state = 'running' AND mode <> 'history' ORDER BY started_at"
 )
-_FIRST_LIVE = f"SELECT MIN(started_at) FROM {names.MYSQL_STREAMS} WHERE mode = 'live'"  # noqa: S608
+_FIRST_LIVE = (
+    f"SELECT MIN(started_at) FROM {names.MYSQL_STREAMS} "  # noqa: S608
+    "WHERE mode = 'live' AND domain = %s"
+)
 _ADVANCE = (
     f"UPDATE {names.MYSQL_STREAMS} SET sent_rows = sent_rows + %s, "  # noqa: S608
     "sent_outcomes = sent_outcomes + %s, updated_at = %s WHERE stream_id = %s"
@@ -75,16 +75,19 @@ def new_id(mode: Mode, now: datetime) -> str:
     return f"{mode}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def first_live(cursor: Any) -> datetime | None:
-    """When the first live stream began, in UTC; None before there is one."""
-    cursor.execute(_FIRST_LIVE)
+def first_live(cursor: Any, domain: str) -> datetime | None:
+    """When the first live stream of a domain began, in UTC; None before there is one."""
+    cursor.execute(_FIRST_LIVE, (domain,))
     moment: datetime | None = cursor.fetchone()[0]
     return moment
 
 
-def begin(cursor: Any, stream_id: str, mode: Mode, request: dict[str, Any], now: datetime) -> None:
-    """Enter a running stream."""
-    cursor.execute(_INSERT, (stream_id, mode, json.dumps(request), _naive(now), _naive(now)))
+def begin(
+    cursor: Any, stream_id: str, domain: str, mode: Mode, request: dict[str, Any], now: datetime
+) -> None:
+    """Enter a running stream of a domain."""
+    moment = _naive(now)
+    cursor.execute(_INSERT, (stream_id, domain, mode, json.dumps(request), moment, moment))
 
 
 def get(cursor: Any, stream_id: str) -> Stream | None:

@@ -1,97 +1,121 @@
-"""The HTTP interface to what is there: rows, summary, health, metrics, and its own description."""
+"""The HTTP interface to the service itself: health, counts, metrics, and its own description."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import asdict
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app
+from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from flaskapp import openapi
-from flaskapp.cdr import reads
+from flaskapp import outbox
 from flaskapp.metrics import registry
-from flaskapp.validation import InvalidRequestError, parse_limit
-from lakehouse import mysql
-from lakehouse.clock import today
+from flaskapp.parts import Parts
+from lakehouse import ledger, mysql
+from lakehouse.background import Background
 from lakehouse.errors import CdrlakeError
+from lakehouse.http import openapi
+from lakehouse.http.operations import Operation, as_json, operation
 
-if TYPE_CHECKING:
-    from flaskapp.app import Parts
+# Counting takes a moment, and much longer while a server is away.
+FRESH_S, PATIENCE_S = 1.0, 2.0
 
-DEFAULT_LIMIT, MAX_LIMIT = 100, 1_000
-SUMMARY_DAYS = 7
-FIRST_DATE = date(1000, 1, 1)  # the first that the database knows
+
+class RelayHealth(Struct, frozen=True):
+    """The way from the outbox to Kafka."""
+
+    state: str
+    published: int
+    error: str | None
+    last_published_at: datetime | None
+
+
+class Backlog(Struct, frozen=True):
+    """Rows that wait for Kafka, and the age in seconds of the oldest."""
+
+    rows: int
+    seconds: float
+
+
+class Health(Struct, frozen=True):
+    """Whether the service, its database and the relay work; the backlog is unknown without one.
+
+    `problem` says in a sentence why it is degraded.
+    """
+
+    status: Literal["ok", "degraded"]
+    problem: str | None
+    database: str
+    relay: RelayHealth
+    backlog: Backlog | None
+    streaming: bool
+    token_required: bool
+
+
+class StepView(Struct, frozen=True):
+    """A station of the flow; no count where it cannot be asked."""
+
+    name: str
+    count: int | None
+    unit: str
+
+
+class Counts(Struct, frozen=True):
+    """How many rows there are at every station."""
+
+    steps: list[StepView]
+    checks: list[dict[str, Any]]
+    notes: list[dict[str, Any]] = []
 
 
 def blueprint(parts: Parts) -> Blueprint:
     """Routes that only read."""
     views, settings = Blueprint("views", __name__), parts.settings
-
-    @views.get("/data")
-    def data() -> Response:
-        limit = parse_limit(request.args.get("limit"), DEFAULT_LIMIT, MAX_LIMIT)
-        with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
-            return jsonify(reads.last_rows(cursor, limit))
-
-    @views.get("/summary")
-    def summary() -> Response:
-        default = today(parts.clock, settings.timezone) - timedelta(days=SUMMARY_DAYS)
-        start = _date(request.args.get("start_date"), default)
-        with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
-            found = reads.summary(cursor, start)
-            connection.commit()
-        return jsonify(found)
+    domain = parts.sources[0].declared
+    ask, unknown = partial(ledger.snapshot, settings, domain), ledger.unknown(domain)
+    known = Background(ask, unknown, parts.clock, FRESH_S, PATIENCE_S)
 
     @views.get("/health")
-    def health() -> tuple[Response, int]:
-        return _health(parts)
+    @operation(Operation("Whether it works", Health, errors={503: Health}, access="health"))
+    def health() -> Response:
+        found = _health(parts)
+        return as_json(found, 200 if found.backlog else 503)
+
+    @views.get("/ledger")
+    @operation(Operation("Rows at every station of the flow", Counts))
+    def counts() -> dict[str, Any]:
+        return known.get().as_dict()
 
     @views.get("/metrics")
+    @operation(Operation("Figures for Prometheus", media="text/plain", access="metrics"))
     def metrics() -> Response:
         return Response(generate_latest(registry(parts)), content_type=CONTENT_TYPE_LATEST)
 
     @views.get("/openapi.json")
-    def document() -> Response:
-        return jsonify(openapi.document(settings))
+    @operation(Operation("This document", dict[str, Any], access="open"))
+    def document() -> dict[str, Any]:
+        return openapi.document(current_app, "cdrlake simulator", settings.api)
 
     return views
 
 
-def _health(parts: Parts) -> tuple[Response, int]:
-    relay, backlog = asdict(parts.relay.status), None
-    published = parts.relay.status.last_published_at
-    relay["last_published_at"] = None if published is None else published.isoformat()
+def _health(parts: Parts) -> Health:
+    status, backlog, database = parts.relay.status, None, "ok"
     try:
         with mysql.connect(parts.settings.mysql) as connection, connection.cursor() as cursor:
-            rows, seconds = reads.backlog(cursor)
-            backlog = {"rows": rows, "seconds": round(seconds, 3)}
-            database = "ok"
+            rows, seconds = outbox.backlog(cursor)
+            backlog = Backlog(rows, round(seconds, 3))
     except (CdrlakeError, mysql.Error) as error:
         database = str(error)
-    trouble = relay["error"] or parts.runner.trouble or backlog is None
-    answer = {
-        "status": "degraded" if trouble else "ok",
-        "database": database,
-        "relay": relay,
-        "backlog": backlog,
-        "streaming": parts.runner.is_running,
-        "token_required": parts.settings.api.token is not None,
-    }
-    return jsonify(answer), 200 if backlog is not None else 503
-
-
-def _date(text: str | None, default: date) -> date:
-    if text is None:
-        return default
-    try:
-        found = (
-            date.fromisoformat(text) if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
-        )
-    except ValueError:
-        found = None
-    if found is None:
-        raise InvalidRequestError("start_date must be a date like 2026-01-31")
-    return max(found, FIRST_DATE)
+    problem = parts.runner.trouble or status.error if backlog else database
+    return Health(
+        status="degraded" if problem else "ok",
+        problem=problem,
+        database=database,
+        relay=RelayHealth(status.state, status.published, status.error, status.last_published_at),
+        backlog=backlog,
+        streaming=parts.runner.is_running,
+        token_required=parts.settings.api.token is not None,
+    )

@@ -194,7 +194,6 @@ class Domain:
     checks: tuple[Check, ...] = ()
     hops: tuple[Hop, ...] = ()
     services: tuple[Service, ...] = ()
-    migrations: str | None = None
 
     def feed(self, topic: str) -> Feed | None:
         """The feed of a topic, None where the domain reads no such topic."""

@@ -33,5 +33,5 @@ def configure(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in ("py4j", "mlflow", "alembic", "matplotlib", "urllib3", "waitress", "mysql"):
+    for name in ("py4j", "mlflow", "alembic", "matplotlib", "urllib3", "mysql"):
         logging.getLogger(name).setLevel(logging.WARNING)

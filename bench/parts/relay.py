@@ -8,6 +8,7 @@ from typing import Any
 from bench.measure import ROUNDS, Figure, Measurement, Size, hold, seconds
 from bench.stand import Stand
 from flaskapp.cdr import loader
+from flaskapp.cdr.messages import KINDS
 from flaskapp.relay import Relay
 from lakehouse import mysql, names
 from lakehouse.clock import SystemClock
@@ -39,7 +40,7 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
 
 def _drain(settings: Settings) -> None:
     """Relay until the outbox is empty."""
-    relay = Relay(settings, SystemClock(), threading.Event())
+    relay = Relay(settings, SystemClock(), threading.Event(), KINDS)
     thread = threading.Thread(target=relay.run)
     thread.start()
     while _query(settings, f"SELECT 1 FROM {names.MYSQL_OUTBOX} LIMIT 1"):

@@ -11,22 +11,19 @@ from typing import Any
 
 import polars as pl
 
-from flaskapp import state, streams
+from flaskapp import outbox, state, streams
 from flaskapp.bulk import Uploader
+from flaskapp.cdr.messages import EVENT, OUTCOME
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
 from lakehouse.domains.cdr.settings import CdrSettings
-from lakehouse.names import MYSQL_OUTBOX, MYSQL_STREAMS
+from lakehouse.names import MYSQL_STREAMS
 
 CLOSED = "closed_through"
 _COLUMNS = ("DP_DATE", "DP_MSISDN", *MEASURE_NAMES)
 _SENT = (
     f"SELECT sent_rows, sent_outcomes FROM {MYSQL_STREAMS} "  # noqa: S608
     "WHERE stream_id = %s"
-)
-_ENTRY = (
-    f"INSERT INTO {MYSQL_OUTBOX} "  # noqa: S608
-    "(kind, stream_id, first_sequence, last_sequence, created_at) VALUES (%s, %s, %s, %s, %s)"
 )
 _BLOCK = (
     f"INSERT INTO {names.MYSQL_BLOCKS} "  # noqa: S608
@@ -76,7 +73,7 @@ def append(
         uploader.insert(names.MYSQL_RAW, rows)
         cursor.executemany(_BLOCK, _sums(rows).rows())
         last = first + events.height - 1
-        cursor.execute(_ENTRY, ("event", stream_id, first, last, now.replace(tzinfo=None)))
+        outbox.enter(cursor, EVENT, stream_id, first, last, now)
         streams.advance(cursor, stream_id, now, rows=events.height)
 
 
@@ -160,7 +157,7 @@ def close_through(cursor: Any, day: date) -> None:
 
 def _enter_outcomes(cursor: Any, stream_id: str, first: int, count: int, now: datetime) -> None:
     last = first + count - 1
-    cursor.execute(_ENTRY, ("outcome", stream_id, first, last, now.replace(tzinfo=None)))
+    outbox.enter(cursor, OUTCOME, stream_id, first, last, now)
     streams.advance(cursor, stream_id, now, outcomes=count)
 
 

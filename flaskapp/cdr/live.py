@@ -28,7 +28,7 @@ _FACTORS = {
 }
 _SOURCE = (
     f"SELECT stream_id, sent_rows FROM {MYSQL_STREAMS} "  # noqa: S608
-    "WHERE mode <> 'live' AND sent_rows > 0 ORDER BY updated_at DESC LIMIT 1"
+    "WHERE domain = %s AND mode <> 'live' AND sent_rows > 0 ORDER BY updated_at DESC LIMIT 1"
 )
 _POOL = (
     f"SELECT DP_MSISDN, {', '.join(MEASURE_NAMES)} FROM {names.MYSQL_RAW} "  # noqa: S608
@@ -38,7 +38,7 @@ _POOL = (
 
 def read_pool(cursor: Any, limit: int = POOL_ROWS) -> pl.DataFrame:
     """The newest rows of history or replay, to sample from; empty when nothing is loaded."""
-    cursor.execute(_SOURCE)
+    cursor.execute(_SOURCE, (names.NAME,))
     source = cursor.fetchone()
     rows = []
     if source is not None:
@@ -54,13 +54,14 @@ def batch(
 ) -> pl.DataFrame:
     """`size` rows sampled from `pool`, each row at most once before any comes again.
 
-    DP_DATE is `now`, give or take five minutes; measures get noise and the drift's factors;
-    counts stay whole, nothing falls below zero, subscribers stay who they are.
+    DP_DATE is one of the last five minutes before `now`, and rows are in its order; measures get
+    noise and the drift's factors; counts stay whole, nothing falls below zero, subscribers stay who
+    they are.
     """
     rounds = -(-size // pool.height)
     picks = np.concatenate([rng.permutation(pool.height) for _ in range(rounds)])[:size]
     sampled = pool[picks]
-    seconds = rng.uniform(-SPREAD_S, SPREAD_S, size)
+    seconds = np.sort(rng.uniform(-SPREAD_S, 0, size))
     millis = (now.timestamp() * 1000 + seconds * 1000).astype(np.int64)
     return sampled.select(
         pl.Series("DP_DATE", millis).cast(pl.Datetime("ms", "UTC")),

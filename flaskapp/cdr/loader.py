@@ -25,6 +25,7 @@ from flaskapp.cdr.sources import Source
 from flaskapp.cdr.worlds import WorldSource
 from lakehouse import mysql
 from lakehouse.clock import Clock, SystemClock
+from lakehouse.domains.cdr.names import NAME
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError
 
@@ -224,6 +225,6 @@ def _stream(cursor: Any, source: Source, clock: Clock) -> str:
     if kept is not None:
         return str(kept)
     stream_id = streams.new_id("history", clock.now())
-    streams.begin(cursor, stream_id, "history", {"source": source.name}, clock.now())
+    streams.begin(cursor, stream_id, NAME, "history", {"source": source.name}, clock.now())
     state.remember(cursor, name, stream_id)
     return stream_id

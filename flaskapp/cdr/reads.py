@@ -1,4 +1,4 @@
-"""What the service shows of the database: last rows, daily summary, and the outbox."""
+"""What the service shows of the database: last rows, and the daily summary."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from typing import Any
 
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
-from lakehouse.names import MYSQL_OUTBOX
 
 PROCEDURE = "GetDailyCDRDataBatch"
 COLUMNS = ("id", "DP_DATE", "DP_MSISDN", *MEASURE_NAMES, LABEL)
 _LAST = f"SELECT {', '.join(COLUMNS)} FROM {names.MYSQL_RAW} ORDER BY id DESC LIMIT %s"  # noqa: S608
-_BACKLOG = (
-    "SELECT COALESCE(SUM(last_sequence - first_sequence + 1), 0), "  # noqa: S608
-    f"TIMESTAMPDIFF(MICROSECOND, MIN(created_at), UTC_TIMESTAMP(3)) FROM {MYSQL_OUTBOX}"
+_LATEST = (
+    f"SELECT MAX(Date) FROM {names.MYSQL_BLOCKS} "  # noqa: S608
+    "WHERE Date <= CURDATE() + INTERVAL 1 DAY"
 )
 
 
 def last_rows(cursor: Any, limit: int) -> list[dict[str, Any]]:
-    """The newest rows of the source table, newest first."""
+    """The rows that came last into the source table, the latest first."""
     cursor.execute(_LAST, (limit,))
     return _records(cursor)
+
+
+def latest_date(cursor: Any) -> date | None:
+    """The last date that has rows, and is today somewhere; None before there are any."""
+    cursor.execute(_LATEST)
+    found: date | None = cursor.fetchone()[0]
+    return found
 
 
 def summary(cursor: Any, start: date) -> list[dict[str, Any]]:
@@ -32,13 +38,6 @@ def summary(cursor: Any, start: date) -> list[dict[str, Any]]:
     while cursor.nextset():
         cursor.fetchall()
     return found
-
-
-def backlog(cursor: Any) -> tuple[int, float]:
-    """Rows that wait for Kafka, and the age in seconds of the oldest."""
-    cursor.execute(_BACKLOG)
-    rows, age = cursor.fetchone()
-    return int(rows), max(float(age or 0) / 1e6, 0.0)
 
 
 def _records(cursor: Any) -> list[dict[str, Any]]:

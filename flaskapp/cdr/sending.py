@@ -3,58 +3,66 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from msgspec import Meta
 
 from flaskapp import state, streams
-from flaskapp.bulk import Uploader
 from flaskapp.cdr import event_store, feed, lateness, live, loader
 from flaskapp.cdr.origin import open_source
-from flaskapp.cdr.world import Drift
+from flaskapp.cdr.plans import IN_WORDS
+from flaskapp.cdr.world import PLANS, Drift
 from flaskapp.cdr.world.drift import Effect
 from flaskapp.cdr.worlds import WorldSource, add_drift
+from flaskapp.stream_source import (
+    MAX_SEED,
+    NothingToSendError,
+    StreamContext,
+    StreamRequest,
+    Wait,
+)
 from flaskapp.streams import Stream
-from flaskapp.validation import MAX_SEED, InvalidRequestError, StreamRequest
-from lakehouse.clock import Clock, today
+from lakehouse.clock import today
+from lakehouse.domains.cdr.names import NAME
 from lakehouse.domains.cdr.settings import CdrSettings
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import StreamError
+from lakehouse.http.requests import InvalidRequestError
 
 FIRST_DATE = "first_date"
 SOURCE_ENDED = "source_ended"
-# Waits so many seconds; true when the stream is to end.
-Wait = Callable[[float], bool]
+MAX_DAYS_PER_BATCH = 366
 
 
-class NothingToSendError(StreamError):
-    """The stream has no rows to sample or no day to replay."""
+class CdrRequest(StreamRequest, frozen=True, kw_only=True):
+    """A stream of the domain; a drift holds from the first replayed day on, for good.
+
+    In mode live only what changes the measures of a row has an effect, and ends with the stream.
+    """
+
+    domain: str = NAME
+    days_per_batch: Annotated[
+        int, Meta(ge=1, le=MAX_DAYS_PER_BATCH, description="days in a batch of a replay")
+    ] = 1
+    drift: Annotated[
+        Literal[tuple(PLANS)] | None,  # type: ignore[valid-type]
+        Meta(description=f"a change of the world. {IN_WORDS}"),
+    ] = None
 
 
 @dataclass(frozen=True)
-class StreamContext:
-    """What sending needs: a connection to write through, settings, and the time."""
+class CdrContext(StreamContext):
+    """What sending needs, with the settings of the domain."""
 
-    uploader: Uploader
     settings: Settings
-    clock: Clock
-
-    @property
-    def cursor(self) -> Any:
-        """A fresh cursor."""
-        return self.uploader.connection.cursor()
-
-    def commit(self) -> None:
-        """Make the transaction last."""
-        self.uploader.connection.commit()
 
 
-def begin(context: StreamContext, request: StreamRequest) -> str:
-    """Enter a stream for `request`; its id.
+def begin(context: CdrContext, request: CdrRequest) -> dict[str, Any]:
+    """The values to keep with a new stream for `request`.
 
     Raises `NothingToSendError` when there is nothing to send yet or any more.
     """
@@ -70,14 +78,10 @@ def begin(context: StreamContext, request: StreamRequest) -> str:
         )
     else:
         _require_present(context, cursor)
-    now = context.clock.now()
-    stream_id = streams.new_id(request.mode, now)
-    streams.begin(cursor, stream_id, request.mode, values, now)
-    context.commit()
-    return stream_id
+    return values
 
 
-def _require_no_load(context: StreamContext, cursor: Any) -> None:
+def _require_no_load(context: CdrContext, cursor: Any) -> None:
     """Newer rows would make what is left of a load too late for the lake."""
     if loader.is_loading(cursor, context.settings):
         raise NothingToSendError(
@@ -85,7 +89,7 @@ def _require_no_load(context: StreamContext, cursor: Any) -> None:
         )
 
 
-def _require_present(context: StreamContext, cursor: Any) -> None:
+def _require_present(context: CdrContext, cursor: Any) -> None:
     """Live rows are of today, which is too late where rows of the future are stored."""
     day = today(context.clock, context.settings.timezone)
     problem = lateness.refusal(cursor, context.settings, day, "A live stream")
@@ -93,37 +97,38 @@ def _require_present(context: StreamContext, cursor: Any) -> None:
         raise NothingToSendError.sentence(problem)
 
 
-def send(context: StreamContext, stream: Stream, wait: Wait) -> bool:
+def send(context: CdrContext, stream: Stream, wait: Wait) -> bool:
     """Send what is left of `stream`; false when `wait` ended it early."""
     asked = {key: value for key, value in stream.request.items() if key != FIRST_DATE}
-    request = StreamRequest(**asked)
+    request = CdrRequest(**asked)
     batches = _replay if stream.mode == "replay" else _live
     return not any(wait(pause) for pause in batches(context, stream, request))
 
 
-def _begin_replay(context: StreamContext, cursor: Any, request: StreamRequest) -> date:
+def _begin_replay(context: CdrContext, cursor: Any, request: CdrRequest) -> date:
     """The first date of the replay, from which on its drift holds."""
     source = open_source(cursor, context.settings, context.clock)
-    place = feed.committed_offset(cursor, source)
-    if place.date <= source.history_end:
+    offset = feed.committed_offset(cursor, source)
+    if offset.date <= source.history_end:
         raise NothingToSendError(
-            "mode replay", "the whole history", f"history up to {place.date}", "wait for the load"
+            "mode replay", "the whole history", f"history up to {offset.date}", "wait for the load"
         )
-    if place.date > source.last:
+    if offset.date > source.last:
         raise NothingToSendError(
-            "mode replay", "a day to replay", f"none after {source.last}", "use mode live"
-        )
-    problem = lateness.refusal(cursor, context.settings, place.date, "The replay")
+            "mode replay", "a day to replay", f"none after {source.last}",
+            "use mode live, or begin afresh with a larger world.replay_days",
+        )  # fmt: skip
+    problem = lateness.refusal(cursor, context.settings, offset.date, "The replay")
     if problem is not None:
         raise NothingToSendError.sentence(problem)
     if request.drift is not None:
         if not isinstance(source, WorldSource):
-            raise InvalidRequestError("drift must be absent: these days come from files")
-        add_drift(cursor, source, request.drift, place.date + timedelta(days=place.row > 0))
-    return place.date
+            raise InvalidRequestError("drift must be left out: these days come from files")
+        add_drift(cursor, source, request.drift, offset.date + timedelta(days=offset.row > 0))
+    return offset.date
 
 
-def _replay(context: StreamContext, stream: Stream, request: StreamRequest) -> Iterator[float]:
+def _replay(context: CdrContext, stream: Stream, request: CdrRequest) -> Iterator[float]:
     """Feed the days of the stream; yields the pause to make before going on."""
     with context.cursor as cursor:
         source = open_source(cursor, context.settings, context.clock)
@@ -138,18 +143,18 @@ def _replay(context: StreamContext, stream: Stream, request: StreamRequest) -> I
         context.settings,
         context.clock,
     )
-    for place in walk.walk(last):
-        batches, rest = divmod((place.date - first).days, request.days_per_batch)
-        if place.row or rest:
+    for offset in walk.walk(last):
+        batches, rest = divmod((offset.date - first).days, request.days_per_batch)
+        if offset.row or rest:
             yield 0
             continue
         _reach(context, stream, batches)
-        if place.date <= last:
+        if offset.date <= last:
             yield request.interval
     _reach(context, stream, -(-((last - first).days + 1) // request.days_per_batch))
 
 
-def _live(context: StreamContext, stream: Stream, request: StreamRequest) -> Iterator[float]:
+def _live(context: CdrContext, stream: Stream, request: CdrRequest) -> Iterator[float]:
     """Send the batches that are left; yields the pause to make before each but the first."""
     with context.cursor as cursor:
         pool = live.read_pool(cursor)
@@ -166,12 +171,12 @@ def _live(context: StreamContext, stream: Stream, request: StreamRequest) -> Ite
         _reach(context, stream, number + 1)
 
 
-def _effect(request: StreamRequest, number: int) -> Effect:
+def _effect(request: CdrRequest, number: int) -> Effect:
     """What the drift does in a batch; each is a day older than the one before."""
     return Drift(request.drift, 0).effect(number) if request.drift else Effect()
 
 
-def _has_ended(cursor: Any, context: StreamContext) -> bool:
+def _has_ended(cursor: Any, context: CdrContext) -> bool:
     """Whether no more days come from the source, ended or never begun, as with a file loaded alone.
 
     That it has ended is kept, so that its files need not stay for ever.
@@ -188,10 +193,10 @@ def _has_ended(cursor: Any, context: StreamContext) -> bool:
     return has_ended
 
 
-def _close_past_days(context: StreamContext, stream: Stream, now: datetime) -> None:
+def _close_past_days(context: CdrContext, stream: Stream, now: datetime) -> None:
     """Close the days that neither a replay nor a live row adds to any more."""
     cursor, cdr = context.cursor, context.settings.cdr
-    closed, begun = state.recall(cursor, event_store.CLOSED), streams.first_live(cursor)
+    closed, begun = state.recall(cursor, event_store.CLOSED), streams.first_live(cursor, NAME)
     if closed is None or begun is None:
         return
     zone = ZoneInfo(context.settings.timezone)
@@ -213,7 +218,7 @@ def first_to_close(closed: date, live_from: date, cdr: CdrSettings) -> date:
     return live_from + horizon if live_from - day >= horizon else day
 
 
-def _reach(context: StreamContext, stream: Stream, batches: int) -> None:
+def _reach(context: CdrContext, stream: Stream, batches: int) -> None:
     with context.cursor as cursor:
         streams.reach(cursor, stream.stream_id, batches, context.clock.now())
     context.commit()

@@ -31,10 +31,11 @@ export class Flow {
       const waiting = box.waiting && steps.bronze?.count !== undefined ? box.waiting(count) : 0;
       box.element.toggleAttribute("data-absent", value === null || value === 0);
       box.element.toggleAttribute("data-moving", grown > 0);
-      box.count.textContent = value === null ? "not yet" : short(value);
-      box.unit.textContent = step?.unit ?? "";
+      const known = value ?? this.last[box.step];
+      box.count.textContent = known == null ? (step ? "unknown" : "not yet") : short(known);
+      box.unit.textContent = value === null && known != null ? "no answer" : step?.unit ?? "";
       box.move.textContent = grown > 0 ? `+${number(grown)}` : waiting > 0 ? `${short(waiting)} wait` : "";
-      this.last[box.step] = value ?? undefined;
+      this.last[box.step] = known ?? undefined;
     }
   }
 }

@@ -1,21 +1,22 @@
 // The page: asks the service once a second, and draws what it answers.
+import { NeedsToken, ask, keepToken, saveByToken, token } from "/shared/ask.js";
+import { linkServices } from "/shared/services.js";
 import { Chart } from "./chart.js";
 import { Flow } from "./flow.js";
 import { ago, number, seconds } from "./words.js";
 
 const POLL_MS = 1000;
+const PATIENCE_MS = 5000;
+const REPLAY_MS = 10000;
 const RATE_WINDOW_S = 5;
 const find = (id) => document.getElementById(id);
 const form = find("form");
 const chart = new Chart(find("chart"));
 const flow = new Flow(find("flow"));
+const table = document.querySelector("table[data-columns]");
+const columns = JSON.parse(table.dataset.columns);
 const samples = [];
-
-async function ask(path, options = {}) {
-  const response = await fetch(path, options);
-  const body = await response.json();
-  return { ok: response.ok, status: response.status, body };
-}
+let lastAnswer = null;
 
 function element(tag, text, attributes = {}) {
   const made = document.createElement(tag);
@@ -33,15 +34,25 @@ function showHealth(health) {
   const pill = find("health");
   pill.dataset.state = health.status;
   pill.textContent = words[health.status];
-  pill.title = health.relay?.error ?? health.database ?? "";
-  if (!health.backlog) return;
+  find("problem").hidden = !health.problem;
+  if (find("problem").textContent !== (health.problem ?? "")) find("problem").textContent = health.problem ?? "";
+  if (!health.backlog) {
+    figure("lag", "–");
+    find("lag-note").textContent = "not known: the database does not answer";
+    return;
+  }
   figure("lag", ...seconds(health.backlog.seconds));
   const waiting = health.backlog.rows;
-  const trouble = health.relay.error;
   find("lag-note").textContent =
-    trouble ? `${number(waiting)} rows wait: Kafka does not answer`
+    health.relay.error ? `${number(waiting)} rows wait: Kafka does not answer`
     : waiting ? `${number(waiting)} rows on their way` : "nothing waits";
-  find("token-field").hidden = !health.token_required;
+}
+
+function showSilence() {
+  const since = lastAnswer ? `since ${lastAnswer.toLocaleTimeString()}` : "so far";
+  showHealth({ status: "down", problem: `The service has not answered ${since}; what stands here is from before.` });
+  find("lag-note").textContent = "not known: the service does not answer";
+  figure("rate", "–");
 }
 
 function showLedger(ledger) {
@@ -88,56 +99,98 @@ function streamLine(stream) {
   return line;
 }
 
+function cell(row, column) {
+  const values = column.keys.map((key) => row[key]);
+  if (column.kind === "time") return element("td", values[0].slice(0, 19).replace("T", " "));
+  if (column.kind === "text") return element("td", values[0]);
+  return element("td", number(Math.round(values.reduce((a, b) => a + b, 0))), { class: "num" });
+}
+
 function showRows(rows) {
   find("rows").replaceChildren(...rows.map((row) => {
     const line = document.createElement("tr");
-    const texts = row.DP_MOSMS_COUNT + row.DP_MTSMS_COUNT;
-    const figures = [row.DP_MOC_COUNT, Math.round(row.DP_MOC_DURATION + row.DP_MTC_DURATION),
-      row.DP_MTC_COUNT, texts, row.DP_DATA_COUNT, Math.round(row.DP_DATA_VOLUME)];
-    line.append(element("td", row.DP_DATE.slice(0, 19).replace("T", " ")), element("td", row.DP_MSISDN));
-    line.append(...figures.map((value) => element("td", number(value), { class: "num" })));
+    line.append(...columns.map((column) => cell(row, column)));
     return line;
   }));
 }
 
+function askForToken(show, text = "") {
+  find("token-form").hidden = !show;
+  find("token-note").textContent = text;
+}
+
+async function load(path, show, options = {}) {
+  const response = await ask(path, { timeout: PATIENCE_MS });
+  if (response.ok || options.always) show(await response.json());
+}
+
 async function poll() {
   if (!document.hidden) {
-    try {
-      const [health, ledger, streams, rows] =
-        await Promise.all([ask("/health"), ask("/ledger"), ask("/streams?limit=6"), ask("/data?limit=8")]);
-      showHealth(health.body);
-      if (ledger.ok) showLedger(ledger.body);
-      if (streams.ok) showStreams(streams.body.streams);
-      if (rows.ok) showRows(rows.body);
-    } catch {
-      showHealth({ status: "down" });
-    }
+    const asked = [
+      load("/health", showHealth, { always: true }),
+      load("/ledger", showLedger),
+      load("/streams?limit=6", (found) => showStreams(found.streams)),
+      load(`${table.dataset.rows}?limit=8`, showRows),
+    ];
+    const failures = (await Promise.allSettled(asked)).map((one) => one.reason);
+    const refused = failures.find((error) => error instanceof NeedsToken);
+    askForToken(Boolean(refused), refused && token() ? "That is not the token of this service." : "");
+    if (failures.some((error) => error && !(error instanceof NeedsToken))) showSilence();
+    else lastAnswer = new Date();
   }
   setTimeout(poll, POLL_MS);
 }
 
-async function send(path, body) {
-  const headers = { "Content-Type": "application/json" };
-  const token = form.elements.token.value;
-  if (token) headers.Authorization = `Bearer ${token}`;
-  const note = find("answer");
+async function showReplay() {
   try {
-    const answer = await ask(path, { method: "POST", headers, body: JSON.stringify(body) });
-    note.toggleAttribute("data-bad", !answer.ok);
-    note.textContent = answer.body.message ?? answer.body.error;
-  } catch {
-    note.toggleAttribute("data-bad", true);
-    note.textContent = "The service does not answer.";
+    await load(table.dataset.replay, ({ days_left: left, next_date: next }) => {
+      find("replay-note").textContent = left ? `${left} days left, from ${next}` : "no days left";
+    });
+  } catch { /* the poll tells what is wrong */ }
+}
+
+async function send(path, body) {
+  const note = find("answer");
+  const tell = (text, isBad) => { note.toggleAttribute("data-bad", isBad); note.textContent = text; };
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await ask(path, { method: "POST", headers, body: JSON.stringify(body), timeout: 70000 });
+    const found = await answer.json();
+    tell(found.message ?? found.error, !answer.ok);
+  } catch (error) {
+    tell(error instanceof NeedsToken ? error.message : "The service does not answer.", true);
   }
+}
+
+function explainPlan() {
+  const drift = form.elements.drift;
+  if (!drift) return;
+  const { text, live } = drift.selectedOptions[0].dataset;
+  const isIdle = text && live === "false" && form.elements.mode.value === "live";
+  find("plan-note").textContent = isIdle ? `${text}; without effect on rows dated now: choose replay` : text ?? "the rows as they are";
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const mode = form.elements.mode.value;
-  const body = { mode, drift: form.elements.drift.value || null };
+  const body = { mode, domain: document.querySelector("main").dataset.domain };
+  if (form.elements.drift?.value) body.drift = form.elements.drift.value;
   const names = ["batch_size", "num_batches", "interval", ...(mode === "replay" ? ["days_per_batch"] : [])];
   for (const name of names) body[name] = form.elements[name].valueAsNumber;
   send("/start_stream", body);
 });
+form.addEventListener("change", explainPlan);
 find("stop").addEventListener("click", () => send("/stop_stream", {}));
+find("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  keepToken(event.target.elements.token.value);
+  askForToken(false);
+  if (table.dataset.replay) showReplay();
+});
+document.addEventListener("click", saveByToken);
+linkServices().catch(() => {});
 poll();
+if (table.dataset.replay) {
+  showReplay();
+  setInterval(showReplay, REPLAY_MS);
+}

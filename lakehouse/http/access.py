@@ -1,14 +1,25 @@
-"""Who may call an HTTP service, the same rules for each: loopback, or a token."""
+"""Who may call an HTTP service, the same rules for each.
+
+Without a token a service answers this machine only. With one, whatever hands out data or has an
+effect needs it. In both cases a request must be sent to a name that the service goes by, for a page
+whose own name was made to lead here would be of the same origin to a browser, and a call that has
+an effect must not come from a page of another site.
+"""
 
 from __future__ import annotations
 
 import hmac
+import ipaddress
+from functools import partial
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from lakehouse.errors import SettingsError
+from lakehouse.http import operations
+from lakehouse.http.operations import Operation
 from lakehouse.settings.model import ApiSettings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -18,6 +29,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+# What a browser says of a request by this very service's page, and by its user's own hand.
+OWN_SITES = ("same-origin", "none")
 
 
 def require_safe_address(api: ApiSettings, setting: str, host: str) -> None:
@@ -34,25 +47,25 @@ def require_safe_address(api: ApiSettings, setting: str, host: str) -> None:
         )
 
 
-def require_token(api: ApiSettings) -> None:
-    """Raise `Unauthorized` for the request at hand when it lacks the token, where one is set."""
-    if api.token is None:
-        return
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    expected = api.token.get_secret_value().encode()
-    if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), expected):
-        raise Unauthorized("a bearer token is needed")
+def needs_token(one: Operation, api: ApiSettings) -> bool:
+    """Whether a call needs the token under these settings."""
+    is_open = {
+        "data": False,
+        "open": True,
+        "health": api.open_health,
+        "metrics": api.open_metrics,
+    }
+    return api.token is not None and not is_open[one.access]
 
 
-def guard(app: Flask, api: ApiSettings) -> None:
-    """Limit the body of requests, and let browsers load and embed nothing from elsewhere.
+def guard(app: Flask, api: ApiSettings, host: str = LOOPBACK[0]) -> None:
+    """Check every request's host, site and token; limit bodies; embed nothing from elsewhere.
 
-    Without a token only requests to a name of this machine are answered: a page whose own name was
-    made to lead here would be of the same origin to a browser.
+    `host` is the address that the service listens on, a name that it goes by.
     """
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(api)
-    if api.token is None:
-        app.before_request(_require_loopback)
+    app.before_request(partial(_require_host, api, host))
+    app.before_request(partial(_authorise, api))
     app.after_request(_with_headers)
 
 
@@ -67,22 +80,63 @@ def allow_own_style(response: Response) -> Response:
     return response
 
 
-def _require_loopback() -> None:
-    host = request.headers.get("Host")
-    if host is not None and not is_loopback(host):
-        raise Forbidden("without a token only requests to localhost are answered")
+def is_known_host(host: str, api: ApiSettings, own: str = LOOPBACK[0]) -> bool:
+    """Whether a Host header names this service.
 
+    With a token an address in digits will do: no name was made to lead here.
 
-def is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine.
-
-    >>> is_loopback("localhost:5000"), is_loopback("[::1]:5000"), is_loopback("localhost.evil.test")
-    (True, True, False)
+    >>> is_known_host("localhost:5000", ApiSettings()), is_known_host("evil.test", ApiSettings())
+    (True, False)
     """
     try:
-        return urlsplit(f"//{host}").hostname in LOOPBACK
+        name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
+    if name in (*LOOPBACK, own, *(known.lower() for known in api.allowed_hosts)):
+        return True
+    return api.token is not None and _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _require_host(api: ApiSettings, own: str) -> None:
+    host = request.headers.get("Host")
+    if host is not None and not is_known_host(host, api, own):
+        raise Forbidden("this service does not go by that name; see the setting api.allowed_hosts")
+
+
+def _authorise(api: ApiSettings) -> None:
+    """Refuse what comes from other sites and, where a token is needed, what comes without it."""
+    one = operations.of(current_app, request.endpoint)
+    if one is None or request.method == "OPTIONS":
+        return
+    if one.acts:
+        _require_own_site()
+    if needs_token(one, api):
+        _require_token(api)
+
+
+def _require_own_site() -> None:
+    origin = request.headers.get("Origin")
+    is_foreign = origin is not None and urlsplit(origin).netloc != request.host
+    if is_foreign or request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
+        raise Forbidden("requests of other sites are refused")
+
+
+def _require_token(api: ApiSettings) -> None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    expected = api.token.get_secret_value().encode() if api.token else b""
+    if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), expected):
+        raise Unauthorized(
+            "this needs the service's token (CDRLAKE_API_TOKEN) as a bearer token",
+            www_authenticate=WWWAuthenticate("bearer"),
+        )
 
 
 def _with_headers(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""A WSGI application served by waitress on threads of this process, and stopped in order."""
+"""A WSGI application served by cheroot on threads of this process, and stopped in order."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from waitress import wasyncore
-from waitress.server import create_server
-from waitress.trigger import trigger
-
 from lakehouse import logs
 from lakehouse.errors import CdrlakeError
+from lakehouse.http.connection import Server
 from lakehouse.settings import Settings
 
 LOG = logging.getLogger(__name__)
-THREADS = 8
 MAX_BODY = 64 << 10
+# Requests get SHUTDOWN_S to end; then their connections are cut, and after STOP_S they are left.
+SHUTDOWN_S, STOP_S = 5, 8.0
 S = TypeVar("S", bound=Settings)
 
 
@@ -29,27 +28,19 @@ def serving(
 ) -> Iterator[int]:
     """Serve `app` until the end of the block; the value is the port, chosen by the system for 0.
 
-    A body of more than `max_body` bytes is refused before it is taken in. Raises `OSError` where
-    the address can't be had.
+    A body of more than `max_body` bytes is refused before it is read. Raises `OSError` when the
+    address cannot be had.
     """
-    sockets: dict[int, Any] = {}
-    server = create_server(
-        app,
-        map=sockets,
-        host=host,
-        port=port,
-        threads=THREADS,
-        ident=None,
-        max_request_body_size=max_body + 1,  # waitress refuses the size itself too
-    )
-    addresses = getattr(server, "effective_listen", None) or [(host, server.effective_port)]
-    loop = threading.Thread(target=server.run, name="http", daemon=True)
+    server = Server(app, host, port, max_body, SHUTDOWN_S)
+    ready: Future[int] = Future()
+    loop = threading.Thread(target=_serve, args=(server, ready), name="http", daemon=True)
     loop.start()
+    bound = ready.result()
     try:
-        yield int(addresses[0][1])
+        yield bound
     finally:
-        _stop(server, sockets)
-        loop.join()
+        _stop(server)
+        loop.join(STOP_S)
 
 
 def run(load: Callable[[], S], serve: Callable[[S, threading.Event], None]) -> int:
@@ -66,20 +57,21 @@ def run(load: Callable[[], S], serve: Callable[[S, threading.Event], None]) -> i
     return 0
 
 
-def _stop(server: Any, sockets: dict[int, Any]) -> None:
-    """End the requests, then the loop.
+def _serve(server: Server, ready: Future[int]) -> None:
+    """Bind and serve. Threads that a daemon thread starts are daemons too: none outlives us."""
+    try:
+        server.prepare()
+    except OSError as error:
+        ready.set_exception(error)
+        return
+    ready.set_result(int(server.bind_addr[1]))
+    server.serve()
 
-    In this order, for a request that ends writes to the loop's pipe by its number: were the pipe
-    closed before, that byte would go into whatever connection has got the number since.
-    """
-    server.task_dispatcher.shutdown()
-    pipe = next(item for item in list(sockets.values()) if isinstance(item, trigger))
-    pulled = threading.Event()
 
-    def close() -> None:
-        # The loop may be awake already and come here before the byte that wakes it is written.
-        pulled.wait()
-        wasyncore.close_all(sockets, ignore_all=True)
-
-    pipe.pull_trigger(close)
-    pulled.set()
+def _stop(server: Server) -> None:
+    """Let requests end. One that never does is left to end with the process."""
+    stopping = threading.Thread(target=server.stop, name="http-stop", daemon=True)
+    stopping.start()
+    stopping.join(STOP_S)
+    if stopping.is_alive():
+        LOG.warning("a request did not end within %.0f s and is abandoned", STOP_S)

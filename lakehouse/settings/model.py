@@ -42,9 +42,16 @@ class MysqlSettings(Section):
 
 
 class ApiSettings(Section):
-    """Access to the HTTP services. Without a token they listen on loopback only."""
+    """Access to the HTTP services. Without a token they listen on loopback only.
+
+    With one, whatever hands out data or has an effect needs it; health and metrics only where they
+    are not open. `allowed_hosts` are further names by which the services may be called.
+    """
 
     token: SecretStr | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    open_health: bool = True
+    open_metrics: bool = True
     max_body_kib: int = Field(64, ge=1)
 
     @field_validator("token")

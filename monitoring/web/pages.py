@@ -6,16 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, current_app, jsonify, send_from_directory
+from flask import Blueprint, Response, current_app, send_from_directory
 
 from lakehouse import progress
 from lakehouse.background import Background
 from lakehouse.clock import Clock
+from lakehouse.http.operations import Error, Operation, operation
 from lakehouse.ledger import Ledger
 from lakehouse.settings import Settings
 from monitoring.errors import NotFoundError
 from monitoring.output import folder, names
+from monitoring.report import Report
 from monitoring.watched import WatchedModel
+from monitoring.web.models import PageQuery, Pipeline
 
 LEDGER_AGE_S = 2.0
 
@@ -39,10 +42,12 @@ def of_model(settings: Settings, model: WatchedModel, counts: Background[Ledger]
     pages = Blueprint(name, __name__, url_prefix=model.path)
 
     @pages.get("/")
-    def index() -> Response:
+    @operation(Operation("The dashboard", query=PageQuery, media="text/html", access="open"))
+    def index(query: PageQuery) -> Response:  # noqa: ARG001 the page's script reads it
         return current_app.send_static_file("index.html")
 
     @pages.get("/report.json")
+    @operation(Operation("The latest report", Report, errors={404: Error}))
     def latest_report() -> Response:
         latest = model.service.output.root / folder.LATEST
         if not (latest / names.REPORT).exists():
@@ -50,19 +55,17 @@ def of_model(settings: Settings, model: WatchedModel, counts: Background[Ledger]
         return send_from_directory(latest, names.REPORT)
 
     @pages.get("/pipeline")
-    def pipeline() -> Response:
+    @operation(Operation("Counts and lags of the pipeline", Pipeline))
+    def pipeline() -> Pipeline:
         notices = [f"{notice.at:%H:%M} UTC: {notice.text}" for notice in model.watcher.notices]
-        return jsonify(_pipeline(settings, counts.get()) | {"notices": notices})
+        return _pipeline(settings, counts.get(), notices)
 
     return pages
 
 
-def _pipeline(settings: Settings, counts: Ledger) -> dict[str, Any]:
+def _pipeline(settings: Settings, counts: Ledger, notices: list[str]) -> Pipeline:
     """Counts at every station, and how far each streaming query is behind."""
     queries = progress.read_queries(settings.state)
-    phase = progress.read_pipeline(settings.state)
-    return {
-        "ledger": counts.as_dict(),
-        "phase": msgspec.to_builtins(phase),
-        "queries": [msgspec.to_builtins(query) for query in queries],
-    }
+    phase: dict[str, Any] | None = msgspec.to_builtins(progress.read_pipeline(settings.state))
+    reported = [msgspec.to_builtins(query) for query in queries]
+    return Pipeline(counts.as_dict(), phase, reported, notices)

@@ -5,20 +5,52 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, send_from_directory
+from flask import Blueprint, Response, current_app, request, send_from_directory
+from msgspec import UNSET
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from lakehouse.http import access
+from lakehouse.errors import MonitoringError
+from lakehouse.http import access, openapi, operations
+from lakehouse.http.operations import Error, Operation, operation
+from lakehouse.http.requests import InvalidRequestError
 from lakehouse.settings import Settings
+from monitoring.chunks import Period
 from monitoring.errors import NotFoundError
+from monitoring.monitor import Request
+from monitoring.output import folder as folders
 from monitoring.output import names
 from monitoring.report import answer
 from monitoring.service import Service
 from monitoring.watched import WatchedModel
-from monitoring.web import metrics, openapi
-from monitoring.web.query import parse_limit, parse_run
+from monitoring.web import metrics
+from monitoring.web.models import (
+    Health,
+    Latest,
+    ModelList,
+    RunAnswer,
+    RunLine,
+    RunList,
+    RunQuery,
+    Warned,
+    Watched,
+)
 
-MAX_RUNS = 500
+RUN = Operation(
+    "Make a run, or join it",
+    (RunAnswer, Warned),
+    RunQuery,
+    errors={404: Error, 409: Error},
+    acts=True,
+)
+RUN_FILE = Operation(
+    "A file of a run",
+    errors={404: Error},
+    path={
+        "run_id": {"type": "string", "pattern": folders.RUN_ID.pattern},
+        "name": {"enum": list(names.FILES)},
+    },
+    media="*/*",
+)
 
 
 def of_model(model: WatchedModel) -> Blueprint:
@@ -27,18 +59,20 @@ def of_model(model: WatchedModel) -> Blueprint:
     service = model.service
 
     @api.get("/run-monitoring")
-    def run_monitoring() -> Response:
-        report = service.run(parse_run(request.args))
-        return jsonify(answer(report, links(model.path, report.run_id)))
+    @operation(RUN)
+    def run_monitoring(query: RunQuery) -> dict[str, object]:
+        report = service.run(_request(query))
+        return answer(report, links(model.path, report.run_id))
 
     @api.get("/runs")
-    def runs() -> Response:
-        limit = parse_limit(request.args.get("limit"), 50, MAX_RUNS)
+    @operation(Operation("Runs, newest first", RunList, Latest))
+    def runs(query: Latest) -> RunList:
         kept = set(service.output.runs())
-        found = [_listed(model.path, row, kept) for row in service.records.latest(limit)]
-        return jsonify(runs=found)
+        found = service.records.latest(query.limit)
+        return RunList([_listed(model.path, row, kept) for row in found])
 
     @api.get("/runs/<run_id>/<name>")
+    @operation(RUN_FILE)
     def run_file(run_id: str, name: str) -> Response:
         return _file(service, run_id, name)
 
@@ -50,35 +84,47 @@ def of_service(settings: Settings, models: Sequence[WatchedModel]) -> Blueprint:
     api = Blueprint("service", __name__)
 
     @api.get("/models")
-    def known() -> Response:
-        found = [
-            {"model": model.name, "title": model.scored.words.title, "path": f"{model.path}/"}
-            for model in models
-        ]
-        return jsonify(models=found)
+    @operation(Operation("The models that are watched, the first one first", ModelList))
+    def known() -> ModelList:
+        return ModelList(
+            [Watched(model.name, model.scored.words.title, f"{model.path}/") for model in models]
+        )
 
     @api.get("/health")
-    def health() -> tuple[Response, int]:
+    @operation(
+        Operation("Whether the service works", Health, errors={503: Health}, access="health")
+    )
+    def health() -> Response:
         latest = models[0].service.latest
         failures = [model.failure for model in models if model.failure is not None]
-        found = jsonify(
-            status="failing" if failures else "ok",
-            last_run=latest.run_id if latest else None,
-            token_required=settings.api.token is not None,
-            **({"reason": "; ".join(failures)} if failures else {}),
+        found = Health(
+            "failing" if failures else "ok",
+            latest.run_id if latest else None,
+            settings.api.token is not None,
+            "; ".join(failures) or UNSET,
         )
-        return found, 503 if failures else 200
+        return operations.as_json(found, 503 if failures else 200)
 
     @api.get("/metrics")
+    @operation(Operation("Figures for Prometheus", media="text/plain", access="metrics"))
     def figures() -> Response:
         content = generate_latest(metrics.registry(models))
         return Response(content, content_type=CONTENT_TYPE_LATEST)
 
     @api.get("/openapi.json")
-    def document() -> Response:
-        return jsonify(openapi.document(settings, [model.path for model in models]))
+    @operation(Operation("This document", dict[str, Any], access="open"))
+    def document() -> dict[str, Any]:
+        return openapi.document(current_app, "cdrlake monitoring", settings.api)
 
     return api
+
+
+def _request(query: RunQuery) -> Request:
+    try:
+        period = None if query.period is None else Period.parse(query.period)
+    except MonitoringError as error:
+        raise InvalidRequestError(f"period must be {error.needed}, not {error.got}") from None
+    return Request(query.start_date, query.end_date, query.model_version, period)
 
 
 def _file(service: Service, run_id: str, name: str) -> Response:
@@ -97,7 +143,6 @@ def links(path: str, run_id: str) -> dict[str, str]:
     return {"dashboard": f"{root}/?run_id={run_id}"} | files
 
 
-def _listed(path: str, row: dict[str, Any], kept: set[str]) -> dict[str, Any]:
-    times = {name: row[name].isoformat() for name in ("started_at", "finished_at")}
+def _listed(path: str, row: dict[str, Any], kept: set[str]) -> RunLine:
     files = links(path, row["run_id"]) if row["run_id"] in kept else {}
-    return row | times | {"links": files}
+    return RunLine(**row, links=files)

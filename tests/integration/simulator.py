@@ -8,9 +8,9 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from flaskapp.app import Parts, create_app
-from flaskapp.relay import Relay
-from flaskapp.runner import Runner
+from flaskapp.app import create_app
+from flaskapp.domains import sources
+from flaskapp.parts import assemble
 from lakehouse import mysql
 from lakehouse.clock import SystemClock
 from lakehouse.domains.settings import Settings
@@ -24,9 +24,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         clock, self.stop = SystemClock(), threading.Event()
         self.settings = settings
-        self.parts = Parts(
-            settings, clock, Runner(settings, clock), Relay(settings, clock, self.stop)
-        )
+        self.parts = assemble(settings, clock, sources(settings, clock), self.stop)
         self.app = create_app(self.parts)
         self.http: FlaskClient = self.app.test_client()
 

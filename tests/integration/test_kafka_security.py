@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from cdrlake.services.jars import Jars, Java
 from cdrlake.services.process import tree
+from flaskapp.cdr.messages import KINDS
 from flaskapp.relay import Relay
 from lakehouse import kafka, quarantine
 from lakehouse.clock import FixedClock, SystemClock
@@ -196,7 +197,9 @@ def test_the_relay_says_why_it_waits_and_loses_nothing(
     send(fresh, "waits", 40)
     if "ca_file" in wrong:
         wrong = {"ca_file": str(broker.untrusted)}
-    relay = Relay(with_kafka(fresh, broker.client(**wrong)), SystemClock(), threading.Event())
+    relay = Relay(
+        with_kafka(fresh, broker.client(**wrong)), SystemClock(), threading.Event(), KINDS
+    )
     thread = threading.Thread(target=relay.run)
     thread.start()
     wait_for(lambda: "correct kafka.security." in str(relay.status.error), "the reason")
@@ -213,7 +216,7 @@ def test_the_relay_goes_on_when_the_broker_has_been_mended(
 ) -> None:
     broker.forbid_everything()
     before = kafka.message_count(broker.settings, TOPIC)
-    relay = Relay(with_kafka(fresh, broker.client()), SystemClock(), threading.Event())
+    relay = Relay(with_kafka(fresh, broker.client()), SystemClock(), threading.Event(), KINDS)
     thread = threading.Thread(target=relay.run)
     thread.start()
     send(fresh, "mended", 40)

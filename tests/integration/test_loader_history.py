@@ -270,7 +270,7 @@ def test_a_replay_tells_the_same_outcomes_by_queries(small: Settings) -> None:
     loader.load_history(own, clock=CLOCK)
     with open_uploader(own) as uploader, uploader.connection.cursor() as cursor:
         source = open_world(cursor, own, CLOCK)
-        streams.begin(cursor, "replay", "replay", {}, CLOCK.now())
+        streams.begin(cursor, "replay", "cdr", "replay", {}, CLOCK.now())
         uploader.connection.commit()
         for _ in feed.Feed(uploader, source, "replay", 500, own, CLOCK).walk(source.last):
             pass

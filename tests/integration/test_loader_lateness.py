@@ -117,7 +117,7 @@ def test_a_load_that_newer_days_overtake_ends_without_a_late_row(
     def overtake(_done: float, _total: float) -> None:
         if next(looks) == 0:
             with open_uploader(fresh) as uploader, uploader.connection.cursor() as cursor:
-                streams.begin(cursor, "other", "live", {}, CLOCK.now())
+                streams.begin(cursor, "other", "cdr", "live", {}, CLOCK.now())
                 rows = pl.DataFrame(
                     {
                         "DP_DATE": [datetime(2026, 2, 20, tzinfo=UTC)],
@@ -145,7 +145,7 @@ def test_a_replay_that_newer_days_overtake_fails_with_the_reason(with_history: S
     own = with_history
     with open_uploader(own) as uploader, uploader.connection.cursor() as cursor:
         source = open_world(cursor, own, CLOCK)
-        streams.begin(cursor, "replay", "replay", {}, CLOCK.now())
+        streams.begin(cursor, "replay", "cdr", "replay", {}, CLOCK.now())
         uploader.connection.commit()
         walk = feed.Feed(uploader, source, "replay", 500, own, CLOCK).walk(source.last)
         next(walk)

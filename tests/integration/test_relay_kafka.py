@@ -19,6 +19,7 @@ from flaskapp import outbox, streams
 from flaskapp.bulk import open_uploader
 from flaskapp.cdr import event_store, resend
 from flaskapp.cdr.mappings.fields import EVENTS
+from flaskapp.cdr.messages import KINDS
 from flaskapp.relay import Relay
 from lakehouse import kafka, mysql
 from lakehouse.clock import SystemClock
@@ -49,7 +50,7 @@ class DyingPublisher(Publisher):
 def send(settings: Settings, stream_id: str, *blocks: int) -> None:
     """Commit blocks of so many rows as a stream, each row with its number as the volume."""
     with open_uploader(settings) as uploader, uploader.connection.cursor() as cursor:
-        streams.begin(cursor, stream_id, "live", {}, NOW)
+        streams.begin(cursor, stream_id, "cdr", "live", {}, NOW)
         first = 0
         for size in blocks:
             numbers = pl.int_range(first, first + size, eager=True)
@@ -78,7 +79,7 @@ def received(settings: Settings, stream_id: str, topic: str = names.TOPIC_EVENTS
 
 def drain(settings: Settings, relay: Relay | None = None) -> Relay:
     """Relay until the outbox is empty."""
-    made = relay or Relay(settings, SystemClock(), threading.Event())
+    made = relay or Relay(settings, SystemClock(), threading.Event(), KINDS)
     thread = threading.Thread(target=made.run)
     thread.start()
     while backlog(settings):
@@ -121,7 +122,7 @@ def test_a_relay_killed_after_the_acknowledgement_repeats_and_loses_nothing(
     fresh: Settings,
 ) -> None:
     send(fresh, "killed", 50, 50)
-    dying = Relay(fresh, SystemClock(), threading.Event(), make_publisher=DyingPublisher)
+    dying = Relay(fresh, SystemClock(), threading.Event(), KINDS, DyingPublisher)
     with pytest.raises(Killed):
         dying.run()
     assert backlog(fresh) == 2
@@ -133,7 +134,7 @@ def test_a_relay_killed_after_the_acknowledgement_repeats_and_loses_nothing(
 
 def test_a_second_relay_stands_by_until_the_first_is_gone(fresh: Settings) -> None:
     name = f"{fresh.mysql.database}.relay"
-    relay = Relay(fresh, SystemClock(), threading.Event())
+    relay = Relay(fresh, SystemClock(), threading.Event(), KINDS)
     thread = threading.Thread(target=relay.run)
     with mysql.connect(fresh.mysql) as connection, mysql.lock(connection, name):
         send(fresh, "standby", 5)
@@ -151,7 +152,7 @@ def test_a_second_relay_stands_by_until_the_first_is_gone(fresh: Settings) -> No
 def test_blocks_committed_out_of_order_leave_no_gap(fresh: Settings) -> None:
     """An entry with a lower id that commits later must not be skipped."""
     with mysql.connect(fresh.mysql) as late, late.cursor() as cursor:
-        streams.begin(cursor, "late", "live", {}, NOW)
+        streams.begin(cursor, "late", "cdr", "live", {}, NOW)
         late.commit()
         cursor.execute(
             f"INSERT INTO {MYSQL_OUTBOX} "

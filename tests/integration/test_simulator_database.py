@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 import pytest
 
-from flaskapp import database, migrations, streams
+from flaskapp import database as schema
+from flaskapp import migrations, outbox, streams
 from flaskapp.bulk import Uploader, open_uploader
 from flaskapp.cdr import event_store, reads
 from flaskapp.cdr.mappings.fields import EVENTS
@@ -21,7 +24,7 @@ from lakehouse.contracts import Contract
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import DatabaseError, UnreachableError
-from lakehouse.names import MYSQL_OUTBOX, MYSQL_STATE
+from lakehouse.names import MYSQL_OUTBOX, MYSQL_STATE, MYSQL_STREAMS
 
 pytestmark = pytest.mark.integration
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -40,7 +43,7 @@ TYPES = {
 def uploader(fresh: Settings) -> Iterator[Uploader]:
     with open_uploader(fresh) as opened:
         with opened.connection.cursor() as cursor:
-            streams.begin(cursor, "s", "history", {}, NOW)
+            streams.begin(cursor, "s", "cdr", "history", {}, NOW)
         yield opened
 
 
@@ -61,7 +64,7 @@ def usage(*rows: tuple[datetime, str, int, float]) -> pl.DataFrame:
 
 def test_initialising_twice_changes_nothing(fresh: Settings) -> None:
     before = query(fresh, "SELECT * FROM schema_migrations")
-    assert database.initialise(fresh) == []
+    assert schema.initialise(fresh) == []
     assert query(fresh, "SELECT * FROM schema_migrations") == before
     assert [row[0] for row in before] == [m.version for m in migrations.find()]
 
@@ -164,7 +167,7 @@ def test_what_a_killed_process_left_goes_and_what_is_in_use_stays(
     with open_uploader(own) as first:
         assert not left.exists()
         with first.connection.cursor() as cursor:
-            streams.begin(cursor, "s", "history", {}, NOW)
+            streams.begin(cursor, "s", "cdr", "history", {}, NOW)
         with open_uploader(own):
             event_store.append(first, "s", usage((NOW, "49171000001", 2, 0.125)), NOW, "UTC")
     assert not list(left.parent.iterdir())
@@ -248,6 +251,35 @@ def test_the_label_of_a_day_is_known_when_its_horizon_closes(
     assert sorted(labels, key=lambda row: row[0]) == [(stays, 0), (leaves, 1), (idle, None)]
     entries = query(fresh, f"SELECT kind, first_sequence, last_sequence FROM {MYSQL_OUTBOX}")
     assert entries == [("event", 0, 5), ("outcome", 0, 0), ("outcome", 1, 3), ("outcome", 4, 5)]
+
+
+def test_an_installation_of_before_the_domains_is_taken_along(
+    database: Settings, tmp_path: Path
+) -> None:
+    """It has six migrations, a check on the kinds of entries, and streams that name no domain."""
+    own = database.model_copy(
+        update={"mysql": database.mysql.model_copy(update={"database": f"Old{uuid4().hex[:8]}"})}
+    )
+    for path in migrations.FOLDER.rglob("00[1-6]_*.sql"):
+        shutil.copy(path, tmp_path)
+    assert len(schema.initialise(own, tmp_path)) == 6
+    with mysql.connect(own.mysql) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {MYSQL_STREAMS} (stream_id, mode, state, request, started_at, updated_at)"
+            " VALUES ('live-1', 'live', 'running', '{}', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))"
+        )
+        connection.commit()
+    try:
+        assert schema.initialise(own) == ["shared", "domains", "own_streams"]
+        assert schema.initialise(own) == []
+        with mysql.connect(own.mysql) as connection, connection.cursor() as cursor:
+            (found,) = streams.running(cursor)
+            assert (found.stream_id, found.domain) == ("live-1", "cdr")
+            outbox.enter(cursor, "an event of another domain", "live-1", 0, 9, NOW)
+            connection.commit()
+    finally:
+        with mysql.connect(own.mysql, admin=True) as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE `{own.mysql.database}`")
 
 
 def test_a_database_that_is_away_is_said_to_be_unreachable(fresh: Settings) -> None:

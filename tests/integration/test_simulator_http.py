@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import hypothesis
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from lakehouse import mysql
 from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import Settings
+from lakehouse.settings import ROOT
 from tests.integration.simulator import QUICK, Service, query
 
 pytestmark = pytest.mark.integration
@@ -30,7 +32,7 @@ def test_a_connection_lost_within_a_request_is_503(
     assert "Lost connection" in answer.get_json()["error"]
 
 
-@pytest.mark.parametrize("body", [b"batch_size=1", b'{"batch_size": 0}', b"[]"])
+@pytest.mark.parametrize("body", [b"batch_size=1", b'{"batch_size": 0}', b'{"domain": "x"}'])
 def test_a_bad_request_is_400_with_a_sentence(service: Service, body: bytes) -> None:
     answer = service.http.post("/start_stream", data=body)
     assert answer.status_code == 400
@@ -49,14 +51,18 @@ def test_requests_of_other_sites_are_refused(service: Service) -> None:
     assert same.status_code == 409
 
 
-def test_mutating_calls_need_the_token_where_one_is_set(with_history: Settings) -> None:
+def test_data_and_calls_with_an_effect_need_the_token_where_one_is_set(
+    with_history: Settings,
+) -> None:
     api = with_history.api.model_copy(update={"token": SecretStr("a-token")})
     http = Service(with_history.model_copy(update={"api": api})).http
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic a-token"}):
         assert http.post("/stop_stream", headers=headers).status_code == 401
     right = http.post("/stop_stream", headers={"Authorization": "Bearer a-token"})
     assert right.status_code == 409
-    assert http.get("/streams").status_code == 200
+    for path in ("/streams", "/data", "/summary", "/ledger", "/replay"):
+        assert http.get(path).status_code == 401
+        assert http.get(path, headers={"Authorization": "Bearer a-token"}).status_code == 200
     assert http.get("/health").get_json()["token_required"] is True
 
 
@@ -77,10 +83,35 @@ def test_the_summary_is_the_procedure_s_result(service: Service) -> None:
 def test_health_tells_backlog_and_trouble(service: Service) -> None:
     health = service.http.get("/health").get_json()
     assert (health["status"], health["database"], health["streaming"]) == ("ok", "ok", False)
+    assert health["problem"] is None
     assert health["backlog"]["rows"] > 0
     away = service.settings.mysql.model_copy(update={"port": 1})
     answer = Service(service.settings.model_copy(update={"mysql": away})).http.get("/health")
     assert (answer.status_code, answer.get_json()["status"]) == (503, "degraded")
+    assert "database at" in answer.get_json()["problem"]
+
+
+def test_the_summary_begins_with_the_last_week_that_there_is(service: Service) -> None:
+    """History ends days ago, and has more to show than nothing."""
+    (last,) = query(service.settings, f"SELECT MAX(Date) FROM {names.MYSQL_RAW}")[0]
+    rows = service.http.get("/summary").get_json()
+    days = [str(last - timedelta(days=6 - n)) for n in range(7)]
+    assert [row["Date"] for row in rows] == days
+    documented = "CALL GetDailyCDRDataBatch((SELECT MAX(Date) FROM DailyBlocks) - INTERVAL 6 DAY)"
+    assert documented in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    with mysql.connect(service.settings.mysql) as connection, connection.cursor() as cursor:
+        cursor.execute(documented)
+        assert [str(day) for day, *_ in cursor.fetchall()] == days
+        while cursor.nextset():
+            pass
+
+
+def test_what_is_left_to_replay_is_told(service: Service) -> None:
+    found = service.http.get("/replay").get_json()
+    (last,) = query(service.settings, f"SELECT MAX(Date) FROM {names.MYSQL_RAW}")[0]
+    assert (found["days_left"], found["next_date"]) == (4, str(last + timedelta(days=1)))
+    service.finished(mode="replay", num_batches=4, interval=1)
+    assert service.http.get("/replay").get_json()["days_left"] == 0
 
 
 def test_metrics_count_what_was_sent(service: Service) -> None:
@@ -98,7 +129,7 @@ def test_no_request_that_the_description_allows_or_forbids_breaks_the_service(
     assert len(operations) >= 10
     for operation in operations:
         exercise(operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE))
-        if operation.body or operation.query:
+        if operation.body or operation.query:  # that a key too many is refused, too
             exercise(operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE))
 
 

@@ -20,10 +20,10 @@ from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer
 from cdrlake.services.process import Child
 from flaskapp import database
-from flaskapp.app import Parts, create_app
+from flaskapp.app import create_app
 from flaskapp.cdr import loader
-from flaskapp.relay import Relay
-from flaskapp.runner import Runner
+from flaskapp.domains import sources
+from flaskapp.parts import assemble
 from lakehouse import kafka, mysql
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import CDR, names
@@ -103,8 +103,8 @@ def ids_of(settings: Settings) -> tuple[set[str], set[str]]:
 
 def test_an_outage_of_either_server_degrades_the_stream_and_loses_nothing(servers: Servers) -> None:
     settings, clock, stop = servers.settings, SystemClock(), threading.Event()
-    runner, relay = Runner(settings, clock), Relay(settings, clock, stop)
-    http = create_app(Parts(settings, clock, runner, relay)).test_client()
+    parts = assemble(settings, clock, sources(settings, clock), stop)
+    runner, relay, http = parts.runner, parts.relay, create_app(parts).test_client()
     relaying = threading.Thread(target=relay.run)
     relaying.start()
 

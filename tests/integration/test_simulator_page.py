@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 from pydantic import SecretStr
 
-from flaskapp.app import Parts, create_app
+from flaskapp.app import create_app
 from flaskapp.cdr import loader
-from flaskapp.relay import Relay
-from flaskapp.runner import Runner
+from flaskapp.domains import sources
+from flaskapp.parts import assemble
 from lakehouse.clock import SystemClock
 from lakehouse.domains.settings import Settings
 from lakehouse.http import server
@@ -38,22 +38,29 @@ def loaded(fresh: Settings) -> Settings:
 def address(loaded: Settings) -> Iterator[str]:
     """A running service with its relay."""
     clock, stop = SystemClock(), threading.Event()
-    runner, relay = Runner(loaded, clock), Relay(loaded, clock, stop)
-    app = create_app(Parts(loaded, clock, runner, relay))
-    relaying = threading.Thread(target=relay.run)
+    parts = assemble(loaded, clock, sources(loaded, clock), stop)
+    app = create_app(parts)
+    relaying = threading.Thread(target=parts.relay.run)
     relaying.start()
     with server.serving(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
-    runner.close()
+    parts.runner.close()
     stop.set()
     relaying.join(30)
 
 
-def opened(browser: Browser, address: str, size: dict[str, int], scheme: str = "light") -> Page:
-    """The page, with its own errors and its requests to other hosts kept on it."""
+def blank(browser: Browser, size: dict[str, int], scheme: str = "light") -> Page:
+    """A window without a page."""
     context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.set_default_timeout(TIMEOUT_MS)
+    return page
+
+
+def opened(browser: Browser, address: str, size: dict[str, int], scheme: str = "light") -> Page:
+    """The page, for somebody who has given the token."""
+    page = blank(browser, size, scheme)
+    page.add_init_script("sessionStorage.setItem('token', 'a-token')")
     page.goto(address)
     return page
 
@@ -62,16 +69,21 @@ def test_a_stream_is_started_watched_and_stopped_from_the_page(
     browser: Browser, address: str
 ) -> None:
     problems: list[str] = []
-    page = opened(browser, address, WIDE)
+    page = blank(browser, WIDE)
     page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(address)
+    expect(page.locator("#token-form")).to_be_visible()
+    page.fill("#token-form [name=token]", "another")
+    page.click("#token-form button")
+    expect(page.locator("#token-note")).to_have_text("That is not the token of this service.")
+    page.fill("#token-form [name=token]", "a-token")
+    page.click("#token-form button")
+    expect(page.locator("#token-form")).to_be_hidden()
     expect(page.locator("#health")).to_have_text("all well")
     expect(page.locator("[data-step=mysql] .count")).not_to_have_text("0")
     page.fill("[name=batch_size]", "200")
     page.fill("[name=num_batches]", "500")
     page.fill("[name=interval]", "1")
-    page.click("#start")
-    expect(page.locator("#answer")).to_have_text("a bearer token is needed")
-    page.fill("[name=token]", "a-token")
     page.click("#start")
     expect(page.locator("#answer")).to_have_text("Streaming started")
     expect(page.locator("#stream-state")).to_have_text("live running")
@@ -104,6 +116,47 @@ def test_the_page_fits_its_window_and_can_be_worked_by_hand(browser: Browser, ad
             ".filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
         )
         assert overflowing == [], (size, scheme)
+
+
+def test_the_page_says_what_each_change_of_the_world_does(browser: Browser, address: str) -> None:
+    page = opened(browser, address, WIDE)
+    expect(page.locator("#replay-note")).to_have_text(re.compile("^2 days left, from "))
+    page.select_option("[name=drift]", "concept_flip")
+    expect(page.locator("#plan-note")).to_have_text(re.compile("the loyal.*choose replay$"))
+    page.locator("[value=replay]").check(force=True)
+    expect(page.locator("#plan-note")).not_to_have_text(re.compile("choose replay"))
+
+
+def test_each_page_leads_to_the_other(browser: Browser, address: str, loaded: Settings) -> None:
+    page = opened(browser, address, WIDE)
+    link = page.locator("header [data-service=monitoring]")
+    expect(link).to_have_attribute("href", f"http://127.0.0.1:{loaded.monitoring.port}/")
+
+
+def test_without_its_database_the_page_says_so_and_makes_nothing_up(
+    browser: Browser, loaded: Settings
+) -> None:
+    away = loaded.mysql.model_copy(update={"port": 1})
+    broken, clock = loaded.model_copy(update={"mysql": away}), SystemClock()
+    app = create_app(assemble(broken, clock, sources(broken, clock), threading.Event()))
+    with server.serving(app, "127.0.0.1", 0) as port:
+        page = opened(browser, f"http://127.0.0.1:{port}", WIDE)
+        expect(page.locator("#health")).to_have_text("degraded")
+        expect(page.locator("#problem")).to_have_text(re.compile("database at 127.0.0.1:1"))
+        expect(page.locator("#lag")).not_to_have_text(re.compile("ms"))
+        expect(page.locator("#lag-note")).to_have_text(re.compile("^not known"))
+        expect(page.locator("[data-step=mysql] .count")).to_have_text("unknown")
+
+
+def test_a_service_that_hangs_is_not_all_well(browser: Browser, address: str) -> None:
+    page = opened(browser, address, WIDE)
+    expect(page.locator("#health")).to_have_text("all well")
+    page.route("**/health", lambda route: None)  # which never answers
+    expect(page.locator("#health")).to_have_text("no answer")
+    expect(page.locator("#problem")).to_have_text(re.compile("has not answered since"))
+    page.unroute("**/health")
+    expect(page.locator("#health")).to_have_text("all well")
+    expect(page.locator("#problem")).to_be_hidden()
 
 
 def test_the_page_asks_nobody_but_its_own_service(browser: Browser, address: str) -> None:

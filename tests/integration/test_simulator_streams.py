@@ -33,8 +33,11 @@ def test_a_live_stream_sends_its_batches_dated_now(service: Service) -> None:
     now = datetime.now(UTC)  # noqa: TID251
     for row in rows:
         moment = datetime.fromisoformat(row["DP_DATE"])
-        assert abs(moment - now) < timedelta(minutes=6)
+        assert timedelta(0) <= now - moment < timedelta(minutes=6)
         assert row["PSEUDO_CHURNED"] is None
+    assert [row["DP_DATE"] for row in rows[:20]] == sorted(
+        (row["DP_DATE"] for row in rows[:20]), reverse=True
+    )
     ids = query(service.settings, f"SELECT id FROM {names.MYSQL_RAW} ORDER BY id DESC LIMIT 60")
     assert [row["id"] for row in rows] == [row[0] for row in ids]
 

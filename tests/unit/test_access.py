@@ -12,7 +12,13 @@ import flaskapp.__main__ as simulator
 import monitoring.__main__ as monitor
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import SettingsError
-from lakehouse.http.access import LOOPBACK, allow_own_style, guard, require_safe_address
+from lakehouse.http.access import (
+    LOOPBACK,
+    allow_own_style,
+    guard,
+    is_known_host,
+    require_safe_address,
+)
 from lakehouse.settings.model import ApiSettings
 
 Serve = Callable[[Settings, threading.Event], None]
@@ -43,31 +49,45 @@ def guarded(api: ApiSettings) -> Flask:
     return app
 
 
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [
-        ("localhost", 200),
-        ("LOCALHOST:5000", 200),
-        ("127.0.0.1:5000", 200),
-        ("[::1]:5000", 200),
-        ("evil.test", 403),
-        ("evil.test:5000", 403),
-        ("localhost.evil.test", 403),
-        ("127.0.0.1.evil.test:5000", 403),
-        ("localhost@evil.test", 403),
-        ("0.0.0.0", 403),
-        ("", 403),
-    ],
-)
-def test_without_a_token_only_this_machine_s_own_names_are_answered(host: str, status: int) -> None:
-    assert (
-        guarded(ApiSettings()).test_client().get("/", headers={"Host": host}).status_code == status
-    )
+HOSTS = [
+    ("localhost", True, True),
+    ("LOCALHOST:5000", True, True),
+    ("127.0.0.1:5000", True, True),
+    ("[::1]:5000", True, True),
+    ("192.168.1.5:5000", False, True),
+    ("[2001:db8::1]:5000", False, True),
+    ("0.0.0.0", False, True),
+    ("evil.test", False, False),
+    ("evil.test:5000", False, False),
+    ("localhost.evil.test", False, False),
+    ("127.0.0.1.evil.test:5000", False, False),
+    ("localhost@evil.test", False, False),
+    ("", False, False),
+]
 
 
-def test_with_a_token_any_name_is_answered() -> None:
-    client = guarded(ApiSettings(token="a-token")).test_client()
-    assert client.get("/", headers={"Host": "flaskapp:5000"}).status_code == 200
+@pytest.mark.parametrize(("host", "without_token", "with_token"), HOSTS)
+def test_only_names_that_a_service_goes_by_are_answered(
+    host: str, without_token: bool, with_token: bool
+) -> None:
+    """No name leads to an address in digits, so that one is safe where the token guards."""
+    for api, is_known in ((ApiSettings(), without_token), (ApiSettings(token="t"), with_token)):
+        answer = guarded(api).test_client().get("/", headers={"Host": host})
+        assert answer.status_code == (200 if is_known else 403)
+
+
+@pytest.mark.parametrize("token", [None, "a-token"])
+def test_further_names_are_a_setting(token: str | None) -> None:
+    api = ApiSettings(token=token, allowed_hosts=("Lake.example.test",))
+    client = guarded(api).test_client()
+    for host, status in (("lake.example.test:5000", 200), ("example.test", 403)):
+        assert client.get("/", headers={"Host": host}).status_code == status
+
+
+def test_the_address_that_a_service_listens_on_is_a_name_of_it() -> None:
+    api = ApiSettings(token="a-token")
+    assert is_known_host("lake.test:5000", api, own="lake.test")
+    assert not is_known_host("lake.test:5000", api)
 
 
 def test_a_page_with_its_style_within_may_use_that_and_nothing_else_more() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +13,11 @@ import pytest
 
 from flaskapp import runner as runners
 from flaskapp import streams
-from flaskapp.cdr.sending import StreamContext
 from flaskapp.runner import Runner
-from flaskapp.validation import StreamRequest
+from flaskapp.stream_source import NothingToSendError, StreamContext, StreamRequest, StreamSource
 from lakehouse.clock import SystemClock
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import UnreachableError
+from lakehouse.errors import StreamError, UnreachableError
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Rows:
     sent: int = 0
     outages: int = 0
     ended: list[str] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
 
     @contextmanager
     def context(self, _runner: Runner) -> Iterator[StreamContext]:
@@ -37,7 +38,7 @@ class Rows:
         yield cast(StreamContext, SimpleNamespace(cursor=None, commit=lambda: None))
 
     def get(self, _cursor: Any, _stream_id: str) -> Any:
-        return SimpleNamespace(state=self.state)
+        return SimpleNamespace(stream_id="stream", domain="toy", state=self.state)
 
     def end(self, _cursor: Any, _stream_id: str, state: str, *_: Any) -> None:
         self.state = state if self.state == "running" else self.state
@@ -47,14 +48,21 @@ class Rows:
         self.sent += 1
         return True
 
+    def values(self, *_: Any) -> dict[str, Any]:
+        return {"mode": "live"}
+
+    def runner(self) -> Runner:
+        source = SimpleNamespace(domain="toy", begin=self.values, send=self.send)
+        return Runner(Settings(), SystemClock(), [cast(StreamSource, source)])
+
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> Rows:
     made = Rows()
     monkeypatch.setattr(streams, "get", made.get)
     monkeypatch.setattr(streams, "end", made.end)
-    monkeypatch.setattr(runners, "send", made.send)
-    monkeypatch.setattr(runners, "begin", lambda *_: "stream")
+    monkeypatch.setattr(streams, "begin", lambda *_: made.begun.append("stream"))
+    monkeypatch.setattr(streams, "new_id", lambda *_: "stream")
     monkeypatch.setattr(Runner, "_context", lambda self: made.context(self))
     return made
 
@@ -68,8 +76,8 @@ def finished(runner: Runner) -> Runner:
 
 
 def test_a_stream_is_sent_and_ended(rows: Rows) -> None:
-    runner = Runner(Settings(), SystemClock())
-    assert runner.start(StreamRequest()) == "stream"
+    runner = rows.runner()
+    assert runner.start(StreamRequest(domain="toy")) == "stream"
     finished(runner)
     assert (rows.sent, rows.state) == (1, "finished")
 
@@ -77,32 +85,68 @@ def test_a_stream_is_sent_and_ended(rows: Rows) -> None:
 def test_a_stream_stopped_while_the_database_is_away_sends_nothing_more(
     rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runner = Runner(Settings(), SystemClock())
-
-    def cut(*_: Any) -> bool:
+    def cut(_self: Rows, *_: Any) -> bool:
         rows.sent += 1
         rows.outages = 2
-        runner._ending.set()  # what a stop does, while the next attempts fail
+        made[0]._ending.set()  # what a stop does, while the next attempts fail
         raise UnreachableError("MySQL", "an answer", "none", "wait")
 
-    monkeypatch.setattr(runners, "send", cut)
-    runner.start(StreamRequest())
+    monkeypatch.setattr(Rows, "send", cut)
+    runner = rows.runner()
+    made = [runner]
+    runner.start(StreamRequest(domain="toy"))
     finished(runner)
     assert (rows.sent, rows.state, rows.outages) == (1, "stopped", 0)
 
 
 def test_a_stream_that_another_process_stopped_is_not_taken_up_again(rows: Rows) -> None:
     rows.state = "stopped"
-    runner = Runner(Settings(), SystemClock())
-    runner._launch(lambda _desk: "stream")
+    runner = rows.runner()
+    runner._launch("stream")
     finished(runner)
     assert (rows.sent, rows.state, rows.ended) == (0, "stopped", [])
 
 
 def test_a_stream_of_a_process_that_closes_is_left_running(rows: Rows) -> None:
-    runner = Runner(Settings(), SystemClock())
+    runner = rows.runner()
     runner._ending.set()
     runner._closing.set()
     with rows.context(runner) as context:
         runner._send(context, "stream")
     assert (rows.sent, rows.state) == (0, "running")
+
+
+def test_a_database_too_slow_to_begin_starts_nothing(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(runners, "START_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(Rows, "values", lambda *_: go_on.wait(10) and {"mode": "live"})
+    runner = rows.runner()
+    with pytest.raises(UnreachableError, match="started nothing"):
+        runner.start(StreamRequest(domain="toy"))
+    go_on.set()
+    finished(runner)
+    assert (rows.begun, rows.sent) == ([], 0)
+
+
+def test_what_keeps_a_stream_from_beginning_is_the_caller_s_to_hear(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def empty(*_: Any) -> dict[str, Any]:
+        raise NothingToSendError("mode live", "rows", "none", "load some")
+
+    monkeypatch.setattr(Rows, "values", empty)
+    runner = rows.runner()
+    with pytest.raises(NothingToSendError):
+        runner.start(StreamRequest(domain="toy"))
+    finished(runner)
+    assert (rows.begun, runner.is_running) == ([], False)
+
+
+def test_a_stream_of_a_domain_that_is_not_here_fails(rows: Rows) -> None:
+    other = SimpleNamespace(domain="other", begin=rows.values, send=rows.send)
+    runner = Runner(Settings(), SystemClock(), [cast(StreamSource, other)])
+    with rows.context(runner) as context, pytest.raises(StreamError, match="needed one of other"):
+        runner._send(context, "stream")
+    assert rows.sent == 0

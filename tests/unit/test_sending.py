@@ -10,8 +10,7 @@ import pytest
 
 from flaskapp import state, streams
 from flaskapp.cdr import event_store, feed, sending
-from flaskapp.cdr.sending import StreamContext, first_to_close
-from flaskapp.validation import StreamRequest
+from flaskapp.cdr.sending import CdrContext, CdrRequest, first_to_close
 from lakehouse.domains.cdr.settings import CdrSettings
 from lakehouse.domains.settings import Settings
 
@@ -37,12 +36,12 @@ def closed_by(
 ) -> list[date]:
     days: list[date] = []
     monkeypatch.setattr(state, "recall", lambda *_: closed.isoformat())
-    monkeypatch.setattr(streams, "first_live", lambda _: datetime(2026, 5, 1, 9, tzinfo=UTC))
+    monkeypatch.setattr(streams, "first_live", lambda *_: datetime(2026, 5, 1, 9, tzinfo=UTC))
     monkeypatch.setattr(event_store, "close_day", lambda _c, _s, day, *_: days.append(day))
     settings = Settings(timezone=timezone)
     context = SimpleNamespace(cursor=None, settings=settings, commit=lambda: None)
     stream = SimpleNamespace(stream_id="live")
-    sending._close_past_days(cast(StreamContext, context), cast(Any, stream), now)
+    sending._close_past_days(cast(CdrContext, context), cast(Any, stream), now)
     return days
 
 
@@ -74,13 +73,13 @@ def test_a_source_that_never_began_brings_no_days(
     monkeypatch.setattr(state, "recall", lambda _cursor, name: kept.get(name))
     source = SimpleNamespace(name="world", first=FIRST, last=FIRST + 9 * DAY)
     monkeypatch.setattr(sending, "open_source", lambda *_: source)
-    context = cast(StreamContext, SimpleNamespace(settings=None, clock=None))
+    context = cast(CdrContext, SimpleNamespace(settings=None, clock=None))
     assert sending._has_ended(None, context) is is_over
     assert feed.has_begun(None, cast(Any, source)) is (place is not None)
 
 
 def test_a_fade_grows_from_batch_to_batch_and_a_change_of_units_does_not() -> None:
-    fade = [sending._effect(StreamRequest(drift="gradual_fade"), n).calls for n in (0, 1, 500)]
+    fade = [sending._effect(CdrRequest(drift="gradual_fade"), n).calls for n in (0, 1, 500)]
     assert fade == [pytest.approx(0.99), pytest.approx(0.99**2), 0.5]
-    assert sending._effect(StreamRequest(drift="unit_change"), 7).volume == 1024
-    assert sending._effect(StreamRequest(), 7).volume == 1
+    assert sending._effect(CdrRequest(drift="unit_change"), 7).volume == 1024
+    assert sending._effect(CdrRequest(), 7).volume == 1

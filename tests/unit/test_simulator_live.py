@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flaskapp.cdr.live import SPREAD_S, batch
@@ -35,6 +35,7 @@ MEASURED = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(MEASURED, min_size=1, max_size=5), st.integers(1, 40), st.integers(0, 2**32))
 def test_noise_keeps_counts_whole_and_everything_within_the_contract(
     rows: list[tuple[float, ...]], size: int, seed: int
@@ -48,7 +49,7 @@ def test_noise_keeps_counts_whole_and_everything_within_the_contract(
         assert found[name].is_between(field.minimum, field.maximum).all()
         assert (found[name].dtype == pl.Int64) == (name in COUNTS)
     seconds = (found["DP_DATE"] - NOW).dt.total_milliseconds() / 1000
-    assert seconds.is_between(-SPREAD_S, SPREAD_S).all()
+    assert seconds.is_between(-SPREAD_S, 0).all()
 
 
 def test_a_measure_of_zero_stays_zero_and_a_large_one_moves_by_a_tenth() -> None:
@@ -78,7 +79,8 @@ def test_a_drift_scales_its_measures() -> None:
     assert drifted["DP_MOC_COUNT"].equals(plain["DP_MOC_COUNT"])
 
 
-def test_rows_are_dated_now_give_or_take_five_minutes() -> None:
+def test_rows_are_dated_within_the_last_five_minutes_in_order() -> None:
     found = drawn(pool((1,) * 8), 500)["DP_DATE"]
-    assert found.is_between(NOW - timedelta(minutes=5), NOW + timedelta(minutes=5)).all()
+    assert found.is_between(NOW - timedelta(minutes=5), NOW).all()
+    assert found.is_sorted()
     assert found.n_unique() > 400

@@ -63,7 +63,7 @@ CHURN = Scored(
     ),
 )
 CDR = Domain(
-    name="cdr",
+    name=names.NAME,
     topics=tuple(map(Topic, names.TOPICS)),
     feeds=(EVENTS, OUTCOMES),
     tables=(

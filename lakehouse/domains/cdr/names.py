@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lakehouse.names import QueryIdentity
 
+NAME = "cdr"
+
 TOPIC_EVENTS = "cdr-events"
 TOPIC_OUTCOMES = "cdr-outcomes"
 TOPIC_PREDICTIONS = "cdr-predictions"

@@ -1,3 +1,5 @@
+import { NeedsToken, ask, keepToken, saveByToken, token } from "/shared/ask.js";
+import { linkServices } from "/shared/services.js";
 import { STEPS, heatmap, shape, timeline } from "/static/charts.js";
 
 const METRICS = { roc_auc: "ROC-AUC", f1: "F1", accuracy: "Accuracy", average_precision: "Avg. precision", business_value: "Value" };
@@ -7,6 +9,7 @@ const MEANINGS = { data_drift: "Inputs and scores against the reference", model_
 const MARKS = { ok: "M5 11l4 4 8-9", found: "M11 4v9M11 17v.5", unknown: "M8 8a3 3 0 1 1 3 4v2M11 17v.5" };
 const REPORT_EVERY = 15000;
 const PIPELINE_EVERY = 5000;
+const RUN_PATIENCE = 600000;
 const ROWS = 18;
 
 // The page of a model other than the first is below /models/<name>/, and so is its data.
@@ -184,7 +187,7 @@ function draw(report) {
 }
 
 async function loadModels() {
-  const { models } = await (await fetch("/models")).json();
+  const { models } = await (await ask("/models")).json();
   const here = models.find((model) => model.path === `${base}/`);
   document.title = here ? `${here.title} model monitoring` : "Model monitoring";
   byId("title").textContent = document.title;
@@ -198,7 +201,7 @@ async function loadModels() {
 
 async function loadReport() {
   const path = chosenRun ? `${base}/runs/${encodeURIComponent(chosenRun)}/report.json` : `${base}/report.json`;
-  const answer = await fetch(path);
+  const answer = await ask(path);
   if (answer.status === 404) { byId("subtitle").textContent = "No run yet. The first one starts when there are predictions."; return; }
   if (!answer.ok) throw new Error((await answer.json()).error);
   const report = await answer.json();
@@ -206,10 +209,11 @@ async function loadReport() {
 }
 
 async function loadRuns() {
-  const { runs } = await (await fetch(`${base}/runs?limit=12`)).json();
+  const { runs } = await (await ask(`${base}/runs?limit=12`)).json();
   const rows = runs.map((run) => {
     const verdicts = run.verdict === "ok" ? [make("span", { className: "pill ok", text: "✓ holds" })] : run.verdict.split(",").map((name) => make("span", { className: "pill found", text: `! ${FINDINGS[name] || name}` }));
     const files = ["report.html", "performance_report.csv", "drift_report.csv"].filter((name) => run.links[name]).map((name) => make("a", { href: new URL(run.links[name]).pathname, text: name.replace("_report", "") }));
+    files.forEach((link) => { link.dataset.file = ""; });
     const time = make("a", { href: `${base}/?run_id=${run.run_id}`, text: run.finished_at.slice(0, 19).replace("T", " ") });
     return [run.links["report.json"] ? time : run.finished_at.slice(0, 19).replace("T", " "), `v${run.model_version}`, run.period, make("span", {}, ...verdicts.flatMap((v) => [v, " "])), make("span", {}, ...files.flatMap((f) => [f, " "]))];
   });
@@ -217,7 +221,7 @@ async function loadRuns() {
 }
 
 async function loadPipeline() {
-  const answer = await fetch(`${base}/pipeline`);
+  const answer = await ask(`${base}/pipeline`);
   if (!answer.ok) return;
   const found = await answer.json();
   byId("phase").textContent = found.phase ? `${found.phase.phase} ${found.phase.detail || ""}` : "The streaming queries have not reported yet.";
@@ -232,13 +236,7 @@ async function runNow() {
   const button = byId("run");
   button.disabled = true; button.textContent = "Running…";
   try {
-    const token = sessionStorage.getItem("token");
-    const answer = await fetch(`${base}/run-monitoring`, { headers: token ? { Authorization: `Bearer ${token}` } : {} });
-    if (answer.status === 401) {
-      const given = prompt("This service asks for its token (CDRLAKE_API_TOKEN):");
-      if (given) { sessionStorage.setItem("token", given); await runNow(); }
-      return;
-    }
+    const answer = await ask(`${base}/run-monitoring`, { timeout: RUN_PATIENCE });
     const result = await answer.json();
     if (!answer.ok) { notice(result.error); return; }
     if (chosenRun) { location.href = `${base}/`; return; }
@@ -248,14 +246,29 @@ async function runNow() {
 
 function setTheme(theme) { document.documentElement.dataset.theme = theme; }
 
-function quietly(load) { return () => load().catch((error) => notice(`The service does not answer: ${error.message}`)); }
+function quietly(load) { return () => load().catch((error) => (error instanceof NeedsToken ? askForToken() : notice(`The service does not answer: ${error.message}`))); }
+
+function askForToken() {
+  byId("token-note").textContent = token() ? "That is not the token of this service." : "";
+  byId("token-form").hidden = false;
+}
+
+function loadAll() { quietly(loadReport)(); quietly(loadRuns)(); quietly(loadPipeline)(); }
 
 setTheme(localStorage.getItem("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
 byId("theme").addEventListener("click", () => { const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark"; localStorage.setItem("theme", next); setTheme(next); });
-byId("run").addEventListener("click", () => runNow().catch((error) => notice(error.message)));
+byId("run").addEventListener("click", quietly(runNow));
+byId("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  keepToken(event.target.elements.token.value);
+  byId("token-form").hidden = true;
+  loadAll();
+});
+document.addEventListener("click", saveByToken);
+linkServices().catch(() => {});
 let resized;
 addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => state.report && draw(state.report), 150); });
-quietly(loadModels)(); quietly(loadReport)(); quietly(loadRuns)(); quietly(loadPipeline)();
+loadAll();
 if (!chosenRun) setInterval(quietly(loadReport), REPORT_EVERY);
 setInterval(quietly(loadPipeline), PIPELINE_EVERY);
 document.body.dataset.ready = "true";
