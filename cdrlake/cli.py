@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cdrlake import boundary
+from cdrlake.cli_options import Cluster, Csv, Mapping, OneDomain, Profile, SomeDomains, Yes
 from cdrlake.command_groups import Commands
 from cdrlake.console import CONSOLE, working
 from lakehouse.errors import SettingsError
@@ -26,19 +27,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-
-Csv = Annotated[list[Path] | None, typer.Option("--csv", help="Real file(s) instead of the world.")]
-Mapping = Annotated[
-    str | None, typer.Option(help="How the file's columns are read: conf/mappings.")
-]
-Profile = Annotated[str | None, typer.Option(help="Settings profile: conf/profiles.")]
-Cluster = Annotated[bool, typer.Option("--cluster", help="Spark as master and workers.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-OneDomain = Annotated[str | None, typer.Option("--domain", help="Which domain; none: the first.")]
-SomeDomains = Annotated[
-    str | None,
-    typer.Option("--domain", help="Which domains, a,b or all; none: the first."),
-]
 
 
 def load() -> Settings:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lakehouse import files
+from lakehouse.children import die_with_parent
 from lakehouse.errors import ServiceError
 from lakehouse.settings import Settings
 
@@ -26,7 +27,8 @@ def shell(settings: Settings, options: Sequence[str] = ()) -> int:
     files.replace(access, _access(settings).encode(), files.PRIVATE)
     environment = os.environ | {"LD_LIBRARY_PATH": f"{client.parent.parent}/libs"}
     command = [str(client), f"--defaults-extra-file={access}", *options]
-    return subprocess.run(command, env=environment, check=False).returncode
+    done = subprocess.run(command, env=environment, check=False, preexec_fn=die_with_parent())
+    return done.returncode
 
 
 def find_client(settings: Settings) -> Path:

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from lakehouse.errors import closest
 from lakehouse.settings.kafka import KafkaSettings
+from lakehouse.settings.monitoring import MonitoringSettings
 from lakehouse.settings.root import from_root
 from lakehouse.settings.section import Section
 
@@ -153,34 +154,6 @@ class ModelSettings(Section):
     min_roc_auc: float = Field(0.6, ge=0.5, le=1)
     max_calibration_error: float = Field(0.05, gt=0, le=1)
     require_approval: bool = False
-
-
-class MonitoringSettings(Section):
-    """The monitoring service.
-
-    `period` None leaves the chunks to each model. `alert_urls` are addresses as Apprise takes
-    them. In `retrain_command` `{python}` stands for this Python and `{model}` for the model's name;
-    a model other than the first is only retrained by a command that names it. A finding that lasts
-    is answered with another training after `retrain_hours`.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = Field(5001, ge=1, le=65535)
-    interval_seconds: float = Field(60, gt=0)
-    output_dir: str = "output"
-    period: str | None = Field(None, pattern=r"^(D|W|\d+|\d*H|\d+min)$")
-    min_chunk_rows: int = Field(200, ge=1)
-    min_roc_auc: float = Field(0.6, ge=0, le=1)
-    settle_minutes: float = Field(10, ge=0)
-    kept_runs: int = Field(10_000, ge=1)
-    webhook_url: SecretStr | None = None
-    smtp_url: SecretStr | None = None
-    alert_to: str | None = None
-    alert_urls: tuple[SecretStr, ...] = ()
-    quiet_minutes: int = Field(60, ge=0)
-    retrain_on: tuple[Literal["data_drift", "model_drift", "model_degradation"], ...] = ()
-    retrain_command: tuple[str, ...] = ("{python}", "-m", "cdrlake.cli", "train")
-    retrain_hours: float = Field(24, gt=0)
 
 
 class Settings(Section):

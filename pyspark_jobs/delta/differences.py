@@ -29,7 +29,7 @@ class Difference:
     expected: str
 
     def __str__(self) -> str:
-        """`silver.cdr_daily User=49..., Date=2026-01-01, events: stored 3, expected 2`."""
+        """`silver.daily id=7, day=2026-01-01, events: stored 3, expected 2`."""
         place = f"{self.table} {self.key}" + (f", {self.column}" if self.column else "")
         return f"{place}: stored {self.stored}, expected {self.expected}"
 
