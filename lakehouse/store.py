@@ -116,6 +116,12 @@ def identity(uri: str, options: Options | None = None) -> str | None:
     return found.id if found else None
 
 
+def has_change_feed(uri: str, options: Options | None = None) -> bool:
+    """Whether the table keeps which rows each version changed."""
+    configuration = DeltaTable(uri, storage_options=options).metadata().configuration
+    return bool(configuration.get("delta.enableChangeDataFeed") == "true")
+
+
 def scan(uri: str, options: Options | None = None, at: int | None = None) -> pl.LazyFrame:
     """The table as a lazy frame, as of version `at`; deletion vectors are honoured."""
     return pl.scan_delta(uri, version=at, storage_options=options)

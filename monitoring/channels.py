@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from lakehouse.errors import MonitoringError, SettingsError
 from lakehouse.settings import Settings
-from lakehouse.settings.model import MonitoringSettings
+from lakehouse.settings.monitoring import MonitoringSettings
 from lakehouse.settings.secrecy import HIDDEN
 from monitoring.alerts import Alert, Channel
 

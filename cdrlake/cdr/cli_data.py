@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from cdrlake import db_shell
 from cdrlake.console import CONSOLE, Steps
 from flaskapp import database
 from flaskapp.cdr import loader
@@ -107,3 +108,9 @@ def fetch(
     with Steps() as steps, steps.step(f"Download {url}") as step:
         target = download.download(url, key, to, step.move)
     CONSOLE.print(f"{target}", soft_wrap=True)
+
+
+@db.command("shell", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def shell(context: typer.Context) -> None:
+    """An SQL prompt on the database; options go to the client, such as -e 'SHOW TABLES'."""
+    raise typer.Exit(db_shell.shell(load(), context.args))

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import polars as pl
 import stamina
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from lakehouse import outcomes, store
@@ -52,6 +53,10 @@ class Predictions:
         ripe = pl.col(self._scored.time).cast(pl.Date) <= now - self._context.label_delay
         self.label(scored.filter(ripe))
         return written
+
+    def latest(self) -> DeltaTable:
+        """The table as it stands after the last write."""
+        return self._table.latest()
 
     @_again
     def _put(self, scored: pl.DataFrame, as_of: datetime | None) -> int:

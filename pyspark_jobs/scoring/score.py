@@ -16,14 +16,17 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
+from lakehouse import store
 from lakehouse.domain import Scored
 from lakehouse.errors import StreamError
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.scoring import Scorer, score_frame
 from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion
+from lakehouse.settings import Settings
 from pyspark_jobs.delta import tables
 from pyspark_jobs.engine import queries, readers
+from pyspark_jobs.engine.query_notes import QueryNotes
 from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.scoring.predictions import Predictions
 
@@ -47,8 +50,9 @@ def start(
         raise StreamError(context.scoring.name, "a champion", "none", "train a model first")
     tables.create_missing(settings, scored.table)
     features = table_uri(settings.lake_uri, scored.features)
-    changes = readers.change_stream(spark, features, settings.spark.max_files_per_trigger)
-    wanted = changes.where(_is_new() & (f.col(scored.time) >= f.lit(since)))
+    QueryNotes(context.scoring, settings).check_tables()
+    rows = _new_rows(spark, features, settings)
+    wanted = rows.where(f.col(scored.time) >= f.lit(since))
     write = Scoring(context).write_batch
     return queries.start(context.scoring, wanted, write, settings.lake_uri, every_seconds)
 
@@ -87,12 +91,14 @@ class Scoring:
         self._scored, self._registry, self._clock = context.scored, context.registry, context.clock
         self._key = [context.scored.entity, context.scored.time]
         self._predictions = Predictions(context)
+        self._notes = QueryNotes(context.scoring, context.settings)
         self._loaded: dict[int, _Loaded] = {}
 
     def write_batch(self, changes: DataFrame, _batch_id: int) -> None:
         """Score the rows of one micro-batch of the features' change feed."""
         versions = [self._registry.champion(), self._registry.challenger()]
         self.score(changes, [version for version in versions if version is not None])
+        self._notes.note_tables((self._scored.table.name, self._predictions.latest()))
 
     def score(
         self, rows: DataFrame, versions: list[ModelVersion], as_of: datetime | None = None
@@ -187,8 +193,12 @@ def _day(scored: Scored) -> Column:
     return f.col(scored.time).cast("date")
 
 
-def _is_new() -> Column:
-    return f.col("_change_type").isin(*_NEW)
+def _new_rows(spark: SparkSession, uri: str, settings: Settings) -> DataFrame:
+    """Rows that appear or change in the features; without a change feed, rows are only appended."""
+    most = settings.spark.max_files_per_trigger
+    if not store.has_change_feed(uri, settings.lake_options):
+        return readers.table_stream(spark, uri, most)
+    return readers.change_stream(spark, uri, most).where(f.col("_change_type").isin(*_NEW))
 
 
 def _to_polars(rows: DataFrame) -> pl.DataFrame:
