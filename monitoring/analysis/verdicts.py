@@ -13,6 +13,8 @@ from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import ChunkValues
 
 MIN_POSITIVES = 10
+# A single feature is always reconstructed to the last bit or so, in the reference as later.
+NO_ERROR = 1e-6
 JUDGED = ("roc_auc", "f1")
 ESTIMATE_ERRORS = 4.0
 STEADY = 0.8
@@ -127,7 +129,7 @@ def _verdict(
         cusum_ratios={column: ratios[column] for column in sorted(shifted & ratios.keys())},
         nearest=max(ratios.values(), default=0.0),
         reconstruction=chunk.reconstruction.value
-        / (limits.reconstruction * limits.tolerance(chunk.rows)),
+        / max(limits.reconstruction * limits.tolerance(chunk.rows), NO_ERROR),
         worse_realised=_below(chunk, "realised", limits) if enough else {},
         worse_estimated=_below(chunk, "estimated", limits),
     )

@@ -35,6 +35,12 @@ class Predictions:
         self._context, self._scored, self._contract = context, scored, scored.table
         self._pair = (scored.entity, scored.time)
         self._label = pl.lit(None, polars_schema(scored.table)[scored.label]).alias(scored.label)
+        kinds = polars_schema(scored.table)
+        self._nullable = {
+            field.name: kinds[field.name]
+            for field in scored.table.fields
+            if field.nullable and field.name != scored.label
+        }
         # A row scored again by the same version is written again only where one of these differs.
         inputs = [name for name in _INPUTS if name in scored.table.names]
         self._compared = [*scored.table.key, scored.score, *inputs]
@@ -44,8 +50,14 @@ class Predictions:
     def put(self, scored: pl.DataFrame, as_of: datetime | None = None) -> int:
         """Write rows that are new or that changed features gave another score; how many.
 
-        With `as_of`, the moment at which the rows were read, later scores stay as they are.
+        Nullable columns of the table that `scored` lacks are null. With `as_of`, the moment at
+        which the rows were read, later scores stay as they are.
         """
+        scored = scored.with_columns(
+            pl.lit(None, kind).alias(name)
+            for name, kind in self._nullable.items()
+            if name not in scored.columns
+        )
         written = self._put(scored, as_of)
         # An outcome that came while the rows were being written found them missing. Looked up after
         # the write, it is found here; coming later, it finds the rows.

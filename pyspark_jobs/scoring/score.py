@@ -142,10 +142,9 @@ class Scoring:
             return pl.concat(threads.map(tell, rows.iter_slices(ROWS_A_THREAD)))
 
     def _latest(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The last state of each row of features in a batch of changes."""
-        if _COMMIT not in rows.columns:
-            return rows
-        return rows.sort(_COMMIT).unique(self._key, keep="last", maintain_order=True)
+        """The last state of each row in a batch of changes; without versions, any of a key."""
+        ordered = rows.sort(_COMMIT) if _COMMIT in rows.columns else rows
+        return ordered.unique(self._key, keep="last", maintain_order=True)
 
 
 def _collected(rows: DataFrame, scored: Scored) -> Iterator[pl.DataFrame]:

@@ -71,9 +71,14 @@ def lake_of(rows: pl.DataFrame, folder: Path) -> Settings:
     events = rows.drop(LABEL).with_columns(moment, event_id=event_id)
     write_deltalake(table_uri(settings.lake_uri, names.BRONZE_EVENTS), events.to_arrow())
     known = rows.filter(pl.col(LABEL).is_not_null())
-    outcomes = known.select("DP_MSISDN", pl.col("Date").alias("date"), LABEL)
+    outcomes = known.select("DP_MSISDN", pl.col("Date").alias("date"), LABEL).unique()
+    told = outcomes.with_columns(
+        known_at="date",
+        kafka_timestamp=pl.lit(datetime(2026, 7, 1, tzinfo=UTC)),
+        offset=pl.int_range(pl.len()),
+    )
     uri = table_uri(settings.lake_uri, names.BRONZE_OUTCOMES)
-    write_deltalake(uri, outcomes.unique().to_arrow())
+    write_deltalake(uri, told.to_arrow())
     return settings
 
 

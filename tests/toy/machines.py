@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from lakehouse.checks import At, Check, Distinct, Held, Keys, Messages
 from lakehouse.contracts import Contract, Field, bronze, predictions, quarantine
-from lakehouse.domain import Domain, Feed, Mirror, Outcomes, Scored, Station, Topic, Words
+from lakehouse.domain import Domain, Feed, Hop, Mirror, Outcomes, Scored, Station, Topic, Words
 from lakehouse.names import QueryIdentity
 
 MACHINE = Field("machine", "string", "whose reading it is", pattern=r"^m[0-9]{1,6}$")
@@ -22,6 +23,8 @@ READING = Contract(
 BRONZE = bronze("bronze.readings", READING, Field("day", "date", "calendar date of the reading"))
 QUARANTINE = quarantine("quarantine.readings")
 SCORES = predictions("gold.machine_failures", (AT, MACHINE), Field("failed", "boolean", "outcome"))
+
+KEYS = Distinct(SCORES.name, SCORES.key)
 
 READINGS = Feed(
     identity=QueryIdentity("toy_ingest", BRONZE.name, 1),
@@ -62,4 +65,11 @@ TOY = Domain(
         Station("scored", "rows", "table", SCORES.name),
         Station("mirrored", "rows", "sql", "SELECT COUNT(*) FROM machine_failures"),
     ),
+    checks=(
+        Check("in Kafka = held", Messages("readings"), Held("readings")),
+        Check("read = scored", Distinct(BRONZE.name, ("machine", "at")), KEYS),
+        Check("scored = mirrored", KEYS, At("mirrored")),
+        Check("scored = published", KEYS, Keys("failures")),
+    ),
+    hops=(Hop("readings", "Readings", BRONZE, "machine", "at", ("at",), (("at", "at"),)),),
 )
