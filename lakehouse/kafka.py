@@ -22,6 +22,7 @@ from lakehouse.errors import ServiceError
 from lakehouse.kafka_access import Access
 from lakehouse.settings.kafka import KafkaSettings
 
+FOR_EVER, MS_PER_DAY = -1, 86_400_000
 TIMEOUT_S = 10.0
 AT_ONCE = 10_000
 # How long a read waits for more before it looks whether it has reached the end.
@@ -57,11 +58,18 @@ def create_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> None:
 
 def _new(kafka: KafkaSettings, topic: Topic) -> NewTopic:
     config = {
-        "retention.ms": str(topic.retention_ms),
+        "retention.ms": str(_retention_ms(kafka, topic)),
         "cleanup.policy": "compact" if topic.compacted else "delete",
     }
     replicas = 1 if kafka.embedded else -1
     return NewTopic(topic.name, topic.partitions or kafka.partitions, replicas, config=config)
+
+
+def _retention_ms(kafka: KafkaSettings, topic: Topic) -> int:
+    """What the topic declares, or else what the settings say; -1 keeps messages for ever."""
+    if topic.retention_ms != FOR_EVER or kafka.retention_days is None:
+        return topic.retention_ms
+    return int(kafka.retention_days * MS_PER_DAY)
 
 
 def _await_topic(name: str, future: Future[None]) -> None:

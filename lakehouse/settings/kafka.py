@@ -72,6 +72,8 @@ class KafkaSettings(Section):
     Brokers of your own are `host` and `port`, or the list `bootstrap`, or what the file
     `client_properties` of another client says. `options` go to every client as they stand;
     `librdkafka_options` to those of the Python services and `java_options` to Spark's alone.
+    Topics are created with `retention_days`; without it they keep their messages for ever, so that
+    the lake can be rebuilt from them.
     """
 
     embedded: bool = True
@@ -82,6 +84,7 @@ class KafkaSettings(Section):
     security: SecuritySettings = SecuritySettings()
     controller_port: int = Field(19093, ge=1, le=65535)
     partitions: int = Field(2, ge=1)
+    retention_days: float | None = Field(None, gt=0)
     heap_mb: int = Field(384, ge=256)
     options: dict[str, SecretStr] = {}
     librdkafka_options: dict[str, SecretStr] = {}
