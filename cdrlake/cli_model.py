@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from cdrlake import jobs
-from cdrlake.console import CONSOLE
+from cdrlake.console import CONSOLE, working
 from lakehouse.domain import Domain, Scored
 from lakehouse.domains import DOMAINS
 from lakehouse.domains import domain as domain_named
@@ -81,7 +81,10 @@ def _choose(domain: str, name: str | None) -> _Chosen:
     if chosen not in models:
         raise SettingsError("--model", f"a model of {domain}", repr(name), closest(chosen, models))
     scored = models[chosen]
-    return _Chosen(settings, found, scored, open_registry(settings, scored))
+    registry = open_registry(settings, scored)
+    with working("Opening the registry"):  # MLflow takes seconds to import
+        registry.champion()
+    return _Chosen(settings, found, scored, registry)
 
 
 @model.command("list")

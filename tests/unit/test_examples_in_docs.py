@@ -39,4 +39,4 @@ def test_the_readers_of_tables_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(found) == 3
     for block in found:
         exec(block.replace("print(", "str("), run)
-    assert list(run["day"].columns)[0] == "User"
+    assert next(iter(run["day"].columns)) == "User"
