@@ -38,7 +38,12 @@ _INSERT = (
     f"INSERT INTO {names.MYSQL_RUNS} ({', '.join(RUNS.names)}) "  # noqa: S608
     f"VALUES ({', '.join(['%s'] * len(RUNS.names))})"
 )
-_DROP = f"DELETE FROM {names.MYSQL_RUNS} WHERE started_at < %s AND "  # noqa: S608
+_DROP = f"DELETE FROM {names.MYSQL_RUNS} WHERE started_at < %s AND model = %s"  # noqa: S608
+# Runs from before models had names belong to the first one.
+_DROP_OF_FIRST = (
+    f"DELETE FROM {names.MYSQL_RUNS} "  # noqa: S608
+    "WHERE started_at < %s AND (model = %s OR model IS NULL)"
+)
 
 
 class Records:
@@ -66,8 +71,8 @@ class Records:
             with mysql.connect(self._mysql) as connection, connection.cursor() as cursor:
                 cursor.execute(_INSERT, tuple(naive.values()))
                 if oldest is not None:
-                    own = "(model = %s OR model IS NULL)" if self._is_first else "model = %s"
-                    cursor.execute(_DROP + own, (oldest.replace(tzinfo=None), self._model))
+                    drop = _DROP_OF_FIRST if self._is_first else _DROP
+                    cursor.execute(drop, (oldest.replace(tzinfo=None), self._model))
                 connection.commit()
         except (DatabaseError, mysql.Error) as error:
             LOG.warning("run %s is in the lake but not in MySQL: %s", report.run_id, error)

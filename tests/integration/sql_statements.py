@@ -52,7 +52,11 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
     "lakehouse.mysql": [
         ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", None),
         ("SELECT GET_LOCK(%s, %s)", ("{database}.statements", 1)),
+        ("SELECT IS_USED_LOCK(%s) IS NOT NULL", ("{database}.statements",)),
         ("SELECT RELEASE_LOCK(%s)", ("{database}.statements",)),
+    ],
+    "monitoring.traits": [
+        ("SELECT `DP_MSISDN`, `segment`, `region` FROM `Subscribers` LIMIT %s", (10,)),
     ],
     # The statement of the other mirror is run by the tests of the mirror, with rows of its own.
     "mirror.sinks": [
@@ -96,8 +100,10 @@ GIVEN: dict[str, Any] = {
     "flaskapp.streams._REACH": (1, _NOW, _STREAM),
     "mirror.sinks._MOVE": ("a>b", 3, 3),
     "mirror.sinks._READ": ("a>b",),
-    "monitoring.records._INSERT": ("r", _NOW, _NOW, 1, "D", "ok", "{}"),
-    "monitoring.subscribers._SELECT": (10,),
+    "monitoring.records._DROP": (_NOW, "m"),
+    "monitoring.records._DROP_OF_FIRST": (_NOW, "m"),
+    "monitoring.records._INSERT": ("r", _NOW, _NOW, 1, "D", "ok", "{}", "m"),
+    "flaskapp.cdr.repeats._STORED": (_DAY, _STREAM),
     "eda.source._SELECT": (_DAY, _DAY),
 }  # fmt: skip
 

@@ -35,5 +35,5 @@ def test_without_its_administrator_an_empty_database_lacks_every_migration(
 ) -> None:
     with mysql.connect(fresh.mysql, admin=True) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE `{fresh.mysql.database}`.{names.MYSQL_MIGRATIONS}")
-    with pytest.raises(DatabaseError, match="lacks the migrations source, results, "):
+    with pytest.raises(DatabaseError, match="lacks the migrations shared, source, results, "):
         schema.ensure(without_administrator(fresh))

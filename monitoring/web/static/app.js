@@ -253,7 +253,7 @@ function askForToken() {
   byId("token-form").hidden = false;
 }
 
-function loadAll() { quietly(loadReport)(); quietly(loadRuns)(); quietly(loadPipeline)(); }
+function loadAll() { quietly(loadModels)(); quietly(loadReport)(); quietly(loadRuns)(); quietly(loadPipeline)(); }
 
 setTheme(localStorage.getItem("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
 byId("theme").addEventListener("click", () => { const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark"; localStorage.setItem("theme", next); setTheme(next); });
