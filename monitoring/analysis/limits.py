@@ -52,11 +52,16 @@ class Limits(msgspec.Struct, frozen=True):
 
 def learn(chunks: Sequence[ChunkValues], min_roc_auc: float) -> Limits:
     """Limits from the reference's own chunks; that of ROC-AUC is at least `min_roc_auc`."""
-    columns = chunks[0].drift
+    columns = list(chunks[0].drift)
     share = ALPHA / max(len(columns), 1)
+    # A chunk may lack a method's value, for example where all its rows are the same.
+    methods = {
+        column: dict.fromkeys(method for chunk in chunks for method in chunk.drift[column])
+        for column in columns
+    }
     distances = {
-        column: {method: _distance(chunks, column, method, share) for method in methods}
-        for column, methods in columns.items()
+        column: {method: _distance(chunks, column, method, share) for method in methods[column]}
+        for column in columns
     }
     errors = [chunk.reconstruction.value for chunk in chunks]
     performance = {name: _lower(chunks, name) for name in chunks[0].estimated if name != VALUE}

@@ -55,10 +55,11 @@ def _distances(report: Report, chunk: ChunkValues) -> Iterator[dict[str, Any]]:
     place, tolerance = _place(chunk, "analysis"), report.limits.tolerance(chunk.rows)
     for column, distances in chunk.drift.items():
         for method, distance in distances.items():
-            limit = report.limits.distances[column][method] * tolerance
+            usual = report.limits.distances[column].get(method)
+            limit = None if usual is None else usual * tolerance
             kind = "prediction" if column == SCORE else "feature"
             yield {**place, "kind": kind, "column": column, "method": method, "value": distance,
-                   "limit": limit, "beyond": distance > limit}  # fmt: skip
+                   "limit": limit, "beyond": limit is not None and distance > limit}  # fmt: skip
     limit = report.limits.reconstruction * tolerance
     yield {
         **place,

@@ -156,7 +156,7 @@ function drawFeature(report, column) {
   const { values } = report.chunks.findLast((c) => c.verdict.reliable) || report.chunks.at(-1);
   const latest = make("p", { className: "dim" }, "Latest ", make("b", { className: column.strength > 1 ? "over" : "", text: `${figure(column.strength, 2)} of its limit` }), ` (${values.key.slice(5)}), worst ${figure(column.worst, 2)}`);
   const tolerance = toleranceOf(report, values);
-  const distances = Object.entries(values.drift[column.name]).map(([method, value]) => [method.replaceAll("_", " "), figure(value), figure(tolerance * report.limits.distances[column.name][method])]);
+  const distances = Object.entries(values.drift[column.name]).map(([method, value]) => [method.replaceAll("_", " "), figure(value), method in report.limits.distances[column.name] ? figure(tolerance * report.limits.distances[column.name][method]) : "–"]);
   const extra = [["missing", values.missing[column.name]], ["outside", values.outside[column.name]]].filter(([, share]) => share).map(([name, share]) => `${(100 * share).toFixed(1)} % ${name}`);
   byId("feature").replaceChildren(make("h3", { text: titled(column.name) }), latest, box,
     make("div", { className: "scroll" }, table(["Distance", "value", "limit"], distances)),
