@@ -13,7 +13,7 @@ STALE := $(if $(HAS),$(if $(filter $(SUPPORTED),$(filter $(WANTS),$(HAS))),,stal
 PART ?= all
 SIZE ?= full
 
-.PHONY: stale help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt bench kills faults soak lock reset clean
+.PHONY: stale help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt generated bench kills faults soak lock reset clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -73,6 +73,9 @@ lint: $(VENV)/.dev ## ruff and mypy, tests included
 fmt: $(VENV)/.dev ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+generated: $(VENV)/.dev ## write the pages and contracts that are made from the code
+	$(BIN)/python -m tests.generated
 
 bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
 	$(BIN)/python -m bench --part $(PART) --size $(SIZE)

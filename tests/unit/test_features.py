@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -16,11 +15,9 @@ from lakehouse.domains.cdr.features import (
     Windows,
     feature_list,
     feature_names,
-    features_table,
     gold_contract,
     lookback_days,
 )
-from lakehouse.settings import ROOT
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows
 from pyspark_jobs.cdr.kernels import KERNELS
@@ -167,7 +164,3 @@ def test_no_feature_is_ever_missing_and_gold_fits_its_contract() -> None:
     assert tuple(rows.columns) == gold_contract(WINDOWS).names
     features = rows.select(feature_names(WINDOWS))
     assert features.select(pl.all().is_finite().all()).row(0) == (True,) * features.width
-
-
-def test_the_table_of_features_in_the_docs_is_up_to_date() -> None:
-    assert features_table(WINDOWS) in Path(ROOT / "docs" / "features.md").read_text("utf-8")

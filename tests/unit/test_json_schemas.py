@@ -1,4 +1,4 @@
-"""The published contracts are those of the code, and say what the judge says."""
+"""A published contract says what the judge says."""
 
 from __future__ import annotations
 
@@ -9,22 +9,14 @@ import jsonschema
 import pytest
 
 from lakehouse import json_schemas
-from lakehouse.domains import DOMAINS
 from lakehouse.domains.cdr.contracts import CDR_OUTCOME
-from lakehouse.settings import ROOT
 
-FILES = json_schemas.files(feed.message for domain in DOMAINS for feed in domain.feeds)
 OUTCOME = {
     "DP_MSISDN": "4512345678",
     "date": "2026-05-01",
     "PSEUDO_CHURNED": 1,
     "known_at": "2026-06-01",
 }
-
-
-@pytest.mark.parametrize("name", sorted(FILES))
-def test_the_published_file_is_up_to_date(name: str) -> None:
-    assert (ROOT / "conf" / "contracts" / name).read_text("utf-8") == FILES[name]
 
 
 @pytest.mark.parametrize(
