@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.domains import DOMAINS
 from tests.unit.test_shape import ROOT, imported, modules
 
 ROOMS = (
@@ -18,8 +19,10 @@ ROOMS = (
     "serving",
     "cdrlake",
 )
-# A folder of this name in any room belongs to a domain; the jobs' mains put domains together.
-DOMAIN_FOLDERS = ("domains", "cdr", "fraud", "cards", "clicks", "jobs")
+# In any room a folder with the name of a domain belongs to that domain; the jobs' mains put domains
+# together.
+NAMES = {path.parent.name for path in (ROOT / "lakehouse" / "domains").glob("*/__init__.py")}
+DOMAIN_FOLDERS = {"domains", "jobs", *NAMES}
 WORDS = re.compile(
     r"DP_|msisdn|churn|(?<![a-z])cdr(?!lake|_?LAKE)|subscriber|\bUser\b|[\"']Date[\"']",
     re.IGNORECASE,
@@ -34,13 +37,9 @@ def shared(room: str) -> list[Path]:
     """Modules, pages and templates of a room that stand outside the domains' folders."""
     if not (ROOT / room).exists():
         return []
-    files = [
-        path for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".js", ".html", ".j2")
-    ]
+    files = [path for path in (ROOT / room).rglob("*") if path.suffix in SUFFIXES]
     return [
-        path
-        for path in files
-        if not set(path.relative_to(ROOT / room).parts[:-1]) & set(DOMAIN_FOLDERS)
+        path for path in files if not set(path.relative_to(ROOT / room).parts[:-1]) & DOMAIN_FOLDERS
     ]
 
 
@@ -65,6 +64,10 @@ def test_shared_code_says_no_word_of_a_domain(room: str) -> None:
     assert not found
 
 
+def test_every_domain_has_its_folder() -> None:
+    assert {domain.name for domain in DOMAINS} == NAMES
+
+
 @pytest.mark.parametrize("room", [room for room in ROOMS if room != "cdrlake"])
 def test_shared_code_imports_no_domain(room: str) -> None:
     if not (ROOT / room).exists():
@@ -75,6 +78,6 @@ def test_shared_code_imports_no_domain(room: str) -> None:
         domains = {
             name
             for name in imported(path)
-            if set(name.split(".")[1:]) & set(DOMAIN_FOLDERS) and name.split(".")[0] in ROOMS
+            if set(name.split(".")[1:]) & DOMAIN_FOLDERS and name.split(".")[0] in ROOMS
         }
         assert not domains, f"{path.relative_to(ROOT)} imports {domains}"
