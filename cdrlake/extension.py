@@ -54,7 +54,8 @@ def of(domain: Domain) -> Extension:
 def named(domain: str) -> Extension:
     """The extension of the domain called so."""
     package = f"cdrlake.{domain}"
-    if importlib.util.find_spec(package) is None:
+    # Python takes a folder that a checkout left behind for a package, too, but it has no module.
+    if not all(map(importlib.util.find_spec, (package, f"{package}.extension"))):
         return Extension()
     found: Extension = importlib.import_module(f"{package}.extension").EXTENSION
     return found

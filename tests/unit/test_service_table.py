@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import cdrlake
 from cdrlake import doctor, extension, jobs, service_table
 from lakehouse.domain import Domain, Service
 from lakehouse.domains import DOMAINS
@@ -47,6 +49,12 @@ def test_the_ports_of_a_domain_are_checked_with_the_shared_ones() -> None:
 def test_a_domain_without_an_extension_has_an_empty_one() -> None:
     assert extension.of(TOY) == extension.Extension()
     assert extension.of(DOMAINS[0]).load_history is not None
+
+
+def test_an_empty_folder_is_no_extension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "left_behind").mkdir()
+    monkeypatch.setattr(cdrlake, "__path__", [*cdrlake.__path__, str(tmp_path)])
+    assert extension.named("left_behind") == extension.Extension()
 
 
 def test_a_job_that_a_domain_does_not_have_is_named() -> None:
