@@ -18,14 +18,11 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from bench import results
+from bench.lanes import LANES, PARTS
 from bench.measure import Measurement, Size, seconds
 from bench.stand import Stand
 from lakehouse.children import die_with_parent
 
-# Those that share a Spark session and some more, and those that need none in their own process.
-LANES = (("ingest", "path", "score", "train", "growth", "world", "startup"),
-         ("freshness", "loader", "relay", "monitor"))  # fmt: skip
-PARTS = (*LANES[0], *LANES[1], "aggregate", "day", "scaling", "model", "quality")
 # Code that runs once is compiled quickly rather than well.
 QUICK = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
 

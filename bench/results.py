@@ -10,19 +10,21 @@ import matplotlib
 import msgspec
 
 from bench import scaling_page, soak_page
+from bench.lanes import ON_DEMAND
 from bench.measure import Measurement
 from lakehouse.settings import ROOT
 
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = ROOT / "docs" / "images" / "benchmarks.png"
-TOP = """# Benchmarks
+NAMED = ", ".join(f"`{part}`" for part in ON_DEMAND[:-1]) + f" and `{ON_DEMAND[-1]}`"
+TOP = f"""# Benchmarks
 
 Made by `make bench`; one part anew by `make bench PART=score`. Ours and the other way run in turns
 on the same data in one process tree; the figures are medians, the ratio is above 1 where ours is
 better, and the spread is the distance between the quartiles of the ratios. Every line says on what
 machine and with how many rounds it was made. `make bench SIZE=small` shows within two minutes
-that the parts run (`aggregate`, `day`, `scaling`, `model` and `quality` only where they are named);
+that the parts run ({NAMED} only where they are named);
 its figures mean nothing.
 """
 
