@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from pyspark.sql import SparkSession
 
-from lakehouse import logs, names
+from lakehouse import logs, names, progress
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.errors import EXIT_FAILED, EXIT_PERMANENT, CdrlakeError
 from lakehouse.settings import Settings
@@ -39,12 +39,27 @@ class Job(Generic[S]):
     supervisor: Supervisor
     exit_code: int = 0
 
-    def run(self, every_seconds: float | None) -> None:
-        """Watch the queries that were added: until told to stop, or until all have ended."""
+    def run(self, every_seconds: float | None, service: str | None = None) -> None:
+        """Watch the queries that were added: until told to stop, or until all have ended.
+
+        `service` is the name of the domain's `Service` that this job is: `cdrlake up` waits until
+        the file of that name says that the queries are in service.
+        """
         if every_seconds is None:
             self.supervisor.run_to_end()
-        else:
+            return
+        try:
+            self._report(service, "service")
             self.supervisor.serve()
+            self._report(service, "stopped")
+        except Exception as error:
+            self._report(service, "failed", str(error))
+            raise
+
+    def _report(self, service: str | None, phase: progress.Phase, detail: str = "") -> None:
+        if service is not None:
+            standing = progress.PipelineProgress(phase, detail, self.clock.now())
+            progress.write_pipeline(self.settings.state, standing, service)
 
 
 @contextmanager
