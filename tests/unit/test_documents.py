@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from lakehouse.domains.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+RECIPES = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "add-a-domain.md"]
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 FENCE = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CDRLAKE = re.compile(r"(?:^|[ /])cdrlake(?:\.cli)? +([a-z].*)")
 SERVICE = re.compile(
@@ -101,6 +104,45 @@ def test_scripts_and_jobs_that_are_named_exist() -> None:
     jobs = {f"pyspark_jobs/jobs/{job}.py" for job in re.findall(r"submit\.sh (\w+)", text)}
     assert len(paths | jobs) > 8
     assert [path for path in paths | jobs if not (ROOT / path).is_file()] == []
+
+
+def test_modules_that_are_run_by_name_are_programs() -> None:
+    text = "\n".join(commands())
+    modules = set(re.findall(r"python -m ([a-z_.]+)", text)) - {"pip", "venv"}
+    assert len(modules) > 2
+    for module in modules:
+        found = find_spec(f"{module}.__main__") if is_package(module) else find_spec(module)
+        assert found is not None and found.origin is not None, module
+        assert "__main__" in Path(found.origin).read_text(encoding="utf-8"), module
+
+
+def is_package(module: str) -> bool:
+    found = find_spec(module)
+    return found is not None and found.submodule_search_locations is not None
+
+
+@pytest.mark.parametrize("page", RECIPES, ids=lambda page: page.name)
+def test_files_that_a_recipe_names_exist(page: Path) -> None:
+    """`<d>` stands for some domain; a file that is to be written has a folder to be written to."""
+    named = set(re.findall(r"`([\w./<>-]+/[\w.<>-]*)`", page.read_text(encoding="utf-8")))
+    paths = {path for path in named if not path.startswith("/")}
+    assert len(paths) > 10
+    missing = {path for path in paths if not any(ROOT.glob(re.sub("<[a-z]+>", "*", path)))}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, heading in LINK.findall(page.read_text(encoding="utf-8")):
+        place = page.parent / target if target else page
+        assert place.exists(), target
+        assert not heading or heading in anchors(place), f"{target}#{heading}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
 def test_targets_of_make_that_are_named_exist() -> None:
