@@ -10,7 +10,7 @@ import pytest
 import cdrlake
 from cdrlake import doctor, extension, jobs, service_table
 from lakehouse.domain import Domain, Service
-from lakehouse.domains import DOMAINS
+from lakehouse.domains.cdr import CDR
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 
@@ -25,7 +25,7 @@ def test_a_domain_adds_its_services_between_the_source_and_the_readers() -> None
     serving = Service("toy-serving", "serving", "simulator.port", after=("toy-pipeline",))
     toy = replace(TOY, services=(serving, Service("toy-pipeline", "toy.pipeline", job=True)))
     assert names(toy) == ["simulator", "toy-pipeline", "toy-serving", "mirror", "monitoring"]
-    assert names(*DOMAINS, toy)[1:3] == ["pipeline", "toy-pipeline"]
+    assert names(CDR, toy)[1:3] == ["pipeline", "toy-pipeline"]
     assert names(TOY) == ["simulator", "mirror", "monitoring"]
 
 
@@ -48,7 +48,7 @@ def test_the_ports_of_a_domain_are_checked_with_the_shared_ones() -> None:
 
 def test_a_domain_without_an_extension_has_an_empty_one() -> None:
     assert extension.of(TOY) == extension.Extension()
-    assert extension.of(DOMAINS[0]).load_history is not None
+    assert extension.of(CDR).load_history is not None
 
 
 def test_an_empty_folder_is_no_extension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +58,6 @@ def test_an_empty_folder_is_no_extension(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_job_that_a_domain_does_not_have_is_named() -> None:
-    assert jobs.of(DOMAINS[0], "train") == "cdr_train"
+    assert jobs.of(CDR, "train") == "cdr_train"
     with pytest.raises(ServiceError, match="domain toy has no job to train"):
         jobs.of(TOY, "train")
