@@ -38,7 +38,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Holdings:
-    """Distinct places that tables hold, and the ranges of the topic's offsets that none holds."""
+    """Distinct offsets that tables hold, and the ranges of a topic's offsets that none holds."""
 
     count: int
     gaps: Mapping[int, tuple[Range, ...]]
@@ -62,7 +62,7 @@ class _Window:
 
 
 def examine(tables: Iterable[Places], ranges: Mapping[int, Range]) -> Holdings:
-    """Count the places that `tables` hold, and find what they lack of the topic's `ranges`."""
+    """Count the offsets that `tables` hold, and find which of the topic's `ranges` they lack."""
     places = tuple(tables)
     count = 0
     gaps: dict[int, tuple[Range, ...]] = dict.fromkeys(ranges, ())

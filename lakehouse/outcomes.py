@@ -13,7 +13,7 @@ from lakehouse.domain import Outcomes
 
 
 def latest(rows: pl.LazyFrame, outcomes: Outcomes) -> pl.LazyFrame:
-    """Entity, time and label of the last outcomes, under the names of the outcomes' table."""
+    """Entity, time and label of the latest outcomes, under the outcomes table's own names."""
     key = [outcomes.entity, outcomes.time]
     told = rows.filter(pl.col(outcomes.label).is_not_null())
     ranked = told.sort(outcomes.order, nulls_last=False, maintain_order=True)

@@ -41,7 +41,7 @@ class ForestScorer:
         return Scores(votes, probability, reached.astype(np.int32), trees)
 
     def probability(self, row: Floats) -> float:
-        """Calibrated probability for one row, a vector of the features in order; for services."""
+        """Calibrated probability of one row, a vector of features in order; for services."""
         votes = kernel.vote(self._packed, row)
         return self.model.calibration.apply_one(votes / self.model.forest.trees)
 
