@@ -109,7 +109,7 @@ def _validate(kind: type[S], values: dict[str, Any]) -> S:
 
 
 def _profile(conf: Path, profile: str) -> tuple[Path, dict[str, Any]]:
-    """The file of a profile and its values; a name is not a path, which could lead anywhere."""
+    """The file of a profile and its values; a name must not be a path, which could go anywhere."""
     known = {file.stem: file for file in (conf / "profiles").glob("*.yaml")}
     if profile not in known:
         raise SettingsError(

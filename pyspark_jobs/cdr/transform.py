@@ -110,7 +110,7 @@ class Transform:
         self._filled = max(self._filled, closed)
 
     def _changes(self, scope: pl.DataFrame, span: Span) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Rows of gold for some subscribers that differ from what is stored; the keys stored."""
+        """Rows of gold for some subscribers that differ from the stored ones; the stored keys."""
         since = cast(date, scope["since"].min())
         days = self._silver.read().filter(pl.col("Date") >= since - self._lookback)
         # Without the hashes: a semi join reads all columns of everybody, and they are the largest.
@@ -123,7 +123,7 @@ class Transform:
         return changed, known.select(daily.KEY)
 
     def _scope(self, touched: pl.DataFrame, filled: date, closed: date) -> pl.DataFrame:
-        """Subscribers to work on, and since when: those of the batch; at day close, all recent."""
+        """Subscribers to process, and since when: the batch's; at day close, all recent ones."""
         if closed <= filled:
             return touched
         recent = filled - timedelta(days=self._cdr.active_window_days - 1)
