@@ -140,7 +140,7 @@ class DeltaTableWriter:
         merge.execute()
 
     def _matches(self, rows: pl.DataFrame, key: Sequence[str]) -> str:
-        """Equal keys, in the partitions that `rows` name: files of others are not opened."""
+        """Predicate for equal keys within the partitions of `rows`; other files are not opened."""
         same = [f's."{name}" = t."{name}"' for name in key]
         named = [name for name in self._contract.partition_by if name in rows.columns]
         return " AND ".join([*(_among(rows[name].unique().sort()) for name in named), *same])

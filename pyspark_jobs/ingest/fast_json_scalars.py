@@ -77,7 +77,7 @@ def parse_text(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int, int
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def parse_number(data: Bytes, at: int, end: int, in_thousandths: bool) -> tuple[int, int]:
-    """A whole number, perhaps with zeros behind a point, or thousandths with up to three."""
+    """A whole number, possibly with zeros after the point, or thousandths."""
     is_negative = at < end and byte(data, at) == MINUS
     begin = at + is_negative
     whole, at = _digits_from(data, begin, end)
