@@ -26,7 +26,7 @@ Schema = dict[str, pl.DataType]
 
 
 def parsed_fields(table: Contract) -> tuple[Field, ...]:
-    """Columns that the parser yields: what a message determines of `table`, and its violations.
+    """Columns that the parser yields: those of `table` that a message determines, and violations.
 
     A row of an accepted message has no `reasons`; a refused message is one row with `reasons`.
     """

@@ -103,9 +103,9 @@ class Scoring:
     def score(
         self, rows: DataFrame, versions: list[ModelVersion], as_of: datetime | None = None
     ) -> int:
-        """Score rows of features, or of their change feed, with each version; how many were new.
+        """Score rows of features, or of their change feed, with each version; counts the new ones.
 
-        What was scored after `as_of`, when the rows were read, stays as it is.
+        Scores made after `as_of`, when the rows were read, are left unchanged.
         """
         loaded = [self._load(version) for version in versions]
         self._loaded = {one.version.number: one for one in loaded}

@@ -34,7 +34,7 @@ def write_bundle(folder: Path, model: TrainedModel, test: LabelledRows, scores: 
 
 
 def reference(test: LabelledRows, scores: Scores) -> pl.DataFrame:
-    """The test window scored out of sample: what monitoring holds later days against."""
+    """The test window scored out of sample: monitoring's reference for later days."""
     scored = test.scored
     rows = test.frame.select(scored.entity, scored.time, *test.features, "label")
     return rows.rename({"label": scored.label}).with_columns(

@@ -34,7 +34,7 @@ class LabelledRows:
 
     @cached_property
     def rows(self) -> Floats:
-        """The features, one row per row."""
+        """The features as a matrix, in the order of the frame's rows."""
         return scoring.matrix(self.frame, self.features)
 
     @cached_property
