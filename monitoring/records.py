@@ -1,4 +1,4 @@
-"""Runs as rows: in the lake and in MySQL, which may be down without harm; old ones are dropped."""
+"""Runs as rows, in the lake and in MySQL (which may be down without harm); old ones are dropped."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Records:
         self._kept = settings.monitoring.kept_runs
 
     def add(self, report: Report) -> None:
-        """Keep a run. A database that is down costs a warning, not the run."""
+        """Record a run. If the database is down, that is only a warning."""
         row = _row(report)
         rows = pl.DataFrame([row]).to_arrow()
         write_deltalake(
@@ -107,7 +107,7 @@ class Records:
 
 
 def verdict(report: Report) -> str:
-    """The findings that hold, or `ok`."""
+    """The current findings, or `ok`."""
     found = [name for name, state in report.verdicts.items() if state == "found"]
     return ",".join(found) or "ok"
 
