@@ -33,7 +33,7 @@ LONGEST_BACKOFF_S = 5.0
 
 @dataclass
 class RelayStatus:
-    """What others may know of the relay; written by its thread, read by any."""
+    """The relay's public state; written by its thread, read by any."""
 
     state: str = "waiting"
     published: int = 0
@@ -87,7 +87,7 @@ class Relay:
                 publisher.drop()
 
     def _step(self, connection: Any, publisher: Publisher) -> int:
-        """Publish the lowest blocks and take them out of the outbox; rows published."""
+        """Publish the lowest blocks and remove them from the outbox; returns the rows published."""
         entries = outbox.waiting(connection)
         rows = sum(entry.rows for entry in entries)
         for entry in entries:
