@@ -56,7 +56,7 @@ class Relay:
     status: RelayStatus = field(default_factory=RelayStatus)
 
     def run(self) -> None:
-        """Relay until `stop`; an outage of database or broker is waited out, with back-off."""
+        """Relay until `stop`; outages of database or broker are waited out, with back-off."""
         backoff = Backoff(self.clock, self.stop, longest_s=LONGEST_BACKOFF_S)
         while not self.stop.is_set():
             try:

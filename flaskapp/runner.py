@@ -58,7 +58,7 @@ class Runner:
         return self._launch(request)
 
     def resume(self) -> str | None:
-        """Go on with the stream that an earlier process left running; its id, if there is one."""
+        """Resume the stream that an earlier process left running; returns its id, if any."""
         with mysql.connect(self._settings.mysql) as connection, connection.cursor() as cursor:
             left = streams.running(cursor)
         if not left:
@@ -72,7 +72,7 @@ class Runner:
         return self._thread is not None and self._thread.is_alive()
 
     def stop(self) -> str | None:
-        """End the stream of this process after the block it is writing; its id, if there is one."""
+        """End this process's stream after the block it is writing; returns its id, if any."""
         with self._mutex:
             if self._thread is None or not self._thread.is_alive():
                 return None
@@ -139,7 +139,7 @@ class Runner:
         return source.begin(context, request) | {DOMAIN: source.domain}
 
     def _outlives(self, error: Exception, started: Future[str]) -> bool:
-        """Whether the stream can go on after `error`; where it cannot, that is told or noted."""
+        """Whether the stream can continue after `error`; if not, that is reported or recorded."""
         if not started.done():
             if started.running() or started.set_running_or_notify_cancel():
                 started.set_exception(error)

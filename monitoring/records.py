@@ -89,7 +89,7 @@ class Records:
                            else model == self._model)  # fmt: skip
 
     def _drop_old(self) -> datetime | None:
-        """Drop what is beyond the number to keep; the start of the oldest run left, if any went."""
+        """Drop runs beyond the number to keep; returns the oldest remaining start, if any went."""
         table = DeltaTable(self._uri, storage_options=self._options)
         counts = pl.DataFrame(table.get_add_actions(flatten=True))["num_records"]
         # The log knows how many rows there are in all; files are read only when there are many.

@@ -118,7 +118,7 @@ class NannyEngine:
         return self._statistics(rows, [_table(one, "analysis") for one in results])
 
     def _parts(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        """What each calculator needs and no more: NannyML copies whole frames for each metric."""
+        """Only the columns each calculator needs: NannyML copies whole frames for each metric."""
         features = rows[[CHUNK, *self._features]]
         return rows[[CHUNK, LABEL, PREDICTION, SCORE]], features, rows[[CHUNK, *self._columns]]
 
