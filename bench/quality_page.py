@@ -10,11 +10,11 @@ import msgspec
 from bench.churn_world import ANALYSIS_DAYS, HORIZON
 
 TUNED = (1, 2, 3, 4, 5)
-OTHERS = """The rules and their constants were made on the worlds of seeds 1 to 5;
-these here were judged once, for this page, by `make bench PART=quality`."""
-THE_SAME = """The rules and their constants were made on these very worlds, so the
-figures flatter them; `make bench PART=quality` judges ten others, which nobody has looked at yet,
-and replaces this page."""
+OTHERS = """The rules and their constants were tuned on the worlds with seeds 1 to 5;
+the worlds here were evaluated once, for this page, by `make bench PART=quality`."""
+THE_SAME = """The rules and their constants were tuned on these very worlds, so the
+figures are too good; `make bench PART=quality` evaluates ten others, which nobody has looked at
+yet, and replaces this page."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -40,19 +40,19 @@ def page(groups: Sequence[Sequence[Quality]]) -> str:
     """All groups of worlds, each of one size."""
     seeds = sorted({one.seed for group in groups for one in group})
     sections = "\n".join(_section(group) for group in groups)
-    return f"""# How early, and how rightly, monitoring speaks
+    return f"""# How early and how reliably monitoring detects drift
 
-Worlds of seeds {seeds[0]} to {seeds[-1]}. {OTHERS if seeds[0] > max(TUNED) else THE_SAME}
+Worlds with seeds {seeds[0]} to {seeds[-1]}. {OTHERS if seeds[0] > max(TUNED) else THE_SAME}
 
 In each world a forest is trained, its test window is the reference, and {ANALYSIS_DAYS} daily
-chunks follow; a plan holds from the {ANALYSIS_DAYS // 2 + 1}st on. Each day is judged with what was
-known on that day: labels mature {HORIZON} days later. The delay counts from the first drifted day
-(0: the same day) to the first finding of whatever name.
+chunks follow; a plan applies from the {ANALYSIS_DAYS // 2 + 1}st on. Each day is judged
+with what was known on that day: labels mature {HORIZON} days later. The delay is counted from
+the first drifted day (0: the same day) to the first finding of any kind.
 
 {sections}
-`price_shock` is early when it is found before day {HORIZON + 1}, when the first labels of drifted
-days mature. The inputs of `concept_flip` stay where they were, so it cannot be found before its
-outcomes are known, day {HORIZON + 1} at the earliest.
+`price_shock` counts as early when it is found before day {HORIZON + 1}, when the first labels of
+drifted days mature. The inputs of `concept_flip` do not shift, so it cannot be found before its
+outcomes are known, on day {HORIZON + 1} at the earliest.
 """
 
 

@@ -21,7 +21,7 @@ TICKS = {"seconds": (5, 10, 20, 40, 80), "peak_mib": (500, 1_000, 2_000, 4_000, 
 
 
 class Grown(msgspec.Struct, frozen=True):
-    """What a stage cost with so many subscribers, one event a day each, over so many days."""
+    """What a stage cost with this many subscribers, one event a day each, over this many days."""
 
     stage: str
     subscribers: int
@@ -30,7 +30,7 @@ class Grown(msgspec.Struct, frozen=True):
 
     @property
     def events(self) -> int:
-        """Events, and as many rows of gold and predictions."""
+        """The number of events, which is also the number of rows of gold and of predictions."""
         return self.subscribers * self.days
 
 
@@ -42,7 +42,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 def keep(found: Sequence[Grown]) -> None:
-    """Put the measurements in place of earlier ones, and draw them."""
+    """Replace the earlier measurements with these, and plot them."""
     KEPT.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(Kept(machine(), list(found))))
     KEPT.write_bytes(text + b"\n")
@@ -57,10 +57,10 @@ def section(kept: Path = KEPT) -> str:
     frame = _frame(run.found)
     return f"""## How cost grows
 
-One event a day for each subscriber, each stage alone in a fresh process over what the stage before
-it has left; 1, 4 and 16 times the subscribers, and 1, 4 and 16 times the days. A slope is that of
-log(cost) over log(events): 1 is cost in proportion, 0 is cost that does not grow. What follows from
-it is in [scaling](scaling.md).
+With one event a day for each subscriber, each stage runs alone in a fresh process on the output of
+the stage before it, with 1, 4 and 16 times the subscribers and 1, 4 and 16 times the days. The
+slope is that of log(cost) over log(events): 1 means that cost grows linearly, 0 that it does not
+grow. [Scaling](scaling.md) explains what follows from this.
 
 ![seconds and memory of each stage against events](images/scaling.png)
 
@@ -70,8 +70,8 @@ it is in [scaling](scaling.md).
 
 ## What a million events cost
 
-At the greatest number of subscribers above, in proportion; memory is the peak of the process and
-its children, the JVM's heap of up to 1.4 GiB included.
+Scaled from the run with the most subscribers above. Memory is the peak of the process and its
+children, including the JVM's heap of up to 1.4 GiB.
 
 | stage | wall s | processor s | MiB written | peak MiB |
 | --- | --- | --- | --- | --- |

@@ -1,4 +1,4 @@
-"""What the soak showed, as kept by the last full run: a table and a plot of memory over time."""
+"""The result of the last full soak run: a table and a plot of memory over time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 def keep(samples: Sequence[Sample], events: int) -> None:
-    """Put this run in place of an earlier one, and draw it."""
+    """Replace the earlier run with this one, and plot it."""
     KEPT.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(Kept(machine(), events, list(samples))))
     KEPT.write_bytes(text + b"\n")
@@ -47,9 +47,10 @@ def section(kept: Path = KEPT) -> str:
     run = msgspec.json.decode(kept.read_bytes(), type=Kept)
     return f"""## A day's traffic in {run.samples[-1].at_s / 60:.0f} minutes
 
-`make soak`: {run.events:,} live events in batches of ten thousand, one a second or as fast as they
-are taken, through an installation as `make up` starts it, until every count of `cdrlake ledger`
-agrees. Memory is resident, of the process and its children; processor seconds are of the whole run.
+`make soak` sends {run.events:,} live events in batches of ten thousand, one a second or as fast as
+they are accepted, through an installation as `make up` starts it, until every count of
+`cdrlake ledger` agrees. Memory is the resident memory of the process and its children; processor
+seconds are for the whole run.
 
 {table(run.samples)}
 
@@ -70,7 +71,7 @@ def table(samples: Sequence[Sample]) -> str:
         f"| {last.cpu_seconds[name] - first.cpu_seconds[name]:,.0f} |"
         for name in first.memory_mib
     ]
-    head = "| process | MiB at the start | in the middle | at the end | at most | processor s |"
+    head = "| process | MiB at the start | in the middle | at the end | peak | processor s |"
     return "\n".join([head, "| --- | --- | --- | --- | --- | --- |", *lines])
 
 

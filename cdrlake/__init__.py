@@ -1,1 +1,1 @@
-"""The top floor: the command line, and everything it starts and stops."""
+"""The top layer: the command line, and everything it starts and stops."""

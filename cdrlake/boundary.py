@@ -1,4 +1,4 @@
-"""Where errors end: as one sentence and an exit code; only what nobody foresaw shows its stack."""
+"""The end point of errors: one sentence and an exit code; only unexpected ones show a stack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAILED, STOPPED, TERMINATED = 1, 130, 143
 
 
 def run(app: typer.Typer) -> None:
-    """Run the command that was typed; errors made for people become one sentence."""
+    """Run the command that was typed; errors meant for people become one sentence."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
         app(standalone_mode=False)
@@ -37,7 +37,7 @@ def run(app: typer.Typer) -> None:
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """What to say of an error; None for one that nobody has foreseen, which shows its stack.
+    """The message for an error; None for an unexpected one, which shows its stack.
 
     >>> sentence_of(PermissionError(13, "Permission denied", "/state"))
     '/state: Permission denied.'

@@ -1,4 +1,4 @@
-"""Groups of commands that are imported when one of them is called, not when help lists them."""
+"""Groups of commands that are only imported when one of them is called, not for the help."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LazyGroup(typer.core.TyperGroup):
 
     @property
     def commands(self) -> MutableMapping[str, Any]:
-        """The commands by name; asked for the first time, they are imported."""
+        """The commands by name, imported on first access."""
         if self._commands is None:
             module = importlib.import_module(self._module)
             made = next(one for one in vars(module).values() if isinstance(one, typer.Typer))
@@ -39,7 +39,7 @@ class LazyGroup(typer.core.TyperGroup):
 
     @commands.setter
     def commands(self, _none_yet: Any) -> None:
-        """The base class begins with an empty table, which this one does not need."""
+        """The base class starts with an empty table, which this class does not need."""
 
 
 class Commands(typer.core.TyperGroup):

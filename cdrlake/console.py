@@ -16,7 +16,7 @@ ERRORS = Console(stderr=True, highlight=False)
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Say at a terminal what is going on, for as long as the block runs."""
+    """Show on a terminal what is going on, for as long as the block runs."""
     with ERRORS.status(what):
         yield
 
@@ -60,7 +60,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """A step that runs as long as the block; an error marks it and goes on up."""
+        """A step that runs as long as the block; an error marks it as failed and propagates."""
         task = self._progress.add_task(name, total=None, detail="")
         step, began = Step(self._progress, task), self._clock.monotonic()
         try:

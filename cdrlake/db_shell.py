@@ -20,7 +20,7 @@ def shell(settings: Settings, options: Sequence[str] = ()) -> int:
     """Run the client with `options` as the application's account; its exit code.
 
     The password goes through a file that only its owner can read, never through the command line,
-    where every user of the machine could see it. Raises `ServiceError` where there is no client.
+    where every user of the machine could see it. Raises `ServiceError` if there is no client.
     """
     client = find_client(settings)
     access = settings.state / "mysql-client.cnf"

@@ -33,7 +33,7 @@ class Finding:
 def examine(settings: Settings, domains: Iterable[Domain] = ()) -> list[Finding]:
     """Check Python, platform, Java, jars, disk, folders and the ports of these domains' services.
 
-    A port that a process of this very installation holds is as good as a free one.
+    A port held by a process of this installation counts as free.
     """
     checks: list[tuple[str, Callable[[], str]]] = [
         ("Python", require_python),
@@ -77,7 +77,7 @@ def service_ports(
 
 
 def require_platform(settings: Settings) -> str:
-    """The platform; raises `ServiceError` where a server is embedded and cannot run here."""
+    """The platform; raises `ServiceError` if an embedded server cannot run on it."""
     if settings.mysql.embedded or settings.kafka.embedded:
         jars.require_platform()
     return f"{platform.system()} {platform.machine()}"
@@ -100,9 +100,10 @@ def require_disk(folder: Path) -> str:
 
 
 def require_folders(settings: Settings) -> str:
-    """Whether state, output and downloads can be written; raises `ServiceError` where not.
+    """Whether state, output and downloads can be written; raises `ServiceError` if not.
 
-    What is missing of a path is not made; a file is written and removed where the path ends.
+    Missing parts of a path are not created; a file is written and removed where the existing path
+    ends.
     """
     folders = {
         "state_dir": settings.state,
@@ -134,7 +135,7 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
 
 
 def require_python() -> str:
-    """The version that runs; raises `ServiceError` for one that the libraries do not support."""
+    """The running version; raises `ServiceError` for one that the libraries do not support."""
     if not (3, 11) <= sys.version_info[:2] < (3, 13):
         raise ServiceError.sentence(
             f"Python {sys.version.split()[0]} is not supported; run `make clean setup` with Python "

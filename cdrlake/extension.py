@@ -1,6 +1,6 @@
-"""What the command line can do for one domain and for no other, found by the domain's name.
+"""Commands specific to a single domain, found by the domain's name.
 
-A domain that needs nothing of its own has no extension. One that does keeps it as `EXTENSION` in
+A domain that needs none has no extension. One that does keeps it as `EXTENSION` in
 `cdrlake/<domain>/extension.py`, where nothing heavy is imported before it is used.
 """
 
@@ -47,12 +47,12 @@ class Extension:
 
 
 def of(domain: Domain) -> Extension:
-    """The extension of a domain, an empty one where it has none."""
+    """The extension of a domain; an empty one if it has none."""
     return named(domain.name)
 
 
 def named(domain: str) -> Extension:
-    """The extension of the domain called so."""
+    """The extension of the domain with that name."""
     package = f"cdrlake.{domain}"
     # Python takes a folder that a checkout left behind for a package, too, but it has no module.
     if not all(map(importlib.util.find_spec, (package, f"{package}.extension"))):

@@ -14,7 +14,7 @@ TIMEOUT_S = 180.0
 
 
 class Api:
-    """JSON over HTTP to the simulator and to monitoring, with the token where one is set."""
+    """JSON over HTTP to the simulator and to monitoring, with the token if one is set."""
 
     def __init__(self, settings: Settings) -> None:
         self.simulator = f"http://{settings.simulator.host}:{settings.simulator.port}"

@@ -1,4 +1,4 @@
-"""Spark jobs run from the command line: each in a process of its own, on this terminal."""
+"""Spark jobs run from the command line, each in its own process, on this terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACCEPT_LOSS = "--accept-loss"
 def run(job: str, *options: str) -> None:
     """Run `pyspark_jobs.jobs.<job>` to its end; raises `StreamError` when it fails.
 
-    It runs on the cluster that `cdrlake up --cluster` has started, where there is one.
+    It runs on the cluster that `cdrlake up --cluster` has started, if there is one.
     """
     made = command(load(), job, *options)
     code = subprocess.run(
@@ -50,8 +50,8 @@ def of(domain: Domain, task: str) -> str:
 def ingest(domain: Domain, *options: str) -> None:
     """Read the domain's topics to their end.
 
-    An installation that has stopped, for too many messages were bad or some are gone, has no
-    broker either: database and broker then run for as long as this does.
+    An installation that stopped because too many messages were bad or some are gone has no broker
+    running either; in that case database and broker run for as long as this does.
     """
     settings, began = load(), SystemClock().now()
     if process.find_running(settings.state):

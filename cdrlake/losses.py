@@ -1,4 +1,4 @@
-"""What a person has let the lake go on without: the gaps that `ops.data_loss` has on record."""
+"""Accepted data loss: the gaps on record in `ops.data_loss`."""
 
 from __future__ import annotations
 

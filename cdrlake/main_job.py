@@ -1,4 +1,4 @@
-"""The main job, `cdrlake demo`: what it must not wipe, what it may take, and how it is judged."""
+"""The main job, `cdrlake demo`: what it must not wipe, what it may use, and how it is judged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a demo ends with."""
+    """The result of a demo."""
 
     ledger: Ledger
     monitoring: dict[str, Any]
@@ -72,7 +72,7 @@ def run(settings: Settings, domain: Domain, cluster: bool = False) -> None:
 
 
 def prepare_state(settings: Settings) -> None:
-    """Begin with a clean state; one that a demo did not make is never wiped.
+    """Start with a clean state; state that a demo did not make is never wiped.
 
     Raises `ServiceError` when the state folder holds somebody's installation.
     """
@@ -102,7 +102,7 @@ def require_balance(found: Ledger) -> None:
 
 
 def require_memory(peak_bytes: int) -> None:
-    """Raise `ServiceError` when the main job has taken more memory than is promised."""
+    """Raise `ServiceError` when the main job has used more memory than promised."""
     if peak_bytes > MAX_MEMORY_GIB * 1024**3:
         raise ServiceError.sentence(
             f"The main job took {peak_bytes / 1024**3:.1f} GiB of memory and may take "
@@ -112,7 +112,7 @@ def require_memory(peak_bytes: int) -> None:
 
 
 def signs(stack: Stack) -> Callable[[], Signs]:
-    """What shows that the main job moves: its queries' batches, and the processes' work."""
+    """The signs that the main job is making progress: its queries' batches and processor time."""
 
     def look() -> Signs:
         queries = progress.read_queries(stack.settings.state)

@@ -1,4 +1,4 @@
-"""The simulator as a service: HTTP by cheroot, the relay beside it, until SIGTERM."""
+"""The simulator service: HTTP with cheroot and the relay alongside it, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _resume(runner: Runner, clock: SystemClock, stop: threading.Event) -> None:
 
 
 def main() -> int:
-    """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the service cannot start."""
+    """Serve until SIGTERM or Ctrl-C; returns 0 then, or 1 if the service cannot start."""
     return server.run(load, serve)
 
 

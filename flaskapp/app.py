@@ -1,4 +1,4 @@
-"""The service put together: routes, access rules, and errors as JSON."""
+"""The assembled service: routes, access rules, and errors as JSON."""
 
 from __future__ import annotations
 

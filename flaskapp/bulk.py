@@ -1,4 +1,4 @@
-"""Frames into tables, fast: by a file that the server reads, or else by INSERTs of many rows."""
+"""Fast inserts of frames: from a file that the server reads, or else by multi-row INSERTs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Uploader:
             self._reads_files = bool(cursor.fetchone()[0])
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
-        """Add the rows of `frame` to the columns of the same names, all of them or an error.
+        """Add the rows of `frame` to the columns of the same names; either all of them or an error.
 
         Raises `DatabaseError` when the server accepts fewer rows than there are.
         """
@@ -72,10 +72,10 @@ def _as_text(frame: pl.DataFrame) -> list[pl.Expr]:
 
 @contextmanager
 def open_uploader(settings: Settings) -> Iterator[Uploader]:
-    """An uploader on a connection of its own, both closed at the end.
+    """An uploader with its own connection, both closed at the end.
 
-    Its file lies below the state folder. A killed process leaves its own there, which the next
-    uploader removes.
+    Its file is below the state folder. A killed process leaves its file there, and the next
+    uploader removes it.
     """
     with (
         _own_folder(settings.state / "uploads") as folder,
@@ -86,7 +86,7 @@ def open_uploader(settings: Settings) -> Iterator[Uploader]:
 
 @contextmanager
 def _own_folder(place: Path) -> Iterator[Path]:
-    """A new folder in `place`, locked; those that nobody locks any more are removed."""
+    """A new locked folder in `place`; folders that are no longer locked are removed."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
         with FileLock(
@@ -100,7 +100,7 @@ def _own_folder(place: Path) -> Iterator[Path]:
 
 
 def _remove_left(place: Path) -> None:
-    """Remove the folders of processes that were killed: those that live hold their locks."""
+    """Remove the folders of killed processes; living processes hold their locks."""
     for folder in filter(Path.is_dir, place.iterdir()):
         with suppress(Timeout, FileNotFoundError), FileLock(folder / LOCK, blocking=False):
             shutil.rmtree(folder, ignore_errors=True)

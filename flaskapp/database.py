@@ -1,4 +1,4 @@
-"""Making the database: schema, tables, procedure, and an application account with few rights."""
+"""Creates the database: schema, tables, procedure, and an application account with few rights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lakehouse.settings.model import MysqlSettings
 
 
 def initialise(settings: Settings, *folders: Path) -> list[str]:
-    """Create what is missing; names of the migrations applied, none when all was there.
+    """Create what is missing; returns the names of the applied migrations.
 
     The migrations are those below `folders`, by default those of all domains. Safe to repeat and to
     run from two processes at once. Raises `DatabaseError` when the server cannot be reached, the

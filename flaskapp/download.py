@@ -1,4 +1,4 @@
-"""Fetching the source file from Google Cloud Storage: resumable, verified, unpacked."""
+"""Fetches the source file from Google Cloud Storage: resumable, verified, unpacked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Progress = Callable[[float, float], None]
 
 
 def _silent(_done: float, _total: float) -> None:
-    """Progress that nobody watches."""
+    """Ignores progress."""
 
 
 def connect(key: Path) -> Any:
@@ -48,11 +48,11 @@ def connect(key: Path) -> Any:
 def download(
     url: str, key: Path, target: Path, progress: Progress = _silent, connect: Connect = connect
 ) -> Path:
-    """Fetch `gs://bucket/object` to `target`, unpacked when the object's name ends in `.gz`.
+    """Fetch `gs://bucket/object` to `target`, unpacked if the object's name ends in `.gz`.
 
-    An interrupted download goes on where it stopped, as long as the object is the same.
-    `progress` is told bytes done and bytes in all. Raises `SourceError` for a URL that is not
-    gs://, a missing key, a bucket that is forbidden or absent, and an object that comes short.
+    An interrupted download resumes where it stopped, as long as the object is the same. `progress`
+    is told the bytes done and the total. Raises `SourceError` for a URL that is not gs://, a
+    missing key, a bucket that is forbidden or absent, and an object that comes short.
     """
     bucket, name = split(url)
     try:

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, read from the database and the relay when they are asked for."""
+"""Metrics for Prometheus, read from the database and the relay when they are scraped."""
 
 from __future__ import annotations
 

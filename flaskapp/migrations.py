@@ -1,7 +1,7 @@
 """Versioned changes of the database: the files below `conf/sql`, each applied once, in order.
 
-There is a folder for what all domains share and one for each domain. The numbers are one sequence
-over all of them, so that a file may move to another folder and is still known as applied.
+There is one folder for what all domains share and one for each domain. Numbers form a single
+sequence over all of them, so a file can move to another folder and still count as applied.
 """
 
 from __future__ import annotations

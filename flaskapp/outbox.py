@@ -1,8 +1,8 @@
 """The outbox: blocks of committed rows that Kafka has not acknowledged yet, and their messages.
 
-The server writes the messages itself and hands over many at once, one to a line: reading them row
-by row would cost a client in Python three times the rest of the work. Which rows they are made of
-is the domain's business, which lends a `MessageKind` for each kind of entry.
+The server writes the messages itself and returns many at once, one per line: reading them row by
+row would cost a Python client three times the rest of its work. Which rows they are made from is up
+to the domain, which provides a `MessageKind` for each kind of entry.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ENTER = (
 
 @dataclass(frozen=True)
 class MessageKind:
-    """How the rows of a kind become messages of `topic`.
+    """How rows of a kind become messages of `topic`.
 
     `query` is made by `lines`; `key` names the first field of its objects, a text, by which
     messages are partitioned.
@@ -52,7 +52,7 @@ class MessageKind:
 
 @dataclass(frozen=True)
 class Entry:
-    """A block that waits: rows `first` to `last` of a stream."""
+    """A waiting block: rows `first` to `last` of a stream."""
 
     entry_id: int
     kind: str
@@ -62,7 +62,7 @@ class Entry:
 
     @property
     def rows(self) -> int:
-        """How many rows it names."""
+        """How many rows it covers."""
         return self.last - self.first + 1
 
 
@@ -73,7 +73,7 @@ def json_object(fields: Sequence[tuple[str, str]]) -> str:
 
 
 def json_text(*parts: str) -> str:
-    """SQL that writes a JSON string; none of the parts has anything to escape."""
+    """SQL that writes a JSON string; none of the parts needs escaping."""
     return f"""CONCAT('"', {", ".join(parts)}, '"')"""
 
 
@@ -95,7 +95,7 @@ def lines(message: str, table: str) -> str:
 
 
 def waiting(connection: Any) -> list[Entry]:
-    """The lowest entries of the outbox, as many as make up a block of rows, at least one."""
+    """The lowest entries of the outbox, enough to make up a block of rows, at least one."""
     with connection.cursor() as cursor:
         cursor.execute(_WAITING)
         found = [Entry(*row) for row in cursor.fetchall()]
@@ -116,7 +116,7 @@ def backlog(cursor: Any) -> tuple[int, float]:
 
 
 def enter(cursor: Any, kind: str, stream_id: str, first: int, last: int, now: datetime) -> None:
-    """Let rows `first` to `last` of a stream be published; in the transaction of these rows."""
+    """Queue rows `first` to `last` of a stream for publication, in these rows' transaction."""
     cursor.execute(_ENTER, (kind, stream_id, first, last, now.replace(tzinfo=None)))
 
 
@@ -125,7 +125,7 @@ def messages(
 ) -> Iterator[tuple[str, bytes, bytes]]:
     """Topic, key and JSON, exact to the last decimal, of each row of `entry`.
 
-    Raises `DatabaseError` when the rows are not there, or nobody knows their kind.
+    Raises `DatabaseError` when the rows are missing or their kind is unknown.
     """
     where = f"outbox entry {entry.entry_id}"
     kind = kinds.get(entry.kind)
@@ -148,7 +148,7 @@ def messages(
 
 
 def remove(connection: Any, entries: Sequence[Entry]) -> None:
-    """Take published entries out of the outbox."""
+    """Remove published entries from the outbox."""
     marks = ", ".join(["%s"] * len(entries))
     with connection.cursor() as cursor:
         cursor.execute(

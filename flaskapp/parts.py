@@ -1,4 +1,4 @@
-"""What the service is made of, handed to everything that serves."""
+"""The parts of the service, handed to everything that serves requests."""
 
 from __future__ import annotations
 

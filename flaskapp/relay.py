@@ -33,7 +33,7 @@ LONGEST_BACKOFF_S = 5.0
 
 @dataclass
 class RelayStatus:
-    """What others may know of the relay; written by its thread, read by any."""
+    """The relay's public state; written by its thread, read by any."""
 
     state: str = "waiting"
     published: int = 0
@@ -56,7 +56,7 @@ class Relay:
     status: RelayStatus = field(default_factory=RelayStatus)
 
     def run(self) -> None:
-        """Relay until `stop`; an outage of database or broker is waited out, with back-off."""
+        """Relay until `stop`; outages of database or broker are waited out, with back-off."""
         backoff = Backoff(self.clock, self.stop, longest_s=LONGEST_BACKOFF_S)
         while not self.stop.is_set():
             try:
@@ -87,7 +87,7 @@ class Relay:
                 publisher.drop()
 
     def _step(self, connection: Any, publisher: Publisher) -> int:
-        """Publish the lowest blocks and take them out of the outbox; rows published."""
+        """Publish the lowest blocks and remove them from the outbox; returns the rows published."""
         entries = outbox.waiting(connection)
         rows = sum(entry.rows for entry in entries)
         for entry in entries:

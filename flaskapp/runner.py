@@ -1,7 +1,7 @@
-"""Streams in the background: one at a time over all processes, and each survives its process.
+"""Streams in the background: one at a time across all processes, each surviving its process.
 
-What a stream has sent is committed with the rows, so after an outage, a kill or a restart it goes
-on with the batch that is not in the database yet.
+A stream's progress is committed with the rows, so after an outage, a kill or a restart it continues
+with the first batch that is not in the database yet.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LOOK_S = 1.0
 
 
 class BusyError(StreamError):
-    """Another stream runs, here or in another process."""
+    """Another stream is running, here or in another process."""
 
 
 class Runner:
@@ -58,7 +58,7 @@ class Runner:
         return self._launch(request)
 
     def resume(self) -> str | None:
-        """Go on with the stream that an earlier process left running; its id, if there is one."""
+        """Resume the stream that an earlier process left running; returns its id, if any."""
         with mysql.connect(self._settings.mysql) as connection, connection.cursor() as cursor:
             left = streams.running(cursor)
         if not left:
@@ -68,11 +68,11 @@ class Runner:
 
     @property
     def is_running(self) -> bool:
-        """Whether a stream runs in this process."""
+        """Whether a stream is running in this process."""
         return self._thread is not None and self._thread.is_alive()
 
     def stop(self) -> str | None:
-        """End the stream of this process after the block it is writing; its id, if there is one."""
+        """End this process's stream after the block it is writing; returns its id, if any."""
         with self._mutex:
             if self._thread is None or not self._thread.is_alive():
                 return None
@@ -120,7 +120,7 @@ class Runner:
     def _begin(
         self, context: StreamContext, wanted: StreamRequest | str, started: Future[str]
     ) -> bool:
-        """Enter the stream; false, and nothing done, where its caller waits no longer."""
+        """Record the stream; false, with nothing done, if its caller is no longer waiting."""
         begun = None if isinstance(wanted, str) else self._values(context, wanted)
         if not started.set_running_or_notify_cancel():
             return False
@@ -139,7 +139,7 @@ class Runner:
         return source.begin(context, request) | {DOMAIN: source.domain}
 
     def _outlives(self, error: Exception, started: Future[str]) -> bool:
-        """Whether the stream can go on after `error`; where it cannot, that is told or noted."""
+        """Whether the stream can continue after `error`; if not, that is reported or recorded."""
         if not started.done():
             if started.running() or started.set_running_or_notify_cancel():
                 started.set_exception(error)
@@ -175,7 +175,7 @@ class Runner:
         return self._sources[stream.domain]
 
     def _pause(self, context: StreamContext, stream_id: str, seconds: float) -> bool:
-        """Wait; true as soon as the stream is to end, by this process or by its row."""
+        """Wait; true as soon as the stream should end, because of this process or its row."""
         deadline = self._clock.monotonic() + seconds
         while True:
             with context.cursor as cursor:
@@ -205,7 +205,7 @@ class Runner:
 
 
 def _await(started: Future[str]) -> str:
-    """The id of the stream that a thread enters. One that takes too long is told to let it be."""
+    """The id of the stream that a thread records. A thread that takes too long is cancelled."""
     with suppress(NotDoneError):
         return started.result(START_TIMEOUT_S)
     got = "no answer, and started nothing"

@@ -1,6 +1,6 @@
-"""Work handed to a thread of its own, in order, a few pieces ahead of whoever makes them.
+"""Work handed to a separate thread, in order, with a few pieces queued.
 
-A piece may rely on those before it: after one that failed, none is begun.
+A piece may rely on those before it: after one that failed, no other is started.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DEPTH = 2
 
 
 class SerialExecutor:
-    """One thread; whoever hands over more than it can hold waits, and hears what went wrong."""
+    """One thread with a bounded queue; a caller that is ahead waits, and sees earlier errors."""
 
     def __init__(self, name: str) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
@@ -34,7 +34,7 @@ class SerialExecutor:
             self._settle()
 
     def close(self) -> None:
-        """End the thread after the piece that it is at; what has not begun is dropped."""
+        """End the thread after the current piece; pieces not yet started are dropped."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, work: Callable[[], Any]) -> Any:

@@ -15,12 +15,12 @@ _PUT = (
 
 
 def recall(cursor: Any, name: str) -> Any:
-    """The value kept under `name`, None when there is none."""
+    """The value stored under `name`; None if there is none."""
     cursor.execute(_GET, (name,))
     row = cursor.fetchone()
     return None if row is None else json.loads(row[0])
 
 
 def remember(cursor: Any, name: str, value: Any) -> None:
-    """Keep `value` (anything JSON can hold) under `name`."""
+    """Store `value` (anything JSON can hold) under `name`."""
     cursor.execute(_PUT, (name, json.dumps(value)))

@@ -1,4 +1,4 @@
-"""What a domain lends to the simulator: its rows, its messages, and what the page shows of them."""
+"""What a domain provides to the simulator: its rows, its messages, and what the page shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
 
 
 class NothingToSendError(StreamError):
-    """The stream has no rows to sample or no day to replay."""
+    """There are no rows to sample or no days to replay."""
 
 
 class StreamRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class StreamRequest(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as kept with the stream."""
+        """Plain values, as stored with the stream."""
         return msgspec.structs.asdict(self)
 
 
@@ -61,7 +61,7 @@ class StreamContext:
         return self.uploader.connection.cursor()
 
     def commit(self) -> None:
-        """Make the transaction last."""
+        """Commit the transaction."""
         self.uploader.connection.commit()
 
 
@@ -99,7 +99,7 @@ class SourcePage:
 
 
 class StreamSource(Protocol):
-    """The rows of a domain; the runner enters streams, commits, and drives these functions."""
+    """The rows of a domain; the runner records streams, commits, and calls these functions."""
 
     @property
     def domain(self) -> str:
@@ -135,7 +135,7 @@ class StreamSource(Protocol):
         ...
 
     def send(self, context: StreamContext, stream: Stream, wait: Wait) -> bool:
-        """Send what is left of `stream`, batch by batch; false when `wait` ended it early."""
+        """Send what is left of `stream`, batch by batch; false if `wait` ended it early."""
         ...
 
     def routes(self) -> Blueprint:

@@ -1,4 +1,4 @@
-"""The table of streams: what was asked for, how far it came, and how it ended."""
+"""The table of streams: what was requested, how far it got, and how it ended."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def first_live(cursor: Any, domain: str) -> datetime | None:
 def begin(
     cursor: Any, stream_id: str, domain: str, mode: Mode, request: dict[str, Any], now: datetime
 ) -> None:
-    """Enter a running stream of a domain."""
+    """Record a running stream of a domain."""
     moment = _naive(now)
     cursor.execute(_INSERT, (stream_id, domain, mode, json.dumps(request), moment, moment))
 
 
 def get(cursor: Any, stream_id: str) -> Stream | None:
-    """The stream of that id, None when there is none."""
+    """The stream with that id; None if there is none."""
     if not stream_id.isascii():  # the column is, and the server compares with nothing else
         return None
     cursor.execute(_GET, (stream_id,))
@@ -106,7 +106,7 @@ def latest(cursor: Any, limit: int) -> list[Stream]:
 
 
 def running(cursor: Any) -> list[Stream]:
-    """Streams that run, or ran when their process died; oldest first."""
+    """Streams that are running, or were when their process died; oldest first."""
     cursor.execute(_RUNNING)
     return [_stream(row) for row in cursor.fetchall()]
 
@@ -119,7 +119,7 @@ def advance(
 
 
 def reach(cursor: Any, stream_id: str, batches: int, now: datetime) -> None:
-    """Note that so many batches of the stream are sent."""
+    """Record that this many batches of the stream have been sent."""
     cursor.execute(_REACH, (batches, _naive(now), stream_id))
 
 

@@ -1,4 +1,4 @@
-"""Evaluates the amounts that the checks of a domain compare, each once and in bounded memory."""
+"""Evaluates the amounts that a domain's checks compare, each once and in bounded memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Counter:
         self._readable: dict[str, int] = {}
 
     def count(self, amount: Amount) -> int:
-        """The value of `amount`. Raises `CdrlakeError` when a part cannot be asked."""
+        """The value of `amount`. Raises `CdrlakeError` when a source cannot be reached."""
         if amount not in self._found:
             self._found[amount] = self._evaluate(amount)
         return self._found[amount]
@@ -57,7 +57,7 @@ class Counter:
         return self._found.get(amount)
 
     def examples(self, conflicts: Conflicts, most: int) -> list[str]:
-        """Ids that are in conflict, `most` at the most."""
+        """Ids that are in conflict, at most `most` of them."""
         return self._tables.examples(conflicts, most)
 
     def _evaluate(self, amount: Amount) -> int:
@@ -176,7 +176,7 @@ class Counter:
             return found.count()
 
     def _lost(self, topic: str) -> int:
-        """Offsets on record, each once: two queries may have met the same gap."""
+        """Offsets on record, each counted once, since two queries may have met the same gap."""
         spans: dict[int, list[tuple[int, int]]] = {}
 
         def take(batch: pl.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""The audit: the ledger with every check of the domain, exact, from the rows themselves.
+"""The audit: an exact ledger with every check of the domain, computed from the rows themselves.
 
 Whatever grows with the data is read in batches, so an audit needs bounded memory.
 """
@@ -21,8 +21,8 @@ EXAMPLES = 3
 def audit(settings: Settings, domain: Domain, starts: Starts) -> Ledger:
     """Counts of a domain with every check, exact: ids are read, not estimated.
 
-    `starts` gives for each model the moment at which its champion began to score, None before
-    there is one. Raises `CdrlakeError` when a part cannot be asked.
+    `starts` gives for each model the moment at which its champion began to score, None before there
+    is one. Raises `CdrlakeError` when a source cannot be reached.
     """
     try:
         return _audit(settings, domain, Counter(settings, domain, starts))
@@ -45,7 +45,7 @@ def _audit(settings: Settings, domain: Domain, counter: Counter) -> Ledger:
 
 
 def _compare(check: Check, counter: Counter) -> Comparison:
-    """Both amounts; what is known of the reasons is asked only when they differ."""
+    """Compare both amounts; the known reasons are only evaluated when they differ."""
     left, right = counter.count(check.left), counter.count(check.right)
     gap, netted = left - right, []
     for net in check.nets:
@@ -63,7 +63,7 @@ def _step(station: Station, counter: Counter) -> Step:
 
 
 def _notes(domain: Domain, counter: Counter) -> list[Note]:
-    """A line for each reason that has anything to it, used or not."""
+    """A line for each reason with anything on record, whether it was needed or not."""
     found: dict[str, Note] = {}
     for net in (net for check in domain.checks for net in check.nets):
         is_record = isinstance(net.amount, Lost)

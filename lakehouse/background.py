@@ -1,4 +1,4 @@
-"""A value that is slow to get, so that no two ask for it at once and nobody waits for ever."""
+"""A value that is slow to get: one thread at a time fetches it, and no caller waits forever."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """Asks for a value in a thread of its own, at most once every `max_age_s` seconds."""
+    """Fetches a value in a separate thread, at most once every `max_age_s` seconds."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Background(Generic[T]):
         self._is_known.set()
 
     def get(self) -> T:
-        """The latest value known; a newer one is on its way if this one is old.
+        """The latest known value; if it is old, a newer one is already being fetched.
 
         It is waited for as long as `patience_s` seconds.
         """

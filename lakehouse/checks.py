@@ -20,7 +20,7 @@ class Number:
 
 @dataclass(frozen=True)
 class At:
-    """The count of the station of that name."""
+    """The count of the station with that name."""
 
     station: str
 
@@ -34,7 +34,7 @@ class Sql:
 
 @dataclass(frozen=True)
 class Distinct:
-    """Distinct combinations of columns in a Delta table; 0 where there is no table.
+    """Distinct combinations of columns in a Delta table; 0 if there is no table.
 
     With `since`, a date or timestamp column, only the rows from the moment on at which the champion
     of `model` began to score; none before there is a champion.
@@ -56,10 +56,10 @@ class Sum:
 
 @dataclass(frozen=True)
 class Conflicts:
-    """How often an id of a Delta table is used again for something else.
+    """How often an id in a Delta table is reused for something else.
 
-    An id that comes with three combinations of `columns` counts as two conflicts. A message that is
-    repeated as it was is none.
+    An id that comes with three combinations of `columns` counts as two conflicts. A message
+    repeated unchanged is not a conflict.
     """
 
     table: str
@@ -69,7 +69,7 @@ class Conflicts:
 
 @dataclass(frozen=True)
 class OwnEvents:
-    """Distinct events of a feed whose stream is known to the database, wherever they ended up.
+    """Distinct events of a feed whose stream the database knows, wherever they ended up.
 
     An event id reads `<stream>:<sequence>`; `streams` is a query that returns the streams. Ids are
     looked for in bronze and in the text of refused messages.
@@ -81,9 +81,9 @@ class OwnEvents:
 
 @dataclass(frozen=True)
 class Messages:
-    """Messages of a feed's topic: those that can be read, and those taken in before they expired.
+    """Messages of a feed's topic: those still readable, and those ingested before they expired.
 
-    Messages of aborted transactions and control records are none.
+    Messages of aborted transactions and control records do not count.
     """
 
     topic: str
@@ -98,7 +98,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Keys:
-    """Distinct keys of the messages of a topic that can be read and are not deletions."""
+    """Distinct keys among the readable messages of a topic, without deletions."""
 
     topic: str
 
@@ -137,8 +137,8 @@ Amount = (
 class Net:
     """A known reason for a difference: up to `amount` may be missing on one side of a check.
 
-    It is an upper bound, because records speak of offsets, and an offset may have been a repetition
-    or may have been sent once more since.
+    It is an upper bound, because only offsets are on record, and an offset may have held a
+    repetition or may have been sent again since.
     """
 
     name: str
@@ -149,7 +149,7 @@ class Net:
 
 @dataclass(frozen=True)
 class Check:
-    """Two amounts that must be equal, apart from what is netted."""
+    """Two amounts that must be equal, apart from known reasons that are deducted."""
 
     name: str
     left: Amount

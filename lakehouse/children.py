@@ -12,10 +12,10 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent(number: int = signal.SIGTERM) -> Callable[[], None]:
-    """For `preexec_fn`: the child gets this signal when its parent ends, whichever way it ends.
+    """For `preexec_fn`: the child gets this signal when its parent ends, however that happens.
 
-    It is the thread that starts the child which counts as the parent, so that one must wait for
-    the child's end. Linux only; elsewhere the child is started as any other.
+    The thread that starts the child counts as the parent, so it must wait for the child to end.
+    Linux only; elsewhere the child is started like any other.
     """
     parent = os.getpid()
 

@@ -1,4 +1,4 @@
-"""Time as an argument: the system clock in service, a set one in tests."""
+"""Time as an argument: the system clock in production, a controlled one in tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 
 class Clock(Protocol):
-    """What the project knows of time."""
+    """The only source of time in the project."""
 
     def now(self) -> datetime:
         """The present moment, timezone-aware, in UTC."""
@@ -21,7 +21,7 @@ class Clock(Protocol):
         ...
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until `event` is set or `seconds` have passed; true when it was set."""
+        """Wait until `event` is set or `seconds` have passed; true if it was set."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""What data is: the fields of every topic and table, declared once, free of any engine.
+"""The fields of every topic and table, declared once and independent of any engine.
 
-Spark schemas, MySQL columns, JSON Schemas and checks are derived from these values; no other
-module lists columns. What is declared here fits every domain; a domain's own contracts are in
+Spark schemas, MySQL columns, JSON Schemas and checks are derived from these values; no other module
+lists columns. What is declared here applies to every domain; a domain's own contracts are in
 `lakehouse/domains/<domain>/contracts.py`.
 """
 
@@ -31,10 +31,10 @@ DECIMAL_DIGITS, DECIMAL_PLACES = 18, 3
 
 @dataclass(frozen=True)
 class Field:
-    """One column: its kind, whether it may be missing, and its bounds.
+    """A column: its kind, whether it may be missing, and its bounds.
 
-    A `decimal` is DECIMAL(18, 3): thousandths are exact, so sums agree in any order. A value that
-    does not match `pattern` is refused for the reason `pattern_reason`.
+    A `decimal` is DECIMAL(18, 3): thousandths are exact, so sums do not depend on order. A value
+    that does not match `pattern` is rejected with the reason `pattern_reason`.
     """
 
     name: str
@@ -49,9 +49,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Contract:
-    """The fields of a topic or table, its key, and the columns that lay out its files.
+    """The fields of a topic or table, its key, and its partition columns.
 
-    `statistics` names columns, beside the key, whose least and greatest value each file keeps.
+    `statistics` names the columns, besides the key, whose minimum and maximum each file records.
     """
 
     name: str
@@ -99,7 +99,7 @@ REASONS = (
 
 
 def quarantine(name: str) -> Contract:
-    """Contract of the table that keeps the refused messages of a topic, as they came."""
+    """Contract of the table that keeps the rejected messages of a topic, unchanged."""
     return Contract(
         name,
         (
@@ -117,8 +117,8 @@ def quarantine(name: str) -> Contract:
 def bronze(name: str, message: Contract, *derived: Field) -> Contract:
     """Contract of the table that keeps the accepted messages of a topic.
 
-    It has the message's fields, those that nobody declared as JSON, what is `derived` from them,
-    and where the message stood in Kafka.
+    It has the message's fields, any undeclared fields as JSON, the `derived` fields, and the
+    message's position in Kafka.
     """
     fields = (*message.fields, EXTRAS, *derived, *WIRE, *BATCH)
     statistics = tuple(field.name for field in derived)
@@ -130,7 +130,8 @@ def predictions(
 ) -> Contract:
     """Contract of a table of predictions: one row for each key and version of the model.
 
-    `key` says whose prediction it is and of when, `label` what came of it (null until known).
+    `key` identifies the entity and the time of the prediction; `label` is the outcome (null until
+    known).
     """
     return Contract(
         name,

@@ -1,4 +1,4 @@
-"""Counts of Delta tables that need their rows: exact, in batches, in bounded memory."""
+"""Exact counts that need the rows of Delta tables, in batches and in bounded memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tables:
         self._settings = settings
 
     def scan(self, table: str) -> tuple[pl.LazyFrame, str] | None:
-        """The table and its location; None where there is none."""
+        """The table and its location; None if it does not exist."""
         uri, options = table_uri(self._settings.lake_uri, table), self._settings.lake_options
         return (store.scan(uri, options), uri) if store.exists(uri, options) else None
 
@@ -34,7 +34,7 @@ class Tables:
         take: Callable[[pl.DataFrame], None],
         where: pl.Expr | None = None,
     ) -> None:
-        """Hand rows of a table to `take`, some at a time; none where there is no table."""
+        """Hand the rows of a table to `take` in batches; none if there is no table."""
         found = self.scan(table)
         if found is not None:
             frame, uri = found
@@ -63,12 +63,12 @@ class Tables:
         return pairs
 
     def conflicts(self, amount: Conflicts) -> int:
-        """How often an id is used again for something else."""
+        """How often an id is reused for something else."""
         with self._pairs(amount) as pairs:
             return sum(part.height - part["id"].n_unique() for part in pairs.parts())
 
     def examples(self, conflicts: Conflicts, most: int) -> list[str]:
-        """Ids that are in conflict, `most` at the most."""
+        """Ids that are in conflict, at most `most` of them."""
         with self._pairs(conflicts) as pairs:
             found: list[int] = []
             for part in pairs.parts():

@@ -1,4 +1,4 @@
-"""Text that strangers wrote, made fit to be shown: in a terminal, on a page, in a log or a mail.
+"""Makes untrusted text safe to show in a terminal, on a page, in a log or in a mail.
 
 A message may hold anything: sequences that drive a terminal, characters that reverse the reading
 direction, line breaks that forge a log line, or a formula that a spreadsheet would run.
@@ -20,7 +20,7 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 def printable(text: str, keep: str = "") -> str:
     r"""`text` with every character escaped that would do anything but show itself.
 
-    Characters in `keep`, such as the line breaks of a text of one's own, stay.
+    Characters in `keep`, such as the line breaks of our own texts, are left alone.
 
     >>> printable("a\x1b[31m\u202eb\n")
     'a\\x1b[31m\\u202eb\\n'
@@ -36,12 +36,12 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def is_hidden(character: str) -> bool:
-    """Whether a character acts on what shows it instead of being shown."""
+    """Whether a character controls the display instead of being shown."""
     return unicodedata.category(character) in _HIDDEN
 
 
 def readable(raw: bytes | None) -> str:
-    r"""A message as text: bytes that are no UTF-8 and hidden characters are escaped.
+    r"""A message as text; bytes that are not UTF-8 and hidden characters are escaped.
 
     >>> readable(b"caf\xc3\xa9 \xff\x1b[2J")
     'café \\xff\\x1b[2J'
@@ -50,7 +50,7 @@ def readable(raw: bytes | None) -> str:
 
 
 def csv_cell(text: str) -> str:
-    r"""`text` for a CSV file that may be opened in a spreadsheet: printable, and no formula.
+    r"""`text` for a CSV file that may be opened in a spreadsheet: printable, and never a formula.
 
     >>> [csv_cell(cell) for cell in ("=1+1", "@SUM(A1)", "-3.5", "plain")]
     ["'=1+1", "'@SUM(A1)", '-3.5', 'plain']

@@ -1,8 +1,8 @@
 """Exact counts of distinct rows in bounded memory.
 
 Rows are reduced to 64-bit hashes. What does not fit into memory goes to temporary files, one for
-each range of hashes, so that equal rows meet in the same file. Two different rows share a hash with
-a probability of about 0.03 % in a hundred million.
+each range of hashes, so that equal rows end up in the same file. Among a hundred million different
+rows, the probability that two share a hash is about 0.03 %.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BITS = 6
 
 
 def hashes(rows: pl.DataFrame, name: str = "hash") -> pl.Series:
-    """A 64-bit hash for each row, the same wherever its values are the same."""
+    """A 64-bit hash for each row; equal rows have equal hashes."""
     return rows.hash_rows(seed=0).alias(name)
 
 
@@ -57,7 +57,7 @@ class DistinctHashes:
         self._stack.close()
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Take in rows of hashes, all with the same columns."""
+        """Add rows of hashes, all with the same columns."""
         self._waiting.append(rows)
         self._rows += rows.height
         if self._rows > self._limit:

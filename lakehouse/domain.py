@@ -1,6 +1,6 @@
-"""What a domain declares about itself, for everything that is shared to work from.
+"""What a domain declares about itself, for the shared code to work from.
 
-A `Domain` is one frozen value: no engine, no I/O, no settings. A field stands here only when two
+A `Domain` is one frozen value: no engine, no I/O, no settings. A field belongs here only if two
 shared modules read it; transforms, recipes and routes stay plain functions in the domain's folders.
 """
 
@@ -17,9 +17,9 @@ from lakehouse.names import QueryIdentity
 
 @dataclass(frozen=True)
 class Topic:
-    """A Kafka topic; `partitions` None takes the installation's number.
+    """A Kafka topic; with `partitions` None the installation's setting applies.
 
-    `retention_ms` -1 keeps messages for ever.
+    `retention_ms` -1 keeps messages forever.
     """
 
     name: str
@@ -30,14 +30,14 @@ class Topic:
 
 @dataclass(frozen=True)
 class Feed:
-    """A topic, what its messages must be, and the two tables that they end in.
+    """A topic, the contract of its messages, and the two tables that they end up in.
 
-    `event_time` names the field that says when a thing happened, and `event_date` the bronze column
-    that gets its calendar date in the installation's timezone; a message too far behind the latest
-    date is refused. `entity` names the field that says to whom it happened, `event_id` the one that
-    tells a repeated event. A value of the second of each pair in `ordered` must come after the
-    first. Where the ingest is handed a list of known entities, others are refused for the reason
-    `unknown_reason`.
+    `event_time` names the field with the time of the event, and `event_date` the bronze column that
+    gets its calendar date in the installation's timezone; a message too far behind the latest date
+    is rejected. `entity` names the field that says whom the event is about, and `event_id` the one
+    that identifies repeated events. In each pair in `ordered`, the second field's value must come
+    after the first's. If ingest is given a list of known entities, all others are rejected with the
+    reason `unknown_reason`.
     """
 
     identity: QueryIdentity
@@ -55,9 +55,9 @@ class Feed:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The table that says what came true.
+    """The table of actual outcomes.
 
-    `entity`, `time` and `label` name its columns. Of several words about the same entity and time
+    `entity`, `time` and `label` name its columns. Of several outcomes for the same entity and time,
     the greatest by `order` counts.
     """
 
@@ -70,9 +70,9 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Slices:
-    """Traits of entities, by which monitoring cuts its figures: columns of a MySQL table.
+    """Attributes of entities by which monitoring slices its metrics: columns of a MySQL table.
 
-    `since` names a date column from which the length of the acquaintance follows.
+    `since` names a date column from which the tenure is derived.
     """
 
     mysql_table: str
@@ -83,7 +83,7 @@ class Slices:
 
 @dataclass(frozen=True)
 class Words:
-    """How pages and notes speak of a model: of one `unit`, of `positives`, and of becoming one."""
+    """The words that pages and alerts use for a model's `unit`, `positives`, and becoming one."""
 
     title: str
     unit: str
@@ -93,10 +93,10 @@ class Words:
 
 @dataclass(frozen=True)
 class Scored:
-    """A table of predictions: whose they are, of when, by which model, and what came of them.
+    """A table of predictions: for whom, for when, by which model, and with what outcome.
 
     `entity` and `time` name the key columns that `features` and `table` share; `time` is a date or
-    a timestamp. `chunk` is the period by which monitoring cuts the rows unless settings say
+    a timestamp. `chunk` is the period that monitoring groups rows by, unless settings say
     otherwise.
     """
 
@@ -117,9 +117,9 @@ class Scored:
 
 @dataclass(frozen=True)
 class Mirror:
-    """A Delta table and the MySQL table, and perhaps the topic, that follow it.
+    """A Delta table with the MySQL table, and optionally the topic, that follow it.
 
-    A table whose changes are gone is written anew in parts, one value of `part_by` at a time.
+    A table whose change feed has expired is rewritten in parts, one value of `part_by` at a time.
     """
 
     contract: Contract
@@ -129,17 +129,17 @@ class Mirror:
 
     @property
     def name(self) -> str:
-        """Name of the mirror, where its cursors' names begin."""
+        """Name of the mirror, which is the prefix of its cursors' names."""
         return f"{self.contract.name}>{self.mysql_table}"
 
     def cursor(self, table_id: str) -> str:
-        """Name of the cursor for the table of that id."""
+        """Name of the cursor for the table with that id."""
         return f"{self.name}@{table_id}"
 
 
 @dataclass(frozen=True)
 class Station:
-    """A place where rows are counted: `of` names a Delta table, a topic, or an SQL question."""
+    """A place where rows are counted: `of` names a Delta table or a topic, or is an SQL query."""
 
     name: str
     unit: str
@@ -149,7 +149,7 @@ class Station:
 
 @dataclass(frozen=True)
 class Hop:
-    """A table that a prediction comes through, and how a trace finds one entity's rows in it.
+    """A table that a prediction passes through, and how a trace finds one entity's rows in it.
 
     `name` is its key in JSON and `title` its heading. `entity` and `time` name the columns to look
     in, `order` those to sort by. `shown` pairs the columns that fit a terminal with their headings;
@@ -182,7 +182,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Domain:
-    """All that shared modules know of a domain."""
+    """Everything that shared modules know about a domain."""
 
     name: str
     topics: tuple[Topic, ...]
@@ -196,7 +196,7 @@ class Domain:
     services: tuple[Service, ...] = ()
 
     def feed(self, topic: str) -> Feed | None:
-        """The feed of a topic, None where the domain reads no such topic."""
+        """The feed of a topic; None if the domain does not read that topic."""
         return next((feed for feed in self.feeds if feed.topic == topic), None)
 
 

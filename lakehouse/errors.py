@@ -1,7 +1,7 @@
 """Errors that a person at a terminal can act on.
 
 Every error says where it happened, what was needed, what came instead and what to do next. Where
-these four parts make no natural sentence, `CdrlakeError.sentence` takes the sentence as written.
+these four parts do not make a natural sentence, `CdrlakeError.sentence` takes a ready-made one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
 class CdrlakeError(Exception):
     """Base of all errors that cdrlake raises on purpose.
 
-    The parts stay readable as `where`, `needed`, `got` and `do`, each empty where unknown.
+    The parts remain available as `where`, `needed`, `got` and `do`, each empty if unknown.
 
     >>> str(CdrlakeError(where="conf/settings.yaml", needed="a port", got="'x'", do="write 5000"))
     "conf/settings.yaml: needed a port, got 'x'; write 5000."
@@ -42,7 +42,7 @@ class CdrlakeError(Exception):
     def sentence(
         cls, text: str, *, where: str = "", needed: str = "", got: str = "", do: str = ""
     ) -> Self:
-        """An error that reads exactly as `text`; the parts are for programs that ask for them.
+        """An error whose message is exactly `text`; the parts are for programs that ask for them.
 
         >>> error = ServiceError.sentence("Kafka ended; read kafka.log.", where="kafka")
         >>> str(error), error.where, error.got
@@ -58,7 +58,7 @@ class CdrlakeError(Exception):
         return _as_it_reads, (type(self), str(self)), self.__dict__
 
     def __str__(self) -> str:
-        """The sentence, in which what a stranger sent is escaped; the lines of a log stay lines."""
+        """The message, with untrusted text escaped; the line breaks of a log excerpt are kept."""
         return display.printable(super().__str__(), keep="\n\t")
 
 
@@ -75,7 +75,7 @@ class ServiceError(CdrlakeError):
 
 
 class AccessError(ServiceError):
-    """A server was reached and refuses who asks; it will until a setting or a right is mended."""
+    """A server was reached but denies access, and will until a setting or permission is fixed."""
 
 
 class SourceError(CdrlakeError):
@@ -87,7 +87,7 @@ class DatabaseError(CdrlakeError):
 
 
 class UnreachableError(DatabaseError):
-    """The database does not answer now; the same attempt may succeed later."""
+    """The database does not answer at the moment; the same attempt may succeed later."""
 
 
 class StreamError(CdrlakeError):
@@ -95,7 +95,7 @@ class StreamError(CdrlakeError):
 
 
 class RelayedError(StreamError):
-    """An error that reached us as text, through the JVM; it stands as it was raised.
+    """An error that reached us as text, through the JVM, with its message as it was raised.
 
     >>> error = RelayedError("topic t: needed messages, got none; send some.")
     >>> str(error), error.got
@@ -111,7 +111,7 @@ class RelayedError(StreamError):
 
 
 class StorageError(CdrlakeError):
-    """A file of a table is missing, damaged or not what the table's log says."""
+    """A file of a table is missing, damaged, or different from what the table's log says."""
 
 
 class ModelError(CdrlakeError):
@@ -119,7 +119,7 @@ class ModelError(CdrlakeError):
 
 
 class MonitoringError(CdrlakeError):
-    """A monitoring run cannot be computed from what there is."""
+    """A monitoring run cannot be computed from the available data."""
 
 
 class LedgerError(CdrlakeError):
@@ -127,7 +127,7 @@ class LedgerError(CdrlakeError):
 
 
 def _open(part: str) -> str:
-    """`part` without the full stop at its end, so that the sentence around it gives the only one.
+    """`part` without its final full stop, so that the surrounding sentence supplies the only one.
 
     >>> _open("No such file."), _open("and so on...")
     ('No such file', 'and so on...')

@@ -1,4 +1,4 @@
-"""Files that other processes read: replaced as a whole, never seen half written."""
+"""Files that other processes read: replaced atomically, so nobody sees one half written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PRIVATE, SHARED = 0o600, 0o644
 
 
 def replace(path: Path, content: bytes, mode: int = SHARED) -> None:
-    """Give the file at `path` this content at once; its folder is made if need be.
+    """Replace the content of the file at `path` atomically; its folder is created if needed.
 
     With mode `PRIVATE` nobody else can read it, not even while it is being written.
 

@@ -29,7 +29,7 @@ def json_schema(contract: Contract) -> dict[str, Any]:
 
 
 def files(contracts: Iterable[Contract]) -> dict[str, str]:
-    """Name and text of each file in conf/contracts, one for each of `contracts`."""
+    """Name and text of each file in conf/contracts, one per contract in `contracts`."""
     return {
         f"{contract.name}.json": json.dumps(json_schema(contract), indent=2) + "\n"
         for contract in contracts

@@ -1,4 +1,4 @@
-"""Kafka as seen by services without a JVM: client settings, topics, and counts of a topic."""
+"""Kafka for services without a JVM: client settings, topics, and message counts."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ PAUSE_S = 0.2
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Options of a client that nobody waits for; others take those of an `Access`."""
+    """Options of a client that nobody waits for; other clients take those of an `Access`."""
     return Access(kafka).options
 
 
 def create_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> None:
-    """Create the topics that are missing; those that exist stay as they are.
+    """Create the topics that are missing; existing ones are left unchanged.
 
-    Raises `ServiceError` when the broker cannot be reached, and `AccessError` when it refuses;
-    where all topics exist, the right to create some is not needed.
+    Raises `ServiceError` when the broker cannot be reached, and `AccessError` when it refuses; if
+    all topics exist, the permission to create topics is not needed.
     """
     access = Access(kafka)
     admin = AdminClient(access.options)
@@ -66,7 +66,7 @@ def _new(kafka: KafkaSettings, topic: Topic) -> NewTopic:
 
 
 def _retention_ms(kafka: KafkaSettings, topic: Topic) -> int:
-    """What the topic declares, or else what the settings say; -1 keeps messages for ever."""
+    """The topic's own retention, or else that of the settings; -1 keeps messages forever."""
     if topic.retention_ms != FOR_EVER or kafka.retention_days is None:
         return topic.retention_ms
     return int(kafka.retention_days * MS_PER_DAY)
@@ -122,9 +122,9 @@ def message_count(kafka: KafkaSettings, topic: str) -> int:
 
 
 def topic_id(kafka: KafkaSettings, topic: str) -> str | None:
-    """The broker's own id of the topic, another one after it was deleted and created again.
+    """The broker's own id of the topic, which changes when it is deleted and recreated.
 
-    None where there is no such topic. Raises `KafkaException` when the broker does not answer.
+    None if there is no such topic. Raises `KafkaException` when the broker does not answer.
     """
     admin = AdminClient(client_options(kafka))
     described = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)
@@ -142,7 +142,7 @@ def end_offsets(kafka: KafkaSettings, topic: str) -> dict[int, int]:
 
 
 def read_all(kafka: KafkaSettings, topic: str, visit: Callable[[Message], None]) -> None:
-    """Call `visit` with each committed message from the beginning to the end as it is now.
+    """Call `visit` with each committed message from the beginning to the current end.
 
     Raises `ServiceError` when the broker stops answering.
     """
@@ -155,7 +155,7 @@ def read_all(kafka: KafkaSettings, topic: str, visit: Callable[[Message], None])
 def read_ranges(
     kafka: KafkaSettings, topic: str, ranges: Mapping[int, Iterable[tuple[int, int]]]
 ) -> Iterator[Message]:
-    """Committed messages at certain offsets: for each partition, from the first up to the second.
+    """Committed messages in offset ranges: for each partition, from the first up to the second.
 
     Raises `ServiceError` when the broker stops answering.
     """
@@ -168,9 +168,9 @@ def read_ranges(
 def _messages(
     consumer: Consumer, topic: str, ranges: Mapping[int, tuple[int, int]]
 ) -> Iterator[Message]:
-    """Messages of these ranges; a partition ends where the broker says so, or with its range.
+    """Messages of these ranges; a partition ends when the broker says so, or with its range.
 
-    The last offsets of a range may be markers that no consumer is shown, so counting would not do.
+    The last offsets of a range may be markers that consumers never see, so counting would not work.
     """
     ends = {number: end for number, (first, end) in ranges.items() if end > first}
     consumer.assign([TopicPartition(topic, number, ranges[number][0]) for number in ends])

@@ -1,7 +1,8 @@
-"""What a broker refuses, told from a broker that is away.
+"""Tells a broker that denies access from one that is down.
 
-librdkafka goes on for ever when a password or a certificate is refused: the reason comes through
-the error callback, everything else only times out. `Access` keeps the reason for whoever waits.
+When a password or a certificate is refused, librdkafka retries forever: the reason arrives through
+the error callback, everything else just times out. `Access` keeps the reason for whoever is
+waiting.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _PLACE = re.compile(r"^\w+://\S+: | \(after \d+ms in state \w+\)|\.+$")
 
 
 class Access:
-    """Watches one client: `options` are to be given to it, and `check` says what was refused."""
+    """Watches one client: pass `options` to the client, and `check` raises what was refused."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
@@ -47,18 +48,18 @@ class Access:
     def options(self) -> dict[str, Any]:
         """Options that every client shares.
 
-        Clients report a broker that is away through their calls; their own log would repeat it
+        Clients report an unreachable broker through their calls; their own log would repeat it
         twenty times a second.
         """
         return {"log_level": 0, **librdkafka_options(self._kafka), "error_cb": self.note}
 
     def note(self, error: KafkaError | None) -> None:
-        """Keep what a callback, a message or an answer says, if it is a refusal."""
+        """Remember what a callback, a message or an answer says, if it is a refusal."""
         if error is not None and is_refusal(error):
             self._refused = error
 
     def check(self, about: str | None = None) -> None:
-        """Raise `AccessError` for the last refusal, once; `about` says what was to be done."""
+        """Raise `AccessError` for the last refusal, once; `about` names the attempted action."""
         refused, self._refused = self._refused, None
         if refused is not None:
             text = _sentence(self._kafka, refused, about)
@@ -68,9 +69,9 @@ class Access:
     def checked(
         self, about: str | None = None, serve: Callable[[], object] = lambda: None
     ) -> Iterator[None]:
-        """Raise `AccessError` in place of the failure that a refusal ends in.
+        """Raise `AccessError` in place of the failure that a refusal leads to.
 
-        `serve` lets the client call back, for clients that do so only when they are asked.
+        `serve` lets the client run its callbacks, for clients that only do so when polled.
         """
         try:
             yield
@@ -88,7 +89,7 @@ class Access:
 
 
 def is_refusal(error: KafkaError) -> bool:
-    """Whether the broker was reached and refuses; trying again is of no use then."""
+    """Whether the broker was reached and denies access, so that retrying is pointless."""
     code = error.code()
     return code == _TLS or code in _CREDENTIALS or code in _RIGHTS
 

@@ -1,4 +1,4 @@
-"""The section `kafka` in the words of the two client libraries: librdkafka's and Java's."""
+"""The section `kafka` in the terms of the two client libraries, librdkafka and Java."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"}
 
 
 def librdkafka_options(kafka: KafkaSettings) -> dict[str, str]:
-    """Options of a client built on librdkafka, secrets revealed.
+    """Options of a client built on librdkafka, with secrets revealed.
 
     Raises `SettingsError` for a file of `kafka.security` that cannot be read.
     """
@@ -29,10 +29,10 @@ def librdkafka_options(kafka: KafkaSettings) -> dict[str, str]:
 
 
 def java_options(kafka: KafkaSettings) -> dict[str, str]:
-    """Options of a Java client, secrets revealed.
+    """Options of a Java client, with secrets revealed.
 
-    Certificates and keys stand in them as text: Spark's executors need not have the files. Raises
-    `SettingsError` for a file of `kafka.security` that cannot be read.
+    Certificates and keys are included as text, so that Spark's executors do not need the files.
+    Raises `SettingsError` for a file of `kafka.security` that cannot be read.
     """
     options = {"bootstrap.servers": kafka.bootstrap_servers, **_java_security(kafka.security)}
     for some in (kafka.options, kafka.java_options):
@@ -89,7 +89,7 @@ def _credentials(security: SecuritySettings) -> tuple[str, str]:
 
 
 def jaas_text(text: str) -> str:
-    r"""A text as JAAS reads it: nothing in it may end the value early.
+    r"""A text quoted for JAAS, so that nothing in it can end the value early.
 
     >>> print(jaas_text('a"b\\c'))
     "a\"b\\c"
@@ -113,7 +113,7 @@ def _pem(path: str, setting: str) -> str:
 
 
 def _pkcs8(text: str) -> str:
-    """The key as it stands; other forms than PKCS #8 are unknown to Java's clients."""
+    """The key unchanged; Java's clients only understand PKCS #8."""
     if "BEGIN PRIVATE KEY" in text or "BEGIN ENCRYPTED PRIVATE KEY" in text:
         return text
     raise SettingsError.sentence(

@@ -1,6 +1,7 @@
-"""One table of kinds: what a field of a contract is in each engine that reads or writes it.
+"""One table of kinds: the type of a contract's field in every engine that reads or writes it.
 
-Arrow's type is declared; Spark's and polars' types follow from it, so no two engines can disagree.
+The Arrow type is declared; the Spark and polars types are derived from it, so no two engines can
+disagree.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The ledger: how many rows are at each station of a domain, and whether the stations agree.
 
-A message ends up in one place (bronze or quarantine), an event is counted once, a scored row has
-one prediction, and the mirrors hold what the lake holds.
+A message ends up in exactly one place (bronze or quarantine), an event is counted once, a scored
+row has one prediction, and the mirrors hold what the lake holds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lakehouse.settings import Settings
 
 @dataclass(frozen=True)
 class Step:
-    """One station of the flow; `count` is None while the station cannot be asked."""
+    """One station of the flow; `count` is None while the station cannot be reached."""
 
     name: str
     count: int | None
@@ -32,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Netted:
-    """A known reason for a difference: `count` are missing on one side, `recorded` at the most."""
+    """A known reason for a difference: `count` are missing on one side, at most `recorded`."""
 
     name: str
     count: int
@@ -43,7 +43,7 @@ class Netted:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two counts that must be equal, apart from what is netted."""
+    """Two counts that must be equal, apart from known reasons that are deducted."""
 
     name: str
     left: int
@@ -52,7 +52,7 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        """Whether they are."""
+        """Whether they are equal."""
         missing = {side: sum(n.count for n in self.netted if n.missing == side) for side in _SIDES}
         return self.left + missing["left"] == self.right + missing["right"]
 
@@ -62,7 +62,7 @@ _SIDES: tuple[Side, Side] = ("left", "right")
 
 @dataclass(frozen=True)
 class Note:
-    """Something that the counts alone do not say: `count` of `of` units, and examples."""
+    """Something that the counts alone do not show: `count` out of `of` units, with examples."""
 
     name: str
     count: int
@@ -72,7 +72,7 @@ class Note:
 
     @property
     def share(self) -> float | None:
-        """The part that `count` is of `of`; None where there is no whole."""
+        """`count` as a share of `of`; None if there is no whole."""
         return self.count / self.of if self.of else None
 
 
@@ -90,7 +90,7 @@ class Ledger:
         return all(check.ok for check in self.checks)
 
     def count(self, name: str) -> int:
-        """Count of the station called `name`; 0 where it could not be asked."""
+        """Count of the station called `name`; 0 if it could not be reached."""
         return {step.name: step.count or 0 for step in self.steps}[name]
 
     def as_dict(self) -> dict[str, Any]:
@@ -108,10 +108,10 @@ def unknown(domain: Domain) -> Ledger:
 
 
 def snapshot(settings: Settings, domain: Domain) -> Ledger:
-    """Counts as cheap as they can be had, for pages that ask every second.
+    """The cheapest possible counts, for pages that ask every second.
 
-    The count of a topic comes from its end offsets, so it includes the markers of transactions and
-    messages that have expired; `lakehouse.audit` counts exactly.
+    The count of a topic comes from its end offsets, so it includes transaction markers and expired
+    messages; `lakehouse.audit` counts exactly.
     """
     counts = _Counts(settings)
     found: dict[str, int] = {}
@@ -136,7 +136,7 @@ class _Counts:
         self._settings = settings
 
     def queries(self, stations: Iterable[Station]) -> dict[str, int]:
-        """Answers of the database, over one connection."""
+        """Answers from the database, over one connection."""
         with mysql.connect(self._settings.mysql) as connection, connection.cursor() as cursor:
             answers = {}
             for station in stations:
@@ -145,11 +145,11 @@ class _Counts:
             return answers
 
     def topics(self, stations: Iterable[Station]) -> dict[str, int]:
-        """Offsets that the topics have given away."""
+        """Offsets that the topics have assigned."""
         return self._each(stations, lambda of: kafka.message_count(self._settings.kafka, of))
 
     def tables(self, stations: Iterable[Station]) -> dict[str, int]:
-        """Rows of the tables."""
+        """Row counts of the tables."""
         return self._each(stations, lambda of: rows_of(self._settings, of))
 
     @staticmethod
@@ -158,7 +158,7 @@ class _Counts:
 
 
 def quarantined(settings: Settings, domain: Domain) -> tuple[Note, ...]:
-    """For each feed, how many of the messages that were taken in are in quarantine."""
+    """For each feed, how many of the ingested messages are in quarantine."""
     notes = []
     for feed in domain.feeds:
         bad = rows_of(settings, feed.quarantine.name)
@@ -168,7 +168,7 @@ def quarantined(settings: Settings, domain: Domain) -> tuple[Note, ...]:
 
 
 def rows_of(settings: Settings, table: str) -> int:
-    """Rows of a Delta table; 0 where there is no table."""
+    """Number of rows in a Delta table; 0 if there is no table."""
     return store.count(table_uri(settings.lake_uri, table), settings.lake_options)
 
 
@@ -184,12 +184,12 @@ WAITING = (
 
 
 def rows(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
-    """Answer of a constant statement without parameters."""
+    """Result of a constant statement without parameters."""
     with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         return list(cursor.fetchall())
 
 
 def one(settings: Settings, statement: str) -> int:
-    """The one number that a statement answers."""
+    """The single number that a statement returns."""
     return int(rows(settings, statement)[0][0])

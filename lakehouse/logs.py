@@ -10,7 +10,7 @@ from lakehouse import display
 
 
 class OneLine(logging.Formatter):
-    r"""Writes an event so that nothing in it can act on a terminal or pretend to be another event.
+    r"""Formats an event so that nothing in it can control a terminal or pose as another event.
 
     >>> record = logging.makeLogRecord({"msg": "got %s", "args": ("a\x1b[2J\nERROR b",)})
     >>> OneLine("%(message)s").format(record)
@@ -18,14 +18,14 @@ class OneLine(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The event as text: the message on one line, a traceback below it."""
+        """The event as text: the message on one line, any traceback below it."""
         shown = copy(record)
         shown.msg, shown.args = display.printable(record.getMessage()), None
         return display.printable(super().format(shown), keep="\n\t")
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Log to standard error; chatty libraries only when something is wrong."""
+    """Log to standard error; chatty libraries only get to log when something is wrong."""
     formatter = OneLine(
         "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
     )

@@ -1,7 +1,7 @@
-"""Metrics of scores and of probabilities, with bootstrap intervals; arrays only, no Spark.
+"""Metrics of scores and probabilities, with bootstrap intervals; arrays only, no Spark.
 
-Rows of one entity are alike, so intervals resample entities: each replicate draws as many as there
-are, with replacement, and a row weighs as often as its entity was drawn.
+Rows of one entity are alike, so intervals resample entities: each replicate draws as many entities
+as there are, with replacement, and a row's weight is how often its entity was drawn.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DECILE = 0.1
 
 @dataclass(frozen=True)
 class ScoredLabels:
-    """Rows in order of falling score, with equal scores as one step."""
+    """Rows in order of decreasing score, with equal scores as one step."""
 
     score: Floats
     label: Labels
@@ -48,14 +48,14 @@ class ScoredLabels:
         return positives, np.add.reduceat(ordered * (1 - label), self._steps)
 
     def roc_auc(self, weight: Floats | None = None) -> float:
-        """Chance that a positive ranks above a negative; ties count half. NaN with one class."""
+        """Probability that a positive outranks a negative; ties count half. NaN with one class."""
         positives, negatives = self.counts(weight)
         below = negatives.sum() - np.cumsum(negatives)
         pairs = positives.sum() * negatives.sum()
         return float((positives * (below + negatives / 2)).sum() / pairs) if pairs else float("nan")
 
     def pr_auc(self, weight: Floats | None = None) -> float:
-        """Average precision over the positives. NaN without any."""
+        """Average precision over the positives. NaN if there are none."""
         positives, negatives = self.counts(weight)
         total, found = positives.sum(), np.cumsum(positives)
         flagged = found + np.cumsum(negatives)
@@ -85,7 +85,7 @@ def numbered(entities: pl.Series) -> npt.NDArray[np.int64]:
 
 
 def interval(value: float, replicates: list[float]) -> Interval:
-    """A figure with the middle 95 % of its replicates."""
+    """A value with the central 95 % interval of its replicates."""
     low, high = np.nanpercentile(replicates, [2.5, 97.5]) if replicates else (value, value)
     return Interval(value, float(low), float(high))
 
@@ -108,7 +108,7 @@ def with_intervals(
 
 
 def calibration_error(probability: Floats, label: Labels | Floats) -> float:
-    """Mean gap between probability and frequency over ten bins of equally many rows."""
+    """Mean gap between probability and observed frequency over ten equally large bins."""
     order = np.argsort(probability, kind="stable")
     bins = np.array_split(order, _BINS)
     gaps = [abs(probability[b].mean() - label[b].mean()) * len(b) for b in bins if len(b)]
@@ -122,16 +122,16 @@ def precision_at_top(probability: Floats, label: Labels) -> float:
 
 
 def cost(prediction: Labels, label: Labels, costs: Costs) -> float:
-    """What the wrong decisions cost in all."""
+    """Total cost of the wrong decisions."""
     missed = int((label & ~prediction & 1).sum())
     needless = int((prediction & ~label & 1).sum())
     return missed * costs.false_negative + needless * costs.false_positive
 
 
 def cheapest_threshold(probability: Floats, label: Labels, costs: Costs) -> float:
-    """The probability from which on acting costs least on these rows.
+    """The decision threshold with the lowest cost on these rows.
 
-    It lies halfway between two neighbouring probabilities, or beyond the last one where acting on
+    It lies halfway between two neighbouring probabilities, or beyond the last one if acting on
     nobody is cheapest.
     """
     positives, negatives = (

@@ -1,6 +1,6 @@
-"""Connections to the database: one way to open them, and errors that a person can act on.
+"""Connections to the database: one way to open them, and errors that people can act on.
 
-Sessions speak UTC, refuse values that do not fit, and read what is committed.
+Sessions use UTC, reject values that do not fit, and only read committed data.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _SQL_MODE = "STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION
 def connect(
     settings: MysqlSettings, admin: bool = False, upload_from: Path | None = None
 ) -> Iterator[Any]:
-    """A DB-API connection, closed at the end; what was not committed is rolled back.
+    """A DB-API connection, closed at the end of the block; uncommitted work is rolled back.
 
-    `admin` takes the administrator's account and enters no database, for it may not exist yet.
-    The server may read files of the folder `upload_from` (LOAD DATA LOCAL), and no others.
-    Raises `UnreachableError` when there is no way in.
+    With `admin` it uses the administrator's account and selects no database, since it may not exist
+    yet. The server may read files in the folder `upload_from` (LOAD DATA LOCAL), and no others.
+    Raises `UnreachableError` when it cannot connect.
     """
     secret = settings.admin_password if admin else settings.password
     where = f"database at {settings.host}:{settings.port}"
@@ -63,7 +63,7 @@ def connect(
 
 @contextmanager
 def transaction(connection: Any) -> Iterator[Any]:
-    """A cursor; its work is committed at the end of the block, or undone at once with its locks."""
+    """A cursor; its work is committed at the end of the block, or rolled back on an error."""
     try:
         with connection.cursor() as cursor:
             yield cursor
@@ -82,7 +82,7 @@ def is_outage(error: BaseException) -> bool:
 
 
 def close(connection: Any) -> None:
-    """Close a connection, also one whose server is gone."""
+    """Close a connection, even if its server is gone."""
     try:
         connection.close()
     except Error:
@@ -90,16 +90,16 @@ def close(connection: Any) -> None:
 
 
 def is_locked(cursor: Any, name: str) -> bool:
-    """Whether anybody holds the named lock now."""
+    """Whether anybody currently holds the named lock."""
     cursor.execute("SELECT IS_USED_LOCK(%s) IS NOT NULL", (f"cdrlake.{name}",))
     return bool(cursor.fetchone()[0])
 
 
 @contextmanager
 def lock(connection: Any, name: str, wait_s: float = 0) -> Iterator[bool]:
-    """Hold a named lock of the server for the length of the block; false when it is taken.
+    """Hold a named lock of the server for the duration of the block; false if it is taken.
 
-    The server frees it when the connection ends, however that happens.
+    The server releases it when the connection ends, however that happens.
     """
     cursor = connection.cursor()
     cursor.execute("SELECT GET_LOCK(%s, %s)", (f"cdrlake.{name}", wait_s))

@@ -1,4 +1,4 @@
-"""Names that every domain shares, and how a place is computed from a name, never typed twice."""
+"""Names that every domain shares, and paths that are computed from names, never typed twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MYSQL_MIGRATIONS = "schema_migrations"
 class QueryIdentity:
     """Identity of a streaming query; its checkpoint and its transaction id follow from it.
 
-    A new key, window or state layout means `version` + 1, and thereby a new checkpoint.
+    A new key, window or state layout means `version` + 1, and therefore a new checkpoint.
 
     >>> QueryIdentity("ingest", "bronze.events", 1).name
     'ingest__bronze_events_v1'

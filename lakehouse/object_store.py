@@ -1,7 +1,7 @@
-"""A lake in an object store: one set of options, told to Spark in its own words.
+"""A lake in an object store: one set of options, translated for Spark.
 
-`lake.storage_options` holds what delta-rs and polars take, for example `AWS_ENDPOINT_URL`. What is
-left out there, each side finds by itself: in the environment, or by the machine's own role.
+`lake.storage_options` holds what delta-rs and polars take, for example `AWS_ENDPOINT_URL`. Anything
+left out there, each side looks up on its own, in the environment or from the machine's role.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _LOG_STORES = {
 
 
 def is_s3(uri: str) -> bool:
-    """Whether the lake is in S3 or in what speaks its protocol."""
+    """Whether the lake is in S3 or a compatible store."""
     return uri.startswith("s3a://")
 
 
 def spark_properties(settings: Settings) -> dict[str, str]:
-    """Properties by which Spark reaches the lake."""
+    """Spark properties for reaching the lake."""
     if "://" not in settings.lake_uri:
         return _ON_DISK
     scheme = settings.lake_uri.partition("://")[0]
@@ -46,7 +46,7 @@ def spark_properties(settings: Settings) -> dict[str, str]:
 
 
 def spark_jars(settings: Settings) -> list[str]:
-    """The jars that Spark needs beside its own, those of the lake's object store included."""
+    """The jars that Spark needs besides its own, including those for the lake's object store."""
     folders = [settings.cache / "jars" / "spark"]
     if is_s3(settings.lake_uri):
         folders.append(settings.cache / "jars-s3" / "s3")

@@ -1,7 +1,7 @@
 """Which messages of a topic the lake holds, by their offsets, and which it does not.
 
-A message is a place: a partition and an offset. Tables are read in batches into one flag per
-offset, so memory is bounded whatever the size of the topic.
+A message is identified by its position: a partition and an offset. Tables are read in batches into
+one flag per offset, so memory is bounded whatever the size of the topic.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Holdings:
-    """Distinct places that tables hold, and the ranges of the topic's offsets that none holds."""
+    """Distinct offsets that tables hold, and the ranges of a topic's offsets that none holds."""
 
     count: int
     gaps: Mapping[int, tuple[Range, ...]]
@@ -62,7 +62,7 @@ class _Window:
 
 
 def examine(tables: Iterable[Places], ranges: Mapping[int, Range]) -> Holdings:
-    """Count the places that `tables` hold, and find what they lack of the topic's `ranges`."""
+    """Count the offsets that `tables` hold, and find which of the topic's `ranges` they lack."""
     places = tuple(tables)
     count = 0
     gaps: dict[int, tuple[Range, ...]] = dict.fromkeys(ranges, ())
@@ -75,7 +75,7 @@ def examine(tables: Iterable[Places], ranges: Mapping[int, Range]) -> Holdings:
 
 
 def join(ranges: Iterable[Range], distance: int = CLOSE) -> list[Range]:
-    """Sorted ranges, joined where at most `distance` offsets lie between them.
+    """Sorted ranges, merged where at most `distance` offsets lie between them.
 
     >>> join([(0, 2), (3, 4), (9, 10)], 1)
     [(0, 4), (9, 10)]

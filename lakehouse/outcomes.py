@@ -1,8 +1,8 @@
-"""The last word of several outcomes of the same entity and time, for polars and for Spark.
+"""The latest of several outcomes for the same entity and time, for polars and for Spark.
 
-A message can come twice, and a correction after it; the greatest by `Outcomes.order` counts, with
-missing values as the least. A row without a label says nothing. Both forms must agree, so they
-stand side by side.
+A message can arrive twice, and be followed by a correction; the greatest by `Outcomes.order`
+counts, with missing values sorting first. Rows without a label are ignored. Both forms must agree,
+so they are kept side by side.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from lakehouse.domain import Outcomes
 
 
 def latest(rows: pl.LazyFrame, outcomes: Outcomes) -> pl.LazyFrame:
-    """Entity, time and label of the last outcomes, under the names of the outcomes' table."""
+    """Entity, time and label of the latest outcomes, under the outcomes table's own names."""
     key = [outcomes.entity, outcomes.time]
     told = rows.filter(pl.col(outcomes.label).is_not_null())
     ranked = told.sort(outcomes.order, nulls_last=False, maintain_order=True)
@@ -21,7 +21,7 @@ def latest(rows: pl.LazyFrame, outcomes: Outcomes) -> pl.LazyFrame:
 
 
 def latest_in_sql(outcomes: Outcomes) -> str:
-    """Spark SQL's aggregate for the label of the last outcome of a group by entity and time.
+    """Spark SQL aggregate for the label of the latest outcome in a group by entity and time.
 
     >>> from types import SimpleNamespace
     >>> latest_in_sql(SimpleNamespace(label="bad", order=("known_at", "offset")))

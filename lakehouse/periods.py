@@ -1,6 +1,6 @@
 """The two periods of a batch run: which dates to analyse, and which to prepare for the model.
 
-They stand in a JSON file that users know as `config.json`: `start_date` and `end_date` for the
+They are in a JSON file that users know as `config.json`: `start_date` and `end_date` for the
 analysis, `processed_start` and `processed_end` for the model, all inclusive.
 """
 
@@ -28,7 +28,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Periods:
-    """The period to analyse and the period to prepare; the second is the first when not given."""
+    """The period to analyse and the period to prepare; the second defaults to the first."""
 
     analysis: Period
     processed: Period
@@ -59,7 +59,7 @@ def read(path: Path) -> Periods:
 
 
 def choose(config: Path | None, first: str | None, last: str | None) -> Period:
-    """The period to prepare: by two dates, or by the file at `config`.
+    """The period to prepare, from two dates or from the file at `config`.
 
     Raises `SettingsError` like `read`, and for one date without the other.
     """

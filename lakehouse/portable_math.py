@@ -1,9 +1,9 @@
 """Logarithms and exponentials that have the same bits on every x86 processor.
 
-numpy picks another implementation of `log`, `log1p` and `exp` on processors with AVX-512 than on
-those without, and the two differ in the last bit. Features and scores must not depend on the
-machine that computed them, so these are taken in the processor's extended precision (64 bits of
-mantissa, one implementation everywhere) and rounded to a double once.
+numpy uses different implementations of `log`, `log1p` and `exp` on processors with and without
+AVX-512, and the two differ in the last bit. Features and scores must not depend on the machine that
+computed them, so these are computed in the processor's extended precision (64 bits of mantissa, one
+implementation everywhere) and rounded to a double once.
 """
 
 from __future__ import annotations

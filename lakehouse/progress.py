@@ -1,4 +1,4 @@
-"""What each streaming query last did: small files that status and metrics read without a JVM."""
+"""The last progress of each streaming query, in small files that can be read without a JVM."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Phase = Literal["backfill", "train", "service", "stopped", "failed"]
 class QueryProgress(msgspec.Struct, frozen=True):
     """The last batch of one query; `lag_*` say how far it is behind its source.
 
-    A query that waits for a server is tried again and again; `waiting_since` is when that began.
+    A query that waits for a server is retried again and again; `waiting_since` is when that began.
     """
 
     query: str
@@ -41,7 +41,7 @@ class QueryProgress(msgspec.Struct, frozen=True):
 
 
 class PipelineProgress(msgspec.Struct, frozen=True):
-    """Where the pipeline stands: catching up, training, or in service."""
+    """The pipeline's phase: catching up, training, or serving."""
 
     phase: Phase
     detail: str
@@ -68,23 +68,23 @@ QUERY_PROGRESS = Contract(
 
 
 def write_query(state: Path, progress: QueryProgress) -> None:
-    """Replace the file of this query at once, so that a reader never sees half of one."""
+    """Replace this query's file atomically, so that a reader never sees half of one."""
     files.replace(state / FOLDER / f"{progress.query}.json", msgspec.json.encode(progress))
 
 
 def write_pipeline(state: Path, progress: PipelineProgress, name: str = PIPELINE) -> None:
-    """Replace the file of the pipeline called `name` at once."""
+    """Replace the file of the pipeline called `name` atomically."""
     files.replace(state / FOLDER / f"{name}.json", msgspec.json.encode(progress))
 
 
 def read_queries(state: Path) -> list[QueryProgress]:
-    """Progress of every query that has run here, by name; empty before the first."""
+    """Progress of every query that has run here, by name; empty before the first run."""
     paths = sorted((state / FOLDER).glob("*__*.json"))
     return [msgspec.json.decode(path.read_bytes(), type=QueryProgress) for path in paths]
 
 
 def read_pipeline(state: Path, name: str = PIPELINE) -> PipelineProgress | None:
-    """Where the pipeline called `name` stands; None before its first start."""
+    """The phase of the pipeline called `name`; None before its first start."""
     path = state / FOLDER / f"{name}.json"
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""The one way messages get to Kafka, so that it is known when all of them have arrived."""
+"""The only way messages get to Kafka, so that we know when all of them have arrived."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _SLICE_S = 0.5
 class Publisher:
     """An idempotent producer that knows whether everything handed to it was acknowledged.
 
-    One that raised is in order again: what was not acknowledged has to be sent once more. Every
-    method raises `AccessError` when the broker refuses this client.
+    After it has raised, it can be used again: whatever was not acknowledged has to be sent again.
+    Every method raises `AccessError` when the broker refuses this client.
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:
@@ -56,9 +56,9 @@ class Publisher:
                 raise self._error(str(error)) from error
 
     def flush(self, seconds: float) -> int:
-        """Wait for acknowledgements; the number of messages that have none yet.
+        """Wait for acknowledgements; returns the number of messages without one.
 
-        Raises `ServiceError` when the broker refused one or it grew too old.
+        Raises `ServiceError` when the broker refused a message or it expired.
         """
         self._serve(self._producer.poll, 0)
         left = len(self._producer)
@@ -73,8 +73,8 @@ class Publisher:
     def deliver(self, seconds: float = DELIVER_S) -> None:
         """Wait until every message is acknowledged.
 
-        Raises `ServiceError` when one was refused, or when the time is over; then nothing of what
-        is still unsent will be sent later.
+        Raises `ServiceError` when one was refused or when time runs out; messages still unsent are
+        then dropped and will not be sent later.
         """
         try:
             left = self.flush(seconds)
@@ -86,7 +86,7 @@ class Publisher:
             raise self._error(f"none for {left} after {seconds:g} s")
 
     def drop(self) -> None:
-        """Forget what is still unsent."""
+        """Drop whatever is still unsent."""
         self._producer.purge()
         self._producer.flush(1.0)
         self._failure = None

@@ -1,8 +1,8 @@
-"""Messages that were refused: count them, look at them, mend them and send them again.
+"""Rejected messages: count them, look at them, correct them and send them again.
 
-What was sent again is noted in `ops.quarantine_replays`; the quarantine itself keeps every message
-as it came. A message sent twice, because the note was lost with the process, is dropped as a
-duplicate by its `event_id`.
+Messages sent again are recorded in `ops.quarantine_replays`; the quarantine itself keeps every
+message unchanged. A message sent twice, because the process died before recording it, is dropped as
+a duplicate by its `event_id`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ BLOCK_ROWS = 50_000
 
 @dataclass(frozen=True)
 class Correction:
-    """How a refused message becomes a good one.
+    """How to correct a rejected message.
 
-    `rename` gives a field the value of another, `values` sets a field; rename comes first.
+    `rename` gives a field the value of another, `values` sets a field; renames are applied first.
     """
 
     rename: Mapping[str, str]
@@ -54,7 +54,7 @@ class Correction:
 
 @dataclass(frozen=True)
 class Replayed:
-    """How many messages were sent again, and how many the correction could not be applied to."""
+    """How many messages were sent again, and how many could not be corrected."""
 
     sent: int
     unreadable: int
@@ -63,7 +63,7 @@ class Replayed:
 def feed_of(domain: Domain, topic: str | None = None) -> Feed:
     """The feed of a topic, by default the domain's first.
 
-    Raises `ContractError` with the closest name where the domain reads no such topic.
+    Raises `ContractError` with the closest name if the domain reads no such topic.
     """
     known = {feed.topic: feed for feed in domain.feeds}
     if topic is None and known:
@@ -76,13 +76,13 @@ def feed_of(domain: Domain, topic: str | None = None) -> Feed:
 
 
 def reasons(feed: Feed) -> tuple[str, ...]:
-    """Every reason for which a message of this feed can be refused."""
+    """Every reason why a message of this feed can be rejected."""
     own = [field.pattern_reason for field in feed.message.fields if field.pattern]
     return tuple(dict.fromkeys((*REASONS, *own, feed.unknown_reason)))
 
 
 def counts(settings: Settings, feed: Feed) -> pl.DataFrame:
-    """Messages by `reasons`: how many wait, how many were sent again, since when."""
+    """Messages by `reasons`: how many are waiting, how many were sent again, and since when."""
     rows = _messages(settings, feed)
     waiting = (~pl.col("replayed")).sum()
     by_reason = rows.group_by("reasons").agg(
@@ -94,7 +94,7 @@ def counts(settings: Settings, feed: Feed) -> pl.DataFrame:
 def show(
     settings: Settings, feed: Feed, reason: str | None = None, limit: int = 20
 ) -> pl.DataFrame:
-    """Waiting messages, oldest first: the text beside the rule that it broke, fit to be shown."""
+    """Waiting messages, oldest first: the text and the rule that it broke, safe to display."""
     rows = _waiting(settings, feed, reason).sort("kafka_timestamp", *PLACE).head(limit)
     shown = _collect(settings, feed, rows.select(*PLACE, "reasons", "detail", "raw"))
     return shown.with_columns(
@@ -113,8 +113,8 @@ def replay(
 ) -> Replayed:
     """Correct the waiting messages and send them to their topic again.
 
-    They are sent and noted in blocks. Raises `ServiceError` when the broker does not take all of a
-    block; of that block nothing is noted then.
+    They are sent and recorded in blocks. Raises `ServiceError` when the broker does not accept all
+    of a block; nothing of that block is recorded then.
     """
     rows, sent = _collect(settings, feed, _waiting(settings, feed, reason)), 0
     publisher = Publisher(settings.kafka)

@@ -1,7 +1,8 @@
-"""One policy for everything that tries again: each wait longer than the one before, up to a limit.
+"""One retry policy for everything: each wait is longer than the one before, up to a limit.
 
-A loop that has done useful work since its last failure begins with the shortest wait again. The
-waits are tenacity's; they go through the clock and end at once when the process is told to stop.
+A loop that has done useful work since its last failure starts again with the shortest wait. The
+waits are tenacity's; they go through the clock and end immediately when the process is told to
+stop.
 """
 
 from __future__ import annotations
@@ -38,18 +39,18 @@ class Backoff:
 
     @property
     def next_s(self) -> float:
-        """Seconds that the next wait takes."""
+        """How many seconds the next wait will take."""
         state = RetryCallState(Retrying(), None, (), {})
         state.attempt_number = self.failures + 1
         return float(wait_exponential(multiplier=self.first_s, max=self.longest_s)(state))
 
     def wait(self) -> float:
-        """Wait after a failure; the seconds that were meant to pass."""
+        """Wait after a failure; returns the intended seconds."""
         seconds = self.next_s
         self.failures += 1
         self.clock.wait(self.stop, seconds)
         return seconds
 
     def reset(self) -> None:
-        """Note that the work goes on well again."""
+        """Record that the work is succeeding again."""
         self.failures = 0

@@ -29,14 +29,14 @@ _ENGINE_ERRORS = (pl.exceptions.PolarsError, DeltaError, pa.ArrowException, OSEr
 
 @dataclass(frozen=True)
 class Changes:
-    """Rows added or changed after one version of a table, up to and with another."""
+    """Rows added or changed after one version of a table, up to and including another."""
 
     frame: pl.DataFrame
     version: int
 
 
 class Table:
-    """A Delta table as it stood when it was opened: its log is read once for all questions."""
+    """A Delta table as of when it was opened; its log is read once for all queries."""
 
     def __init__(self, uri: str, options: Options | None = None) -> None:
         """Raises `TableNotFoundError` where there is no table; `open_table` returns None there."""
@@ -46,7 +46,7 @@ class Table:
 
     @property
     def id(self) -> str:
-        """The table's own id, another one after it was created again."""
+        """The table's own id, which changes when it is recreated."""
         return str(self._table.metadata().id)
 
     def scan(self) -> pl.LazyFrame:
@@ -62,9 +62,9 @@ class Table:
     ) -> Changes:
         """Rows inserted or updated by the versions after `after` (-1: all), in order of commit.
 
-        With `most`, that many versions are looked at and later ones are left. The table needs its
+        With `most`, at most that many versions are read and later ones are left. The table needs a
         change data feed; the frame has its columns (or only those in `columns`) and
-        `_commit_version`. Where a version has been vacuumed away, delta-rs raises, and the caller
+        `_commit_version`. If a version has been vacuumed away, delta-rs raises, and the caller
         starts again from -1.
         """
         if self.version <= after:
@@ -92,7 +92,7 @@ class Table:
 
 
 def open_table(uri: str, options: Options | None = None) -> Table | None:
-    """The table at `uri` in its latest version, or None where there is no table."""
+    """The table at `uri` in its latest version, or None if there is no table."""
     try:
         return Table(uri, options)
     except TableNotFoundError:
@@ -105,19 +105,19 @@ def exists(uri: str, options: Options | None = None) -> bool:
 
 
 def version(uri: str, options: Options | None = None) -> int | None:
-    """Latest version of the table, or None where there is no table."""
+    """Latest version of the table, or None if there is no table."""
     found = open_table(uri, options)
     return found.version if found else None
 
 
 def identity(uri: str, options: Options | None = None) -> str | None:
-    """The table's own id, or None where there is no table."""
+    """The table's own id, or None if there is no table."""
     found = open_table(uri, options)
     return found.id if found else None
 
 
 def has_change_feed(uri: str, options: Options | None = None) -> bool:
-    """Whether the table keeps which rows each version changed."""
+    """Whether the table records which rows each version changed."""
     configuration = DeltaTable(uri, storage_options=options).metadata().configuration
     return bool(configuration.get("delta.enableChangeDataFeed") == "true")
 
@@ -130,7 +130,7 @@ def scan(uri: str, options: Options | None = None, at: int | None = None) -> pl.
 def collect(rows: pl.LazyFrame, uri: str, options: Options | None = None) -> pl.DataFrame:
     """The rows of a lazy frame over the table at `uri`.
 
-    Raises `StorageError` with the file's name where one of its files cannot be read.
+    Raises `StorageError` with the file's name if one of its files cannot be read.
     """
     with reading(uri, options):
         return rows.collect()
@@ -138,10 +138,10 @@ def collect(rows: pl.LazyFrame, uri: str, options: Options | None = None) -> pl.
 
 @contextmanager
 def reading(uri: str, options: Options | None = None) -> Iterator[None]:
-    """Turn what the engines raise over a damaged file of the table at `uri` into a `StorageError`.
+    """Turn the engines' errors about a damaged file of the table at `uri` into a `StorageError`.
 
-    Polars panics over a truncated Parquet file, which `except Exception` does not catch, so a
-    thread that reads would end without a word. Errors over files that are whole pass unchanged.
+    Polars panics on a truncated Parquet file, which `except Exception` does not catch, so a reading
+    thread would end silently. Errors on undamaged files pass unchanged.
     """
     try:
         yield
@@ -162,7 +162,7 @@ def reading(uri: str, options: Options | None = None) -> Iterator[None]:
 
 
 def _broken(uri: str, options: Options | None) -> str | None:
-    """The first file of the table that is no Parquet file of the length that its log notes."""
+    """The first file of the table that is not a Parquet file of the length noted in its log."""
     table = DeltaTable(uri, storage_options=options)
     files = PyFileSystem(DeltaStorageHandler(uri, options))
     sizes = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
@@ -179,7 +179,7 @@ def _broken(uri: str, options: Options | None) -> str | None:
 
 
 def count(uri: str, options: Options | None = None) -> int:
-    """Rows of the table; 0 where there is no table."""
+    """Number of rows in the table; 0 if there is no table."""
     if not exists(uri, options):
         return 0
     return int(collect(scan(uri, options).select(pl.len()), uri, options).item())
@@ -191,7 +191,7 @@ def visit(
     take: Callable[[pl.DataFrame], None],
     options: Options | None = None,
 ) -> None:
-    """Hand the rows of a lazy frame over the table at `uri` to `take`, some at a time.
+    """Hand the rows of a lazy frame over the table at `uri` to `take`, in batches.
 
     They come in no fixed order. Raises as `collect` does.
     """

@@ -1,4 +1,4 @@
-"""One prediction followed back to the messages it came from, and forward to the truth."""
+"""Traces one prediction back to the messages it came from, and forward to the outcome."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Moment = date | datetime
 
 @dataclass(frozen=True)
 class TracedPrediction:
-    """A stored prediction, and the same number computed again from the version it names."""
+    """A stored prediction, and the same number recomputed with the version it names."""
 
     model_version: int
     run_id: str
@@ -41,16 +41,16 @@ class TracedPrediction:
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether the version gives the stored number again."""
+        """Whether the version reproduces the stored number."""
         return abs(self.probability - self.recomputed) <= TOLERANCE
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The way of one entity's prediction: its rows at each hop, features, predictions, the truth.
+    """The path of one entity's prediction: its rows at each hop, features, predictions, outcome.
 
-    `hops` reach as far back as any feature looks; `features` is the row as it stands, None when
-    there is none; `outcome` is None until it is known.
+    `hops` reach as far back as any feature looks; `features` is the current row, None if there is
+    none; `outcome` is None until it is known.
     """
 
     entity: str
@@ -82,7 +82,7 @@ def trace(
 ) -> Trace:
     """Collect everything that led to the predictions of `scored` for `entity` at `time`.
 
-    Raises `ModelError` when the lake knows nothing of them.
+    Raises `ModelError` when the lake knows nothing about them.
     """
     lake = _Lake(settings, entity)
     since = time - settings.domain(domain.name).lookback
@@ -105,7 +105,7 @@ def trace(
 
 
 class _Lake:
-    """One entity's rows of any table; none where there is no table."""
+    """One entity's rows of any table; none if there is no table."""
 
     def __init__(self, settings: Settings, entity: str) -> None:
         self._uri, self._options, self._entity = settings.lake_uri, settings.lake_options, entity
@@ -117,7 +117,7 @@ class _Lake:
         return self.rows(hop.table.name, hop.entity, window, hop.order, columns)
 
     def scan(self, table: str, key: str, where: pl.Expr) -> pl.LazyFrame | None:
-        """Rows of the entity that satisfy `where`; None where there is no table."""
+        """Rows of the entity that satisfy `where`; None if there is no table."""
         uri = table_uri(self._uri, table)
         if not store.exists(uri, self._options):
             return None
@@ -161,7 +161,7 @@ def _recompute(row: Row, scored: Scored, registry: Registry) -> TracedPrediction
 
 
 def _outcome(lake: _Lake, outcomes: Outcomes | None, time: Moment) -> int | None:
-    """The last word of the outcomes, as predictions are labelled by it."""
+    """The latest outcome, the one that predictions are labelled with."""
     if outcomes is None:
         return None
     found = lake.scan(outcomes.table.name, outcomes.entity, pl.col(outcomes.time) == time)

@@ -1,3 +1,3 @@
-"""The version of the project, as the build and every service tell it."""
+"""The version of the project, as reported by the build and every service."""
 
 VERSION = "0.1.0"

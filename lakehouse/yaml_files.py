@@ -1,8 +1,8 @@
-"""Reading YAML that somebody else wrote: whatever it holds, the answer is a value or one sentence.
+"""Reads untrusted YAML: whatever the file holds, the result is a value or one error sentence.
 
-A file can hang or crash a reader that trusts it: aliases that multiply, nesting without end,
-numbers of a million digits, bytes that are not text. All of these have limits here, far above what
-a settings or mapping file needs.
+A file can hang or crash a reader that trusts it, with aliases that multiply, endless nesting,
+numbers of a million digits, or bytes that are not text. All of these are limited here, far above
+what a settings or mapping file needs.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _MISPLACED = "cannot stand where it does, such as a list as a key"
 def read(path: Path, refused: type[CdrlakeError]) -> Any:
     """The value that the file holds, None for an empty one.
 
-    Raises `FileNotFoundError` where there is no file, and `refused` for one that cannot be read: it
-    names the file and, where it can, the line and column, and quotes nothing of the text, which may
-    be a secret.
+    Raises `FileNotFoundError` if there is no file, and `refused` for one that cannot be read. That
+    error names the file and, if possible, the line and column, but quotes nothing of the text,
+    which may be a secret.
     """
     try:
         with path.open("rb") as file:
@@ -66,7 +66,7 @@ def parse(text: str, where: str, refused: type[CdrlakeError]) -> Any:
 
 
 def _problem(error: yaml.YAMLError) -> str:
-    """What is wrong with a text, without words of it: they may be a secret."""
+    """What is wrong with a text, without quoting it, since it may be a secret."""
     if isinstance(error, _LimitError):
         return str(error.problem)
     if isinstance(error, yaml.constructor.ConstructorError):
@@ -79,11 +79,11 @@ def _problem(error: yaml.YAMLError) -> str:
 
 
 class _LimitError(yaml.MarkedYAMLError):
-    """What YAML allows and a settings file never needs."""
+    """Something that YAML allows and a settings file never needs."""
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader without aliases and with an end to nesting and to numbers."""
+    """A safe loader without aliases and with limits on nesting and numbers."""
 
     depth = 0
 
@@ -103,7 +103,7 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Hashable:
-        """The value of a node, refused when it is a number or date that Python cannot hold."""
+        """The value of a node; a number or date that Python cannot hold is refused."""
         mark: Any = node.start_mark
         is_number = node.tag == "tag:yaml.org,2002:int"
         if is_number and len(str(node.value)) > MAX_NUMBER_LENGTH:

@@ -1,4 +1,4 @@
-"""The mirror as a service: follows the lake until it is told to stop."""
+"""The mirror service: follows the lake until it is told to stop."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ IDLE_S = 0.5
 
 
 def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clock) -> None:
-    """Repeat steps until `stop`; after a failure wait, each time longer, and go on.
+    """Repeat steps until `stop`; after a failure, wait (longer each time) and continue.
 
-    Raises `AccessError` when Kafka refuses this client, which waiting does not mend.
+    Raises `AccessError` when Kafka refuses this client, which waiting does not fix.
     """
     backoff = Backoff(clock, stop)
     while not stop.is_set():
@@ -54,7 +54,7 @@ def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clo
 
 
 def main() -> int:
-    """Follow every mirror in a thread of its own; an exit code above 0 when one of them ended."""
+    """Follow every mirror in its own thread; the exit code is above 0 if one of them ended."""
     logs.configure()
     settings, stop = load(), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -11,20 +11,20 @@ from lakehouse.publisher import Publisher
 
 
 class RowPublisher:
-    """Publishes rows of one contract; `send` returns when the broker has acknowledged them all."""
+    """Publishes rows of one contract; `send` returns once the broker has acknowledged them all."""
 
     def __init__(self, publisher: Publisher, contract: Contract) -> None:
         self._publisher, self._contract = publisher, contract
 
     def send(self, topic: str, rows: pl.DataFrame) -> None:
-        """Publish `rows`; raises `ServiceError` when one was not acknowledged."""
+        """Publish `rows`; raises `ServiceError` if one was not acknowledged."""
         for key, line in messages(self._contract, rows):
             self._publisher.send(topic, key, line)
         self._publisher.deliver()
 
 
 def messages(contract: Contract, rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
-    """Key and JSON of each row: decimals to their last digit, binary as base64, NaN as null."""
+    """Key and JSON of each row: decimals with all digits, binary as base64, NaN as null."""
     keys = rows.select(pl.concat_str(pl.col(contract.key).cast(pl.String), separator="|"))
     kinds = {name: contract.field(name).kind for name in rows.columns}
     decimals = [name for name, kind in kinds.items() if kind == "decimal"]

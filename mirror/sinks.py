@@ -1,4 +1,4 @@
-"""Where a mirror writes: what every such place can do, and MySQL as one of them."""
+"""Where a mirror writes: the protocol of a sink, and MySQL as one."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ START = -1
 
 
 class Sink(Protocol):
-    """A place that keeps rows, and beside them the version of the table that they reach."""
+    """A store for rows, together with the table version that they have reached."""
 
     def position(self, cursor: str) -> int:
-        """The version that the cursor of that name stands at, `START` for a new one."""
+        """The version of the cursor with that name; `START` for a new one."""
         ...
 
     def put(self, mirror: Mirror, rows: pl.DataFrame) -> None:
-        """Insert `rows`, or replace those of the same key; to repeat it changes nothing."""
+        """Insert `rows`, or replace those with the same key; repeating it changes nothing."""
         ...
 
     def move(self, cursor: str, version: int) -> None:
@@ -37,14 +37,14 @@ class Sink(Protocol):
 
 
 class Connection(Protocol):
-    """The part of a DB-API connection that the sink uses."""
+    """The part of the DB-API connection that the sink uses."""
 
     def cursor(self) -> Any:
         """A cursor, which is a context manager."""
         ...
 
     def commit(self) -> None:
-        """Make the transaction last."""
+        """Commit the transaction."""
         ...
 
 
@@ -69,7 +69,7 @@ class MysqlSink:
                 write.executemany(statement, block)
 
     def move(self, cursor: str, version: int) -> None:
-        """Note the version in the table of cursors."""
+        """Record the version in the table of cursors."""
         with self._connection.cursor() as write:
             write.execute(_MOVE, (cursor, version, version))
 
@@ -79,7 +79,7 @@ class MysqlSink:
 
 
 def upsert_statement(mirror: Mirror) -> str:
-    """INSERT that replaces the row of the same key; known to MySQL 8.4 and MariaDB 11.4 alike."""
+    """INSERT that replaces the row with the same key, on MySQL 8.4 and MariaDB 11.4 alike."""
     columns = mirror.contract.names
     # A table of nothing but its key has no other column to set.
     rest = [name for name in columns if name not in mirror.contract.key] or columns[:1]

@@ -1,9 +1,9 @@
 """One step of a mirror: rows that changed since the cursor go to its sink and, if named, to Kafka.
 
-The cursor is a Delta version that the sink keeps and moves together with the rows, so a mirror that
-dies anywhere repeats its step and ends with the same rows. Messages are keyed; a repeated step
-sends the same keys again. The cursor's name holds the table's own id: a table that was created
-again has a cursor of its own and is read from its beginning.
+The cursor is a Delta version that the sink stores and advances together with the rows, so a mirror
+that dies anywhere repeats its step and ends up with the same rows. Messages are keyed; a repeated
+step sends the same keys again. The cursor's name contains the table's own id, so a recreated table
+has its own cursor and is read from the beginning.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def step(
     publish: Publish,
     options: store.Options | None = None,
 ) -> int:
-    """Bring `mirror` nearer to the latest version of its table; number of rows written.
+    """Bring `mirror` closer to the latest version of its table; returns the number of rows written.
 
-    One step looks at `MOST_VERSIONS` versions at the most; where their changes are gone it writes
-    the whole table in parts. Raises `ServiceError` when the lake cannot be read.
+    One step reads at most `MOST_VERSIONS` versions; if their changes are gone, it writes the whole
+    table in parts. Raises `ServiceError` when the lake cannot be read.
     """
     table = _open(table_uri(lake_uri, mirror.contract.name), options)
     if table is None:
@@ -67,7 +67,7 @@ def _open(uri: str, options: store.Options | None) -> Table | None:
 
 
 def _changes(mirror: Mirror, table: Table, done: int) -> Changes | None:
-    """What changed after `done`; None where that cannot be told any more."""
+    """What changed after `done`; None if that is no longer known."""
     name = mirror.contract.name
     if done > table.version:
         LOG.warning("%s is at version %s, the cursor at %s: writing all", name, table.version, done)

@@ -1,1 +1,1 @@
-"""Monitoring: says early, and rightly, that the model no longer holds. No JVM in the process."""
+"""Monitoring: reports early and reliably that a model no longer holds. No JVM in the process."""

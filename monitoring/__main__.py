@@ -34,7 +34,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
 
 
 def main() -> int:
-    """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the service cannot start."""
+    """Serve until SIGTERM or Ctrl-C; returns 0 then, or 1 if the service cannot start."""
     return server.run(load, serve)
 
 

@@ -1,4 +1,4 @@
-"""Which findings are worth a notice now: each once when it begins, once when it ends."""
+"""Which findings to alert on now: each one once when it begins, and once when it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TITLES: dict[FindingName, str] = {
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """Something that somebody should know."""
+    """Something that people should be told."""
 
     finding: FindingName
     kind: Literal["found", "resolved"]
@@ -33,27 +33,27 @@ class Alert(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """The last alert of a finding that a channel delivered."""
+    """The last alert on a finding that a channel delivered."""
 
     kind: Literal["found", "resolved"]
     at: datetime
 
 
 class Channel(Protocol):
-    """A way to reach somebody; `name` is that of its memory."""
+    """A way to reach people; `name` identifies its stored state."""
 
     name: str
 
     def send(self, alert: Alert) -> None:
-        """Deliver, or raise; what was not delivered is tried again after the next run."""
+        """Deliver, or raise; undelivered alerts are retried after the next run."""
         ...
 
 
 class Alerts:
-    """Sends each channel what is new to it. Memory is on disk, so a restart repeats nothing.
+    """Sends each channel what is new to it.
 
-    A finding that comes and goes is reported at most once in each direction in `quiet`. `subject`
-    is what the alerts call the model.
+    State is on disk, so a restart repeats nothing. A finding that comes and goes is reported at
+    most once in each direction within `quiet`. `subject` is the name of the model in the alerts.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ def due(
     quiet: timedelta,
     subject: str = "model",
 ) -> list[Alert]:
-    """Alerts that follow from a report and from what was sent before."""
+    """The alerts that follow from a report and from what has already been sent."""
     alerts = []
     for finding in report.findings:
         last = sent.get(finding.name)

@@ -1,7 +1,7 @@
 """How many rows the predictions table has in each bucket of time, kept up to date cheaply.
 
-Only versions of the table that are new are read, and of the buckets that they touched only the
-small columns.
+Only new versions of the table are read, and only the small columns of the buckets that they
+touched.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class BucketIndex(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class IndexReader:
-    """Reads what an index needs of the table at `uri`, whose rows have their time in `time`."""
+    """Reads what an index needs from the table at `uri`, whose time column is `time`."""
 
     uri: str
     time: str
@@ -49,7 +49,7 @@ class IndexReader:
     options: store.Options | None = None
 
     def refresh(self, known: BucketIndex | None) -> BucketIndex | None:
-        """The index as of the table's latest version; None where there is no table.
+        """The index as of the table's latest version; None if there is no table.
 
         A table that was replaced, or whose changes are no longer kept, is read in full.
         """
@@ -77,7 +77,7 @@ class IndexReader:
         return BucketIndex(identity, latest, merged)
 
     def _touched(self, after: int) -> set[date] | None:
-        """Buckets with changed rows; None when that is no longer known."""
+        """Buckets with changed rows; None if that is no longer known."""
         try:
             changed = store.touched(self.uri, after, self.time, self.options)
         except Exception as error:  # delta-rs has no narrower class for a vacuumed version

@@ -1,7 +1,7 @@
-"""How the time of a prediction is cut: into dates, or into equal buckets of a timestamp.
+"""How the time of a prediction is divided: into dates, or into equal buckets of a timestamp.
 
-A date stands for itself. A timestamp belongs to the bucket that begins at or before it; buckets
-are counted from 1970 in UTC. Everything that monitoring keeps about rows it keeps by bucket.
+A date is its own bucket. A timestamp belongs to the bucket that begins at or before it; buckets are
+counted from 1970 in UTC. Everything that monitoring stores about rows is stored by bucket.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Buckets:
 
     @classmethod
     def of(cls, scored: Scored) -> Buckets:
-        """Dates for a date; else hours, or whatever is shorter in the chunks that were declared."""
+        """Dates for a date; otherwise hours, or the declared chunks if they are shorter."""
         if scored.table.field(scored.time).kind == "date":
             return cls()
         minutes = Period.parse(scored.chunk).minutes
         return cls(min(HOUR, timedelta(minutes=minutes)) if minutes else HOUR)
 
     def why_not(self, period: Period) -> str | None:
-        """What a period would need to be, where the buckets are too coarse for it; else None."""
+        """What the period should be, if the buckets are too coarse for it; otherwise None."""
         length = timedelta(minutes=period.minutes)
         if not length or (self.width is not None and length % self.width == timedelta(0)):
             return None
@@ -47,7 +47,7 @@ class Buckets:
         return f"a multiple of {self.width.total_seconds() / 60:.0f} minutes"
 
     def floor(self, moment: date) -> date:
-        """The bucket that a moment belongs to."""
+        """The bucket that a time belongs to."""
         if self.width is None or not isinstance(moment, datetime):
             return moment
         return floor(moment, self.width)
@@ -65,7 +65,7 @@ class Buckets:
         return (column >= first) & (column < last + self.width)
 
     def end(self, period: Period, bucket: date, timezone: str) -> datetime:
-        """The moment at which the period that a bucket belongs to is over.
+        """The time at which a bucket's period is over.
 
         Dates end at midnight in `timezone`, days of timestamps at midnight in UTC.
         """
@@ -77,13 +77,13 @@ class Buckets:
         return datetime.combine(first + days, time(), zone).astimezone(UTC)
 
     def text(self, bucket: date) -> str:
-        """The bucket in ISO 8601; texts sort as buckets do."""
+        """The bucket in ISO 8601; the texts sort chronologically."""
         if isinstance(bucket, datetime):
             return bucket.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
         return bucket.isoformat()
 
     def parse(self, text: str) -> date:
-        """The bucket that `text` gives back."""
+        """The bucket that `text` stands for."""
         return date.fromisoformat(text) if self.width is None else datetime.fromisoformat(text)
 
 

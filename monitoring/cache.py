@@ -1,4 +1,4 @@
-"""Values of chunks, kept on disk so that no chunk is computed twice while its rows stay."""
+"""Values of chunks, kept on disk so that no chunk is recomputed while its rows are unchanged."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class _Entry(msgspec.Struct, frozen=True):
 class ChunkCache:
     """Chunk values of one model version and period below `folder`.
 
-    Whether traits of the entities were known is part of a value's stamp: without them it has no
-    slices, and is computed again once they are.
+    A value's stamp includes whether traits of the entities were known: without them it has no
+    slices, and is recomputed once they are known.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class ChunkCache:
     def get(self, chunk: Chunk, has_traits: bool) -> ChunkValues | None:
         """Values of the chunk, unless its rows changed since or it was never computed.
 
-        `has_traits` asks for values with slices; else both kinds will do.
+        `has_traits` asks for values with slices; otherwise either kind will do.
         """
         name = _name(chunk)
         entry = self._known.get(name) or self._read(name)
@@ -43,7 +43,7 @@ class ChunkCache:
         return entry.values
 
     def put(self, chunk: Chunk, values: ChunkValues, has_traits: bool) -> None:
-        """Keep the values for as long as the chunk's stamp stays."""
+        """Keep the values for as long as the chunk's stamp is unchanged."""
         entry = _Entry(VALUES_VERSION, _stamp(chunk, has_traits), values)
         replace(self._folder / _name(chunk), msgspec.json.encode(entry))
         self._known[_name(chunk)] = entry
@@ -65,5 +65,5 @@ def _name(chunk: Chunk) -> str:
 
 
 def _plain(moment: date) -> str:
-    """The moment as a part of a file's name."""
+    """The time in a form that suits a file name."""
     return f"{moment:%Y-%m-%dT%H%M}" if isinstance(moment, datetime) else moment.isoformat()

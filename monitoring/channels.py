@@ -1,4 +1,4 @@
-"""Ways to reach somebody: one Apprise address per channel, made from the settings."""
+"""Ways to reach people: one Apprise address per channel, made from the settings."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _SLACK_BODY = {"message": "text", "version": "", "title": "", "type": "", "attac
 
 
 class _Notifier(Protocol):
-    """What is used of Apprise."""
+    """The part of Apprise that is used."""
 
     def notify(self, body: str, title: str) -> Any:
-        """Deliver; falsy where that failed."""
+        """Deliver; falsy on failure."""
         ...
 
 
 class _Apprise:
-    """A channel whose delivery is Apprise's."""
+    """A channel that delivers through Apprise."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -39,7 +39,7 @@ class _Apprise:
         logging.getLogger("apprise").setLevel(logging.CRITICAL)
 
     def send(self, alert: Alert) -> None:
-        """Deliver; raises `MonitoringError` when the other side does not take it."""
+        """Deliver; raises `MonitoringError` when the other side does not accept it."""
         if not self._notifier().notify(body=alert.text, title=alert.text.partition("\n")[0]):
             raise MonitoringError(
                 f"alert channel {self.name}", "the receiver to accept the alert",
@@ -51,7 +51,7 @@ class _Apprise:
 
 
 class Webhook(_Apprise):
-    """POST of `{"text": ...}`, as Slack and its kin take it."""
+    """POST of `{"text": ...}`, as accepted by Slack and similar services."""
 
     def __init__(self, url: SecretStr) -> None:
         super().__init__("webhook")
@@ -109,7 +109,7 @@ class Mail(_Apprise):
 
 
 class AppriseUrl(_Apprise):
-    """Any service that Apprise knows, by its address."""
+    """Any service that Apprise supports, by its address."""
 
     def __init__(self, url: SecretStr, number: int) -> None:
         super().__init__(f"alert_url_{number}")
@@ -135,7 +135,7 @@ class AppriseUrl(_Apprise):
 def channels(settings: Settings) -> list[Channel]:
     """The channels that the settings ask for.
 
-    Raises `SettingsError` for half a mail setting and for an address that is none.
+    Raises `SettingsError` for incomplete mail settings and for an invalid address.
     """
     return list(_channels(settings.monitoring))
 
@@ -161,7 +161,7 @@ def _channels(chosen: MonitoringSettings) -> Iterator[Channel]:
 
 
 def _offers_tls(host: str, port: int) -> bool:
-    """Whether the server offers STARTTLS, which Apprise either demands or leaves out."""
+    """Whether the server offers STARTTLS, which Apprise can only require or omit."""
     with smtplib.SMTP(host, port, timeout=TIMEOUT_S) as server:
         server.ehlo()
         return server.has_extn("starttls")

@@ -1,4 +1,4 @@
-"""How rows are cut into chunks: by day, week, hours or minutes, or every so many rows."""
+"""How rows are split into chunks: by day, week, hours or minutes, or by number of rows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Period:
         raise MonitoringError("period", needed, repr(text[:20]), "give one of these")
 
     def first(self, bucket: date) -> date:
-        """Where the period begins that a bucket belongs to."""
+        """The start of the period that a bucket belongs to."""
         if self.minutes and isinstance(bucket, datetime):
             return floor(bucket, timedelta(minutes=self.minutes))
         day = bucket.date() if isinstance(bucket, datetime) else bucket
@@ -57,7 +57,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Rows of one date or bucket of time, and a mark that differs whenever any of them changed."""
+    """Rows of one bucket, and a mark that changes whenever any of them does."""
 
     start: date
     rows: int
@@ -80,7 +80,7 @@ class Chunk:
 
 
 def plan(buckets: Sequence[Bucket], period: Period) -> list[Chunk]:
-    """Chunks of these buckets (in order); each ends where the next begins."""
+    """Chunks made of these buckets (in order); each ends where the next begins."""
     if period.rows:
         return list(_by_rows(buckets, period.rows))
     groups = groupby(buckets, key=lambda bucket: period.first(bucket.start))
@@ -88,7 +88,7 @@ def plan(buckets: Sequence[Bucket], period: Period) -> list[Chunk]:
 
 
 def batches(chunks: Sequence[Chunk], rows: int) -> Iterator[list[Chunk]]:
-    """Neighbouring chunks together, as many as fit into `rows`, but always at least one."""
+    """Groups of neighbouring chunks, as many as fit into `rows`, but always at least one."""
     batch: list[Chunk] = []
     for chunk in chunks:
         if batch and sum(c.rows for c in batch) + chunk.rows > rows:

@@ -1,4 +1,4 @@
-"""From values of chunks to a report: verdicts, findings, means, shapes and quality notes."""
+"""From chunk values to a report: verdicts, findings, means, shapes and quality notes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NOTES = 8
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a report says of the run itself; the chunk with key `unfinished` is still filling."""
+    """What a report says about the run itself; the chunk with key `unfinished` is still filling."""
 
     scored: Scored
     run_id: str
@@ -143,7 +143,7 @@ def _columns(
     judged: Sequence[ChunkVerdict],
     learnt: Limits,
 ) -> Iterator[ColumnReport]:
-    """All columns, those that moved most lately first."""
+    """All columns, those that moved most recently and most strongly first."""
     solid = [v for v, verdict in zip(values, judged, strict=True) if verdict.reliable] or values
     ratios = {
         name: [learnt.limit_ratio(name, chunk.drift[name], chunk.rows) for chunk in solid]

@@ -1,4 +1,4 @@
-"""Errors of a monitoring run, and the HTTP status that each is answered with."""
+"""Errors of a monitoring run, and the HTTP status of each."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from lakehouse.errors import MonitoringError
 
 
 class RequestError(MonitoringError):
-    """A run that was not asked for properly."""
+    """An invalid request for a run."""
 
     status: ClassVar[int] = 400
 
 
 class NotFoundError(RequestError):
-    """A model version, a period or a run that is not there."""
+    """A model version, a period or a run that does not exist."""
 
     status = 404
 
 
 class ConflictError(RequestError):
-    """A run that cannot be made as asked for, or not now."""
+    """A run that cannot be made as requested, or not now."""
 
     status = 409
 
 
 class NotReadyError(RequestError):
-    """Something that has to be there first: a champion, predictions."""
+    """Something that has to exist first: a champion, predictions."""
 
     status = 503
 
 
 class SingleClassError(RequestError):
-    """Labels of one class only, from which no performance can be learnt."""
+    """Labels of only one class, from which no performance can be learnt."""
 
     status = 200

@@ -1,4 +1,4 @@
-"""One run at a time: a caller who asks for the run under way waits for it and shares its result."""
+"""One run at a time: a caller that requests the run in progress waits and shares its result."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class Gate(Generic[T]):
         self._running: tuple[Hashable, Future[T]] | None = None
 
     def run(self, key: Hashable, function: Callable[[], T]) -> T:
-        """The result of `function`, or of the same key's run that has already begun.
+        """The result of `function`, or of a run with the same key that is already in progress.
 
-        Raises `ConflictError` while another key's run is under way, and what `function` raises.
+        Raises `ConflictError` while a run with another key is in progress, and whatever `function`
+        raises.
         """
         with self._lock:
             joined = self._running

@@ -1,4 +1,4 @@
-"""The registry as monitoring needs it: versions, and the reference that is kept with each."""
+"""The registry as monitoring needs it: versions, and the reference stored with each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Registry(Protocol):
     """Model versions and their bundles."""
 
     def champion(self) -> ModelVersion | None:
-        """The version that decides, None before the first."""
+        """The champion; None before the first."""
         ...
 
     def versions(self) -> list[ModelVersion]:
@@ -32,7 +32,7 @@ class Registry(Protocol):
 
 
 def choose(registry: Registry, number: int | None) -> ModelVersion:
-    """The version asked for, or the champion.
+    """The requested version, or the champion.
 
     Raises `NotFoundError` for an unknown number and `NotReadyError` before the first champion.
     """
@@ -49,7 +49,7 @@ def choose(registry: Registry, number: int | None) -> ModelVersion:
 
 
 def open_model(registry: Registry, version: ModelVersion) -> tuple[Model, pl.DataFrame]:
-    """What monitoring needs of a version, and its reference rows."""
+    """What monitoring needs from a version, and its reference rows."""
     bundle = registry.load(version)
     manifest = bundle.manifest
     model = Model(

@@ -47,7 +47,7 @@ Enrich = Callable[[pl.DataFrame], pl.DataFrame]
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked to look at; what is None is left to the settings and the champion."""
+    """What a run should look at; None leaves it to the settings and the champion."""
 
     start: date | None = None
     end: date | None = None
@@ -65,10 +65,11 @@ class _Fit:
 
 
 class Monitor:
-    """Makes reports on one model. Keeps fitted references, chunk values and the index of buckets.
+    """Makes reports on one model.
 
-    `enrich` adds traits of the entities to rows. One run at a time; the gate sees to that. Raises
-    `SettingsError` for a period for which the model's times are too coarse.
+    Keeps fitted references, chunk values and the index of buckets. `enrich` adds traits of the
+    entities to rows. One run at a time, which the gate ensures. Raises `SettingsError` for a period
+    that is too fine for the model's times.
     """
 
     def __init__(
@@ -117,10 +118,10 @@ class Monitor:
     def _unfinished(
         self, last: Chunk, period: Period, known: Mapping[str, BucketEntry]
     ) -> str | None:
-        """The key of the last chunk while more of its rows are to be expected.
+        """The key of the last chunk, while more of its rows are expected.
 
-        They are until its time is over and nothing has been scored for a while: a replay of the
-        past shows that it is not done only by the rows that keep coming.
+        They are expected until its time is over and nothing has been scored for a while: with a
+        replay of the past, the only sign that it is not done is that rows keep coming.
         """
         newest = max(known)
         if self._buckets.text(last.end) != newest:
@@ -150,7 +151,7 @@ class Monitor:
         return known
 
     def _forget(self) -> None:
-        """Drop the least recently used fits, and the chunks that belong to none."""
+        """Drop the least recently used fits, and chunks that belong to none."""
         while len(self._fits) > KEPT_FITS:
             del self._fits[next(iter(self._fits))]
         folders = sorted((self._state / CHUNKS).glob("*/*"), key=lambda f: f.stat().st_mtime)
@@ -195,7 +196,7 @@ class Monitor:
     def _entries(
         self, index: BucketIndex, fitted: Fitted, request: Request
     ) -> dict[date, BucketEntry]:
-        """The buckets to look at. They begin after the reference, whatever was asked for."""
+        """The buckets to look at. They begin after the reference, whatever was requested."""
         start = request.start or fitted.model.score_from
         last = day_of(fitted.end)
         # A timestamp's bucket may come after the reference on the reference's last date.

@@ -1,7 +1,7 @@
-"""Watches scores and volume row by row, between runs: a warning within the minute, not a finding.
+"""Watches scores and volume row by row between runs: gives quick warnings, not findings.
 
-ADWIN compares the latest scores with the earlier ones, Page-Hinkley the rows a minute. Both are
-set so that the noise of a steady stream does not fire them.
+ADWIN compares the latest scores with the earlier ones, and Page-Hinkley does so for the rows per
+minute. Both are tuned so that the noise of a steady stream does not trigger them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Notice:
 
 
 class OnlineDetector:
-    """Takes each batch of new scores, and says what is odd about it."""
+    """Takes each batch of new scores, and reports what is odd about it."""
 
     def __init__(self) -> None:
         from river import drift
@@ -44,7 +44,7 @@ class OnlineDetector:
         self._recent: deque[float] = deque(maxlen=RECENT)
 
     def observe(self, scores: Sequence[float], minutes: float, at: datetime) -> list[Notice]:
-        """Take in the rows of the last `minutes`; of very many, an even sample of their scores."""
+        """Process the rows of the last `minutes`; if very many, an even sample of their scores."""
         sample = scores[:: max(1, len(scores) // SAMPLE)]
         notices = [notice for score in sample if (notice := self._score(score, at))]
         odd = self._rate(len(scores) / minutes, at) if minutes > 0 else None

@@ -1,4 +1,4 @@
-"""Watches the predictions table and the champion, and starts a run when either is new."""
+"""Watches the predictions table and the champion, and starts a run when either changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BACKOFF_S = 600.0
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """What the last successful run looked at; None where there was nothing yet."""
+    """What the last successful run looked at; None if there was nothing yet."""
 
     table: str | None
     version: int | None
@@ -29,26 +29,26 @@ class Cursor(msgspec.Struct, frozen=True):
 
 
 class Task(Protocol):
-    """What a poller looks after."""
+    """The task of a poller."""
 
     def observe(self) -> None:
-        """Take in what is new between runs."""
+        """Process what is new between runs."""
         ...
 
     def state(self) -> Cursor:
-        """What there is to look at now; asking changes nothing."""
+        """What there is to look at now; has no side effects."""
         ...
 
     def run(self) -> None:
-        """Look at it; raise when that failed."""
+        """Look at it; raises on failure."""
         ...
 
 
 class Poller:
     """Compares the present state with the cursor, and runs the task when they differ.
 
-    The cursor moves only after a successful run, so a failed one is tried again, each time after
-    twice the wait. `failure` is what ended `forever`, None as long as nothing did.
+    The cursor only moves after a successful run, so a failed one is retried, each time after twice
+    the wait. `failure` is the error that ended `forever`, if any.
     """
 
     def __init__(self, task: Task, clock: Clock, interval_s: float, file: Path) -> None:
@@ -58,7 +58,7 @@ class Poller:
         self.failure: BaseException | None = None
 
     def forever(self, stop: threading.Event) -> None:
-        """Look every interval until `stop` is set."""
+        """Check every interval until `stop` is set."""
         longest = max(MAX_BACKOFF_S, self._interval)
         backoff = Backoff(self._clock, stop, min(2 * self._interval, longest), longest)
         try:
@@ -75,7 +75,7 @@ class Poller:
             raise
 
     def step(self) -> bool:
-        """Look once; whether a run was made."""
+        """Check once; returns whether a run was made."""
         self._has_failed = False
         try:
             self._task.observe()

@@ -42,7 +42,7 @@ def notes(
 
 
 def _of_volume(fitted: Fitted, values: Sequence[ChunkValues]) -> Iterator[str]:
-    """The latest complete chunk against those before; the reference is only a sample."""
+    """The latest complete chunk compared with those before; the reference is only a sample."""
     if fitted.period.rows or len(values) < MIN_CHUNKS:
         return
     *earlier, latest = values
@@ -73,7 +73,7 @@ def _of_columns(latest: ChunkValues) -> Iterator[str]:
 
 
 def _unseen(fitted: Fitted, latest: ChunkValues) -> Iterator[str]:
-    """Values of traits that the reference did not have, where it had any of that trait."""
+    """Trait values that the reference did not have, if it had any values of that trait."""
     known = {name for chunk in fitted.chunks for name in chunk.slices}
     kinds = {name.partition(":")[0] for name in known}
     for name, part in latest.slices.items():

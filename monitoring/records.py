@@ -1,4 +1,4 @@
-"""Runs as rows: in the lake and in MySQL, which may be down without harm; old ones are dropped."""
+"""Runs as rows, in the lake and in MySQL (which may be down without harm); old ones are dropped."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Records:
         self._kept = settings.monitoring.kept_runs
 
     def add(self, report: Report) -> None:
-        """Keep a run. A database that is down costs a warning, not the run."""
+        """Record a run. If the database is down, that is only a warning."""
         row = _row(report)
         rows = pl.DataFrame([row]).to_arrow()
         write_deltalake(
@@ -94,7 +94,7 @@ class Records:
                            else model == self._model)  # fmt: skip
 
     def _drop_old(self) -> datetime | None:
-        """Drop what is beyond the number to keep; the start of the oldest run left, if any went."""
+        """Drop runs beyond the number to keep; returns the oldest remaining start, if any went."""
         table = DeltaTable(self._uri, storage_options=self._options)
         counts = pl.DataFrame(table.get_add_actions(flatten=True))["num_records"]
         # The log knows how many rows there are in all; files are read only when there are many.
@@ -112,7 +112,7 @@ class Records:
 
 
 def verdict(report: Report) -> str:
-    """The findings that hold, or `ok`."""
+    """The current findings, or `ok`."""
     found = [name for name, state in report.verdicts.items() if state == "found"]
     return ",".join(found) or "ok"
 

@@ -19,7 +19,7 @@ SINGLE_CLASS = "Single-class data detected, skipping calculations."
 
 
 class Performance(msgspec.Struct, frozen=True):
-    """Means over chunks, weighted by rows; a kind without figures is empty.
+    """Means over chunks, weighted by rows; a kind without values is empty.
 
     `estimate_error` is the mean absolute difference of estimated and realised ROC-AUC, where both
     are known.
@@ -32,7 +32,7 @@ class Performance(msgspec.Struct, frozen=True):
 
 
 class ColumnReport(msgspec.Struct, frozen=True, rename={"limit_ratio": "strength"}):
-    """A feature, or the score: how far it moved lately, and its shape then and now.
+    """A feature, or the score: how far it has moved recently, and its shape then and now.
 
     `limit_ratio` is the factor of its limit in the latest reliable chunk, `worst` the highest of
     all. `reference` and `recent` are shares of rows in equally wide bins between `edges`.
@@ -71,7 +71,7 @@ class ReferenceReport(msgspec.Struct, frozen=True):
 
 
 class ChunkReport(msgspec.Struct, frozen=True):
-    """A chunk and what the limits say of it."""
+    """A chunk and the verdict of the limits on it."""
 
     values: ChunkValues
     verdict: ChunkVerdict
@@ -95,9 +95,10 @@ class Freshness(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a run found out. `warning` replaces a realised performance that has none.
+    """Everything that a run found.
 
-    Moments of the data (`start_date`, `since` ...) are dates, or timestamps in UTC, in ISO 8601.
+    `warning` is set if there is no realised performance. Times of the data (`start_date`, `since`
+    ...) are dates, or timestamps in UTC, in ISO 8601.
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -1,4 +1,4 @@
-"""Starts a training while a finding asks for one; its gates still decide on the new version."""
+"""Starts a training while a finding calls for one; the gates still decide on the new version."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Retrain:
-    """Follows the findings, not their beginnings: what still holds is answered in the end.
+    """Acts on findings for as long as they hold, not only when they begin.
 
-    One training runs at a time. A finding that appears while one is running is answered after it;
-    one that still holds `again_after` the last start, say because the gates refused the new
-    version, is answered again. The last attempt is kept in `folder`, so a restart repeats nothing.
+    One training runs at a time. A finding that appears while one is running is acted on afterwards;
+    one that still holds `again_after` the last start, for example because the gates rejected the
+    new version, is acted on again. The last attempt is stored in `folder`, so a restart repeats
+    nothing.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Feeds the detector with the scores that are new in the predictions table."""
+"""Feeds the detector with new scores from the predictions table."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ KEPT = 20
 
 
 class ScoreWatcher:
-    """Looks at new versions of the table at `uri`, from the one present at the first look on.
+    """Reads new versions of the table at `uri`, starting with the one at the first look.
 
-    `notices` are the latest oddities, the newest last.
+    `notices` are the latest anomalies, newest last.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class ScoreWatcher:
         self.notices: deque[Notice] = deque(maxlen=KEPT)
 
     def look(self) -> None:
-        """Take in what was scored since the last look, and log what is odd about it."""
+        """Process what was scored since the last look, and log anomalies."""
         latest = store.version(self._uri, self._options)
         now = self._clock.now()
         if latest is None or self._version is None or latest < self._version:

@@ -1,7 +1,7 @@
 """Predictions as monitoring sees them: the same column names for every model.
 
-This is the one place where a model's own columns are renamed; behind it, rows have `ENTITY`, `TIME`
-and `analysis.values`' LABEL, PREDICTION and SCORE, and the features by their names.
+This is the only place where a model's own columns are renamed; from here on, rows have `ENTITY`,
+`TIME` and `analysis.values`' LABEL, PREDICTION and SCORE, and the features by their names.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class ScoredRows:
 
     @property
     def uri(self) -> str:
-        """Where the predictions are."""
+        """The location of the predictions."""
         return table_uri(self.lake_uri, self.scored.table.name)
 
     @property
     def buckets(self) -> Buckets:
-        """How their time is cut."""
+        """How their time is divided into buckets."""
         return Buckets.of(self.scored)
 
     def read(
@@ -102,7 +102,7 @@ def canonical(scored: Scored, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unpacked(texts: pl.Series, features: tuple[str, ...]) -> pl.DataFrame:
-    """Texts as columns. Polars would take three times the time and ten times the memory."""
+    """JSON texts as columns. Polars would take three times the time and ten times the memory."""
     fields = [(f"f{place}", float | None) for place in range(len(features))]
     names = {field: name for (field, _), name in zip(fields, features, strict=True)}
     row_type = msgspec.defstruct("Row", fields, rename=names, gc=False)

@@ -1,4 +1,4 @@
-"""Runs as the service makes them: one at a time, written out, recorded, passed to listeners."""
+"""The service's runs: one at a time, written out, recorded, and passed to listeners."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Service:
         self._lock = threading.Lock()
 
     def run(self, request: Request) -> Report:
-        """The report for `request`, joined if the same run is under way.
+        """The report for `request`, shared if the same run is in progress.
 
         Raises a `RequestError` with what is missing or wrong.
         """
@@ -50,7 +50,7 @@ class Service:
 
     @property
     def latest(self) -> Report | None:
-        """The last report on the present, if need be one of an earlier process."""
+        """The last report on current data, if necessary from an earlier process."""
         with self._lock:
             return self._latest
 
@@ -75,5 +75,5 @@ class Service:
 
 
 def new_run_id(now: datetime) -> str:
-    """An id that sorts by time, unique within the second too."""
+    """An id that sorts by time and is unique even within a second."""
     return f"{now:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"

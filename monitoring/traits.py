@@ -1,4 +1,4 @@
-"""Traits of entities, by which figures are cut into slices, from a table of the source database."""
+"""Traits of entities, by which metrics are sliced, from a table of the source database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model under watch, as the HTTP side sees it."""
+"""A monitored model, as seen from the HTTP side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitoring.service import Service
 
 @dataclass(frozen=True)
 class WatchedModel:
-    """A model with all that runs for it; `path` stands before its routes, empty for the first."""
+    """A model with everything that runs for it; `path` prefixes its routes, empty for the first."""
 
     scored: Scored
     path: str
@@ -27,6 +27,6 @@ class WatchedModel:
 
     @property
     def failure(self) -> str | None:
-        """Why nobody looks for new data any more; None while somebody does."""
+        """Why the poller has stopped looking for new data; None while it is running."""
         failure = self.poller.failure
         return None if failure is None else f"the poller of {self.name} ended: {failure}"

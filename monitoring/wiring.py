@@ -1,4 +1,4 @@
-"""The one place where the parts of the service are put together."""
+"""The only place where the parts of the service are assembled."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class MonitoringTask:
     options: store.Options
 
     def observe(self) -> None:
-        """Pass the scores that are new to the detectors."""
+        """Pass new scores to the detectors."""
         self.watcher.look()
 
     def state(self) -> Cursor:
@@ -78,7 +78,7 @@ class MonitoringTask:
         return Cursor(identity, store.version(self.uri, self.options), number)
 
     def run(self) -> None:
-        """The run that looks at everything since the champion's reference."""
+        """The run over everything since the champion's reference."""
         self.service.run(Request())
 
 
@@ -128,7 +128,7 @@ def _enrich(settings: Settings, scored: Scored, clock: Clock) -> Enrich:
 
 
 def _retrain(settings: Settings, site: Site, clock: Clock) -> list[Listener]:
-    """The training that findings start, where settings ask for one and name a command for it."""
+    """The training that findings start, if the settings ask for one and name a command."""
     chosen, model = settings.monitoring, site.scored.model
     names_model = any("{model}" in word for word in chosen.retrain_command)
     if not chosen.retrain_on or (site.path and not names_model):

@@ -1,1 +1,1 @@
-"""The streaming and batch jobs on Spark; what stands here is shared by all domains."""
+"""The streaming and batch jobs on Spark; the packages outside a domain are shared by all."""

@@ -20,11 +20,11 @@ from lakehouse.names import QueryIdentity, table_uri
 
 PAUSE_S, FULL_S, REFUSAL_S = 30.0, 8.0, 240.0
 LONGEST_MOMENT_S = 2.5
-GOES_ON = "it goes on where it stopped"
-WAITS = "the others wait, then all go on"
-REFUSES = "the query ends and names the place; with the file put back it goes on"
-# Fewer bad ones than good ones in a batch of a thousand: the query is not to stop. Those that come
-# again are fewer than two days have, so that none is too late.
+GOES_ON = "it resumes where it stopped"
+WAITS = "the others wait, then all continue"
+REFUSES = "the query stops and names the path; once the file is restored, it continues"
+# A batch of a thousand has fewer bad messages than good ones, so that the query does not stop.
+# Fewer are sent again than two days have, so that none is too late.
 BAD, FOREIGN, AGAIN = 400, 2_000, 400
 
 
@@ -39,7 +39,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Point:
-    """A fault point; `share` of all kills happen here, a point that is no kill happens `times`."""
+    """A fault point: it gets `share` of all kills or, if it is not a kill, runs `times` times."""
 
     name: str
     promise: str
@@ -49,7 +49,7 @@ class Point:
 
 
 def kill(scene: Scene, *names: str) -> None:
-    """Kill at a moment that the dice choose, then start again."""
+    """Kill at a random moment, then start again."""
     scene.plant.wait(scene.random.uniform(0.05, LONGEST_MOMENT_S))
     for name in names:
         scene.plant.kill(name)
@@ -57,7 +57,7 @@ def kill(scene: Scene, *names: str) -> None:
 
 
 def pause(scene: Scene, name: str) -> None:
-    """Let no part of a process run for half a minute."""
+    """Suspend a process and its children for half a minute."""
     stopped = scene.plant.tree(name)
     _signal(stopped, signal.SIGSTOP)
     scene.plant.wait(PAUSE_S)
@@ -65,7 +65,7 @@ def pause(scene: Scene, name: str) -> None:
 
 
 def restart(scene: Scene, name: str, away_s: float = 0.0) -> None:
-    """Stop in order, and start again after a while."""
+    """Stop cleanly, and start again after a while."""
     scene.plant.wait(scene.random.uniform(0.05, LONGEST_MOMENT_S))
     scene.plant.child(name).stop(20)
     scene.plant.wait(away_s)
@@ -73,7 +73,7 @@ def restart(scene: Scene, name: str, away_s: float = 0.0) -> None:
 
 
 def refuse_writes(scene: Scene, name: str) -> None:
-    """Let no file of the process grow, as on a full disk; then start it with room."""
+    """Keep the process's files from growing, as on a full disk; then restart it with room."""
     for part in scene.plant.tree(name):
         with suppress(psutil.NoSuchProcess):
             part.rlimit(psutil.RLIMIT_FSIZE, (1, psutil.RLIM_INFINITY))
@@ -82,7 +82,7 @@ def refuse_writes(scene: Scene, name: str) -> None:
 
 
 def cut(scene: Scene, find: Callable[[Path], Path]) -> None:
-    """Cut a file of the lake in half while the jobs stand, see it refused, and put it back."""
+    """Cut a file of the lake in half while the jobs are stopped, see it refused, and restore it."""
     plant = scene.plant
     plant.until(lambda: not plant.streaming(), "the stream to end", 120)
     plant.child("pipeline").stop(40)
@@ -117,27 +117,27 @@ def burst(scene: Scene) -> None:
 
 
 def again(scene: Scene) -> None:
-    """The last events once more, backwards."""
+    """Send the last events again, backwards."""
     kafka = scene.plant.settings.kafka
     messages.send(kafka, messages.latest(kafka, AGAIN)[::-1])
 
 
 def shuffled(scene: Scene) -> None:
-    """Events of another source, of the last three days, in no order."""
+    """Send events of another source from the last three days, shuffled."""
     sent = _foreign(scene, "shuffled", days=3)
     scene.random.shuffle(sent)
     messages.send(scene.plant.settings.kafka, messages.encoded(sent))
 
 
 def newer_source(scene: Scene) -> None:
-    """Events with unknown fields, in another order, their counts as text."""
+    """Send events with unknown fields, in another order, and with counts as text."""
     sent = _foreign(scene, "newer", days=1)
     values = [messages.of_next_version(event, scene.random) for event in sent]
     messages.send(scene.plant.settings.kafka, values)
 
 
 def wrong_clock(scene: Scene) -> None:
-    """A producer whose clock is as far ahead as a broker takes it, then two days behind."""
+    """Send as a producer whose clock is as far ahead as a broker accepts, then two days behind."""
     now = scene.plant.clock.now()
     for name, off in (("ahead", timedelta(minutes=50)), ("behind", timedelta(days=-2))):
         sent = _foreign(scene, name, days=1)
@@ -146,14 +146,14 @@ def wrong_clock(scene: Scene) -> None:
 
 
 def poison(scene: Scene) -> None:
-    """Bad messages of fifteen kinds."""
+    """Send bad messages of fifteen kinds."""
     model = messages.events(scene.random, "poison", scene.plant.last_day(), 1, 1)[0]
     messages.send(scene.plant.settings.kafka, messages.poison(model, scene.random, BAD))
 
 
 def _foreign(scene: Scene, name: str, days: int) -> list[messages.Event]:
     day = scene.plant.last_day()
-    # A day may be hurt twice, and an id belongs to one event.
+    # A day may be affected twice, and an id belongs to one event.
     source = f"{name}-{day}-{scene.random.getrandbits(32):08x}"
     sent = messages.events(scene.random, source, day, days, FOREIGN)
     scene.truth.produced(messages.rows(sent))
@@ -198,7 +198,7 @@ POINTS = (
     Point("offset log of a checkpoint cut in half", REFUSES, _on(cut, newest_offsets)),
     Point("Delta log of bronze cut in half", REFUSES, _on(cut, newest_commit)),
     Point("delivered again, backwards", "each event counts once", again, times=3),
-    Point("reordered within the allowed lateness", "the sums are the same", shuffled, times=3),
+    Point("reordered within the allowed lateness", "the sums stay the same", shuffled, times=3),
     Point("poison, fifteen kinds", "all in quarantine, no query stops", poison),
     Point("ten times the load", "it takes longer", burst),
     Point("a newer source's fields", "known ones are read, unknown ones kept", newer_source),

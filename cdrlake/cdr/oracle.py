@@ -1,7 +1,7 @@
-"""The world's oracle beside a model: how near to what nobody can beat it comes on its test window.
+"""The world's oracle compared with a model: how close to the ceiling it comes on its test window.
 
-Only a simulated world has one. It knows the hidden state of each subscriber, so it stays out of the
-lake and of training, and is asked when a person looks at a model.
+Only a simulated world has one. It knows each subscriber's hidden state, so it stays out of the lake
+and of training, and is only consulted when a person looks at a model.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Oracle:
 
 
 def beside(bundle: Bundle, settings: Settings) -> Oracle | None:
-    """The oracle on the test window of a model; None where the data is not of this world.
+    """The oracle on a model's test window; None if the data is not from this world.
 
-    Drifts are left out: they are for days after a history.
+    Drifts are left out, because they only affect days after the history.
     """
     silver = table_uri(settings.lake_uri, names.SILVER_DAILY)
     if settings.source.files or not store.exists(silver, settings.lake_options):

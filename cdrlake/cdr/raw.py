@@ -24,7 +24,7 @@ def send(
 ) -> None:
     """Send one message past the database, to see what becomes of it.
 
-    Raises `ServiceError` when there is no such topic here or the broker does not take the message.
+    Raises `ServiceError` when there is no such topic or the broker does not accept the message.
     """
     if topic not in TOPICS:
         raise ServiceError("--topic", " or ".join(TOPICS), topic, "choose one of them")

@@ -1,4 +1,4 @@
-"""The table a demo ends with."""
+"""The table at the end of a demo."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def latency(settings: Settings, since: datetime) -> Latency | None:
 
 
 def figures_table(rows: list[tuple[str, str]]) -> Table:
-    """What the run came to, a line each."""
+    """The results of the run, one per line."""
     table = Table(title="Result", title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column()
@@ -51,7 +51,7 @@ def figures_table(rows: list[tuple[str, str]]) -> Table:
 
 
 def model_rows(settings: Settings) -> list[tuple[str, str]]:
-    """The champion on its own test window, beside the baselines on the same rows."""
+    """The champion on its own test window, compared with the baselines on the same rows."""
     registry = open_registry(settings, CHURN)
     champion = registry.champion()
     if champion is None:
@@ -84,7 +84,7 @@ def performance_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def cost_rows(cost: Cost) -> list[tuple[str, str]]:
-    """Time and memory of a run, and which process had the memory."""
+    """Time and memory of a run, and which process used the memory."""
     total = sum(cost.memory.values()) / 1024**3
     most_first = sorted(cost.memory.items(), key=lambda one: -one[1])
     rows = [

@@ -1,1 +1,1 @@
-"""The call-detail-record source: world, files, history, and the streams made of them."""
+"""The call-detail-record source: world, files, history, and the streams made from them."""

@@ -1,4 +1,4 @@
-"""Who was active on which of the last days, and the outcomes that this decides.
+"""Who was active on which of the last days, and the outcomes that follow from it.
 
 One byte per subscriber and day: a million subscribers and a horizon of thirty days take 37 MB.
 """
@@ -19,7 +19,7 @@ ROOM = 1_024
 
 
 class Activity:
-    """A window of days that moves on with each `add`; long enough to decide one day's outcomes."""
+    """A window of days that advances with each `add`, long enough to decide one day's outcomes."""
 
     def __init__(self, cdr: CdrSettings) -> None:
         self._horizon, self._window = cdr.label_horizon_days, cdr.active_window_days
@@ -29,7 +29,7 @@ class Activity:
         self._slots = pl.DataFrame(schema={NUMBER: pl.String, "slot": pl.Int64})
 
     def add(self, day: date, numbers: pl.Series) -> None:
-        """Note who was active on `day`; days come in order."""
+        """Record who was active on `day`; days arrive in order."""
         row = day.toordinal() % len(self._dates)
         slots = self._slots_of(numbers)
         self._dates[row] = day

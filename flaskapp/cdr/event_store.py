@@ -1,6 +1,6 @@
-"""The one way rows get into the database: with their outbox entry, in one transaction.
+"""The only way rows get into the database: with their outbox entry, in one transaction.
 
-Nothing here commits; the caller does, when the block and its own progress belong together.
+Nothing here commits; the caller does, so that a block and its own progress go together.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def _sums(rows: pl.DataFrame) -> pl.DataFrame:
 def close_day(cursor: Any, stream_id: str, day: date, cdr: CdrSettings, now: datetime) -> int:
     """Close `day`: what it decides about the day `label_horizon_days` before becomes known.
 
-    Writes the outcomes, their outbox entry and the label of that day's rows; number of outcomes.
-    A day that is closed already is left alone.
+    Writes the outcomes, their outbox entry and the label of that day's rows; number of outcomes. A
+    day that is already closed is left alone.
     """
     closed = state.recall(cursor, CLOSED)
     if closed is not None and day <= date.fromisoformat(closed):
@@ -149,7 +149,7 @@ def label(cursor: Any, day: date) -> None:
 
 
 def close_through(cursor: Any, day: date) -> None:
-    """Note that all days up to `day` are closed."""
+    """Record that all days up to `day` are closed."""
     closed = state.recall(cursor, CLOSED)
     if closed is None or day > date.fromisoformat(closed):
         state.remember(cursor, CLOSED, day.isoformat())

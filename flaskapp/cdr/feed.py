@@ -1,7 +1,7 @@
-"""A source's days into the database: block by block, each block with the offset it reached.
+"""Feeds a source's days into the database block by block, each with the offset it reached.
 
-The offset (a date, and the rows of it that are in) is committed with the rows, so a walk that dies
-anywhere goes on where it stopped. A replay walks like this; `history` takes the same days faster.
+The offset (a date, and how many of its rows are in) is committed with the rows, so a walk that dies
+anywhere resumes where it stopped. A replay works like this; `history` loads the same days faster.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ SUBSCRIBER_ROWS = 5_000
 
 @dataclass(frozen=True)
 class Offset:
-    """The day to go on with, and how many of its rows are in already."""
+    """The day to continue with, and how many of its rows are already in."""
 
     date: date
     row: int = 0
 
 
 def committed_offset(cursor: Any, source: Source) -> Offset:
-    """Where the walk over `source` stands."""
+    """The current offset of the walk over `source`."""
     kept = state.recall(cursor, f"place:{source.name}")
     return Offset(source.first) if kept is None else Offset(date.fromisoformat(kept[0]), kept[1])
 
@@ -44,13 +44,13 @@ def has_begun(cursor: Any, source: Source) -> bool:
 
 
 def commit_offset(cursor: Any, source: Source, reached: Offset) -> None:
-    """Note where the walk over `source` stands."""
+    """Record the offset of the walk over `source`."""
     state.remember(cursor, f"place:{source.name}", [reached.date.isoformat(), reached.row])
 
 
 @dataclass(frozen=True)
 class Feed:
-    """What a walk needs: where to write, as which stream, in blocks of how many rows."""
+    """What a walk needs: where to write, as which stream, and the block size in rows."""
 
     uploader: Uploader
     source: Source

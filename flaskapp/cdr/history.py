@@ -1,10 +1,10 @@
-"""History into the database, fast: the days of a source in large blocks, with labels and outcomes.
+"""Fast loading of history: a source's days in large blocks, with labels and outcomes.
 
-A replay closes each day with queries. History knows what comes: a second walk over the same days
-runs a horizon ahead, so that each row is written once, with its label, and each outcome without
-asking the database. Usage and outcomes go through a connection each, at the same time. Each block
-is committed with the offset that it reached, so a load that dies anywhere goes on from there; the
-last block waits for the outcomes.
+A replay closes each day with queries. History can look ahead: a second walk over the same days runs
+one horizon ahead, so that each row is written once, with its label, and each outcome without a
+query. Usage and outcomes use separate connections at the same time. Each block is committed with
+the offset that it reached, so a load that dies anywhere resumes from there; the last block waits
+for the outcomes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LATER = f"SELECT DISTINCT Date FROM {names.MYSQL_RAW} WHERE Date >= %s"  # noqa
 
 @dataclass(frozen=True)
 class Writers:
-    """A connection to read through, and two to write through; one thread each."""
+    """One connection for reading and two for writing; each is used by one thread."""
 
     reading: Any
     usage: Uploader
@@ -50,7 +50,7 @@ class Writers:
 
 @dataclass(frozen=True)
 class _DayClose:
-    """A day at its close: its usage, unless that is in, and the outcomes that are due, if any."""
+    """A closed day: its usage, unless already stored, and the outcomes that are due, if any."""
 
     date: date
     usage: SourceDay | None
@@ -80,11 +80,11 @@ class History:
     repeats: Repeats | None = None
 
     def unseen(self, day: SourceDay) -> SourceDay:
-        """The day without rows that are there already, where these are to be left out."""
+        """The day without rows that are already stored, if those are to be left out."""
         return day if self.repeats is None else self.repeats.without(day)
 
     def walk(self) -> Iterator[Offset]:
-        """Load what is left; yields offsets that are committed."""
+        """Load what is left; yields committed offsets."""
         start, closes = self._progress()
         blocks, due = _Blocks(self.block_rows), list[_DayClose]()
         with (
@@ -114,7 +114,7 @@ class History:
         return timedelta(days=self.settings.cdr.label_horizon_days)
 
     def _progress(self) -> tuple[Offset, date]:
-        """Where usage goes on, and the first day whose close decides outcomes."""
+        """Where usage continues, and the first day whose close decides outcomes."""
         with self.writers.reading.cursor() as cursor:
             start, closed = (
                 feed.committed_offset(cursor, self.source),
@@ -126,7 +126,7 @@ class History:
         return start, max(closes, start.date) if start.date == self.source.first else closes
 
     def _day_closes(self, start: Offset, closes: date) -> Iterator[_DayClose]:
-        """Each day whose usage or outcomes are not in yet."""
+        """Each day whose usage or outcomes are not stored yet."""
         last, window = self.source.history_end, self.settings.cdr.active_window_days
         day = min(start.date, closes - self._horizon)
         activity = Activity(self.settings.cdr)
@@ -145,7 +145,7 @@ class History:
             day += DAY
 
     def _active_days(self, first: date, start: Offset) -> Iterator[tuple[date, pl.Series]]:
-        """Who was active on each day from `first` on: as stored, then as the source says."""
+        """Who was active on each day from `first` on: first as stored, then from the source."""
         with self.writers.reading.cursor() as cursor:
             cursor.execute(_LATER, (start.date,))
             stored = {day for (day,) in cursor.fetchall()}
@@ -195,7 +195,7 @@ class _Blocks:
         self._reached: Offset
 
     def take(self, day: SourceDay, done: int) -> Iterator[_Block]:
-        """Add a day, of which `done` rows are in already; the blocks that it fills."""
+        """Add a day of which `done` rows are already stored; returns the blocks that it fills."""
         people: list[pl.DataFrame] = [day.subscribers]
         for part in day.events.slice(done).iter_slices(self._size):
             if self._rows and self._rows + part.height > self._size:
@@ -224,7 +224,7 @@ def _stored(cursor: Any, day: date) -> pl.Series:
 
 
 def _labelled(day: SourceDay, known: pl.DataFrame) -> SourceDay:
-    """The day with the label of each row, a label that the source itself has before the others."""
+    """The day with the label of each row; a label from the source itself takes precedence."""
     given = day.events
     if LABEL not in given.columns:
         given = given.with_columns(pl.lit(None, pl.Int64).alias(LABEL))

@@ -1,8 +1,8 @@
-"""What the lake would say to rows before they are stored: whether their days are too late.
+"""Whether the lake would reject rows as too late, checked before they are stored.
 
-The lake refuses a day that lies more than `cdr.allowed_lateness_days` before the latest one that it
-has seen. All that it sees of this installation is what this database has sent, so the latest date
-here is known before a row is stored, and what would end in quarantine is refused instead.
+The lake rejects a day that is more than `cdr.allowed_lateness_days` before the latest one it has
+seen. It only sees what this installation's database has sent, so its latest date is known before a
+row is stored, and rows that would end up in quarantine are refused instead.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class TooLateError(StreamError):
 
 
 def oldest_allowed(cursor: Any, settings: Settings) -> date | None:
-    """The first day that the lake still takes; None while it takes any."""
+    """The first day that the lake still accepts; None while it accepts any."""
     newest = _newest(cursor)
     return None if newest is None else newest - _lateness(settings)
 
 
 def refusal(cursor: Any, settings: Settings, day: date, what: str) -> str | None:
-    """A sentence that says why the lake would refuse rows of `day`; None when it would not.
+    """A sentence saying why the lake would refuse rows of `day`; None if it would not.
 
     `what` begins the sentence, such as "This replay".
     """
@@ -45,7 +45,7 @@ def refusal(cursor: Any, settings: Settings, day: date, what: str) -> str | None
 
 
 def require(cursor: Any, settings: Settings, day: date, what: str) -> None:
-    """Raise `TooLateError` when the lake would refuse rows of `day`."""
+    """Raise `TooLateError` if the lake would refuse rows of `day`."""
     problem = refusal(cursor, settings, day, what)
     if problem is not None:
         raise TooLateError.sentence(problem)

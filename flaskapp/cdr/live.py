@@ -1,4 +1,4 @@
-"""Live usage: rows of sampled subscribers, dated now, with noise on what was measured."""
+"""Live usage: rows of sampled subscribers, dated now, with noise on the measures."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_pool(cursor: Any, limit: int = POOL_ROWS) -> pl.DataFrame:
 def batch(
     pool: pl.DataFrame, size: int, now: datetime, effect: Effect, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """`size` rows sampled from `pool`, each row at most once before any comes again.
+    """`size` rows sampled from `pool`; no row repeats before all have been used.
 
     DP_DATE is one of the last five minutes before `now`, and rows are in its order; measures get
     noise and the drift's factors; counts stay whole, nothing falls below zero, subscribers stay who

@@ -1,4 +1,4 @@
-"""Loading history: the days of a source up to the first one that is left for a replay."""
+"""Loading history: the days of a source before those left for a replay."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ Progress = Callable[[float, float], None]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load did: rows added, lines rejected and where they are listed, one sentence.
+    """The result of a load: rows added, lines rejected and where they are listed, a sentence.
 
-    `repeats` is the number of rows that were left out because they were there already.
+    `repeats` is the number of rows left out because they were already stored.
     """
 
     rows: int
@@ -77,7 +77,7 @@ class Preview:
 
 
 def _silent(_done: float, _total: float) -> None:
-    """Progress that nobody watches."""
+    """Ignores progress."""
 
 
 def load_history(
@@ -85,9 +85,10 @@ def load_history(
 ) -> Loaded:
     """Load the history of the configured source, from where an earlier load stopped.
 
-    `progress` is told days done and days in all. Raises `DatabaseError` when another load runs,
-    `SourceError` when a file cannot be read, `TooLateError` when the lake would refuse its rows.
-    The simulated world is left out instead, when somebody has loaded newer files of their own.
+    `progress` is told the days done and the total days. Raises `DatabaseError` when another load
+    runs, `SourceError` when a file cannot be read, `TooLateError` when the lake would refuse its
+    rows. The simulated world is left out instead, when somebody has loaded newer files of their
+    own.
     """
     clock = clock or SystemClock()
     return _load(settings, lambda cursor: open_source(cursor, settings, clock), progress, clock)
@@ -102,9 +103,9 @@ def load_file(
     *,
     allow_repeats: bool = False,
 ) -> Loaded:
-    """Load files by a mapping, whatever source is configured; the same file is loaded once.
+    """Load files by a mapping, regardless of the configured source; a file is only loaded once.
 
-    Rows that are in the database already are left out, unless `allow_repeats`. Raises
+    Rows that are already in the database are left out, unless `allow_repeats`. Raises
     `TooLateError` when the lake would refuse rows of the files, and stores none of them.
     """
     clock = clock or SystemClock()
@@ -131,7 +132,7 @@ def preview_file(
 
 
 def is_loading(cursor: Any, settings: Settings) -> bool:
-    """Whether a load runs now, in whatever process."""
+    """Whether a load is running, in any process."""
     return mysql.is_locked(cursor, _lock(settings))
 
 
@@ -171,7 +172,7 @@ def _load(
 
 
 def _refusal(cursor: Any, history: History) -> str | None:
-    """Why the lake would refuse some of the rows that are left to load; None when it would not."""
+    """Why the lake would refuse some of the rows left to load; None if it would not."""
     source, offset = history.source, feed.committed_offset(cursor, history.source)
     oldest = lateness.oldest_allowed(cursor, history.settings)
     if oldest is None:

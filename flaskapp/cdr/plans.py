@@ -1,4 +1,4 @@
-"""The changes of the world in words, for the page and for the description of the interface."""
+"""The drift plans in words, for the page and for the API description."""
 
 from __future__ import annotations
 

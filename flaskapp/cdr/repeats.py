@@ -1,4 +1,4 @@
-"""Rows that are in the database already: the day that an operator sends again."""
+"""Rows that are already in the database, such as a day that an operator sends again."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _NTH = "nth"
 class Repeats:
     """Leaves out what other streams than `stream_id` have stored; counts rows by day.
 
-    A row is there already when subscriber, moment and all measures are the same. One that occurs
-    twice in the file and once in the database is there once. What the stream itself has stored does
-    not count, so a load that is taken up again finds the same rows.
+    A row counts as stored if subscriber, time and all measures are the same. A row that occurs
+    twice in the file and once in the database is left out once. Rows stored by the stream itself do
+    not count, so a resumed load finds the same rows.
     """
 
     cursor: Any
@@ -45,7 +45,7 @@ class Repeats:
         return sum(self.left_out.values()), sum(self.rows.values())
 
     def without(self, day: SourceDay) -> SourceDay:
-        """The day without the rows that are there already."""
+        """The day without the rows that are already stored."""
         self.cursor.execute(_STORED, (day.date, self.stream_id))
         stored = self.cursor.fetchall()
         events = day.events
@@ -62,7 +62,7 @@ class Repeats:
 
 
 def _identity() -> list[str | pl.Expr]:
-    """What makes a row itself, exact to the thousandth, and the how manieth of its kind it is."""
+    """A row's identity, exact to the thousandth, and its number among identical rows."""
     measures = [(pl.col(name) * 1_000).round().cast(pl.Int64) for name in MEASURE_NAMES]
     nth = pl.int_range(pl.len()).over(list(EVENTS)).alias(_NTH)
     return ["DP_DATE", "DP_MSISDN", *measures, nth]

@@ -1,4 +1,4 @@
-"""Rows that are still in the database go into the outbox once more, after Kafka has lost them."""
+"""Puts rows that are still in the database into the outbox again, after Kafka has lost them."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def resend(
     clock: Clock,
     kind: Kind = "event",
 ) -> Resent:
-    """Put rows `first` to `last` (None: the stream's last) into the outbox once more.
+    """Put rows `first` to `last` (None: the stream's last) into the outbox again.
 
-    The lake drops what it has already, by event id. All rows are put in or none. Raises
-    `DatabaseError` for an unknown stream, and for rows that the database does not hold.
+    The lake drops events that it already has, by event id. Either all rows are put in or none.
+    Raises `DatabaseError` for an unknown stream, and for rows that the database does not hold.
     """
     with mysql.connect(settings.mysql) as connection, mysql.transaction(connection) as cursor:
         sent = _sent(cursor, stream_id, kind)
@@ -83,7 +83,7 @@ def _sent(cursor: Any, stream_id: str, kind: Kind) -> int:
 
 
 def _require(cursor: Any, chosen: Resent, kind: Kind) -> None:
-    """Refuse a gap: the relay would wait for the missing rows for ever."""
+    """Refuse a gap, because the relay would wait for the missing rows forever."""
     cursor.execute(_HELD[kind], (chosen.stream_id, chosen.first, chosen.last))
     held = int(cursor.fetchone()[0])
     if held != chosen.rows:

@@ -39,9 +39,10 @@ MAX_DAYS_PER_BATCH = 366
 
 
 class CdrRequest(StreamRequest, frozen=True, kw_only=True):
-    """A stream of the domain; a drift holds from the first replayed day on, for good.
+    """A stream of the domain; a drift applies permanently from the first replayed day on.
 
-    In mode live only what changes the measures of a row has an effect, and ends with the stream.
+    In live mode only drifts that change a row's measures have an effect, and they end with the
+    stream.
     """
 
     domain: str = NAME
@@ -64,7 +65,7 @@ class CdrContext(StreamContext):
 def begin(context: CdrContext, request: CdrRequest) -> dict[str, Any]:
     """The values to keep with a new stream for `request`.
 
-    Raises `NothingToSendError` when there is nothing to send yet or any more.
+    Raises `NothingToSendError` when there is nothing to send yet, or nothing left.
     """
     values, cursor = request.as_dict(), context.cursor
     _require_no_load(context, cursor)
@@ -82,7 +83,7 @@ def begin(context: CdrContext, request: CdrRequest) -> dict[str, Any]:
 
 
 def _require_no_load(context: CdrContext, cursor: Any) -> None:
-    """Newer rows would make what is left of a load too late for the lake."""
+    """Refuse a stream whose newer rows would make the rest of a load too late for the lake."""
     if loader.is_loading(cursor, context.settings):
         raise NothingToSendError(
             "a stream", "no load of history at the same time", "one that runs", "wait for its end"
@@ -90,7 +91,7 @@ def _require_no_load(context: CdrContext, cursor: Any) -> None:
 
 
 def _require_present(context: CdrContext, cursor: Any) -> None:
-    """Live rows are of today, which is too late where rows of the future are stored."""
+    """Refuse live rows, dated today, if rows of the future are stored: they would be too late."""
     day = today(context.clock, context.settings.timezone)
     problem = lateness.refusal(cursor, context.settings, day, "A live stream")
     if problem is not None:
@@ -98,7 +99,7 @@ def _require_present(context: CdrContext, cursor: Any) -> None:
 
 
 def send(context: CdrContext, stream: Stream, wait: Wait) -> bool:
-    """Send what is left of `stream`; false when `wait` ended it early."""
+    """Send what is left of `stream`; false if `wait` ended it early."""
     asked = {key: value for key, value in stream.request.items() if key != FIRST_DATE}
     request = CdrRequest(**asked)
     batches = _replay if stream.mode == "replay" else _live
@@ -106,7 +107,7 @@ def send(context: CdrContext, stream: Stream, wait: Wait) -> bool:
 
 
 def _begin_replay(context: CdrContext, cursor: Any, request: CdrRequest) -> date:
-    """The first date of the replay, from which on its drift holds."""
+    """The first date of the replay, from which its drift applies."""
     source = open_source(cursor, context.settings, context.clock)
     offset = feed.committed_offset(cursor, source)
     if offset.date <= source.history_end:
@@ -129,7 +130,7 @@ def _begin_replay(context: CdrContext, cursor: Any, request: CdrRequest) -> date
 
 
 def _replay(context: CdrContext, stream: Stream, request: CdrRequest) -> Iterator[float]:
-    """Feed the days of the stream; yields the pause to make before going on."""
+    """Feed the days of the stream; yields the pause before the next one."""
     with context.cursor as cursor:
         source = open_source(cursor, context.settings, context.clock)
     first = date.fromisoformat(stream.request[FIRST_DATE])
@@ -155,7 +156,7 @@ def _replay(context: CdrContext, stream: Stream, request: CdrRequest) -> Iterato
 
 
 def _live(context: CdrContext, stream: Stream, request: CdrRequest) -> Iterator[float]:
-    """Send the batches that are left; yields the pause to make before each but the first."""
+    """Send the remaining batches; yields the pause before each one but the first."""
     with context.cursor as cursor:
         pool = live.read_pool(cursor)
         is_sourced = _has_ended(cursor, context)
@@ -172,14 +173,15 @@ def _live(context: CdrContext, stream: Stream, request: CdrRequest) -> Iterator[
 
 
 def _effect(request: CdrRequest, number: int) -> Effect:
-    """What the drift does in a batch; each is a day older than the one before."""
+    """The drift's effect in a batch; each batch counts as one day after the previous one."""
     return Drift(request.drift, 0).effect(number) if request.drift else Effect()
 
 
 def _has_ended(cursor: Any, context: CdrContext) -> bool:
-    """Whether no more days come from the source, ended or never begun, as with a file loaded alone.
+    """Whether no more days come from the source.
 
-    That it has ended is kept, so that its files need not stay for ever.
+    It has ended, or never started, as with a file loaded on its own. The end is recorded, so that
+    its files need not be kept forever.
     """
     if state.recall(cursor, SOURCE_ENDED):
         return True
@@ -194,7 +196,7 @@ def _has_ended(cursor: Any, context: CdrContext) -> bool:
 
 
 def _close_past_days(context: CdrContext, stream: Stream, now: datetime) -> None:
-    """Close the days that neither a replay nor a live row adds to any more."""
+    """Close the days that neither a replay nor live rows can add to any more."""
     cursor, cdr = context.cursor, context.settings.cdr
     closed, begun = state.recall(cursor, event_store.CLOSED), streams.first_live(cursor, NAME)
     if closed is None or begun is None:
@@ -211,8 +213,8 @@ def _close_past_days(context: CdrContext, stream: Stream, now: datetime) -> None
 def first_to_close(closed: date, live_from: date, cdr: CdrSettings) -> date:
     """The first day to close after `closed`, when live rows began on `live_from`.
 
-    Where nobody recorded anything for a whole horizon between the two, silence says nothing: the
-    first outcomes are then those of the first live day.
+    If nothing was recorded for a whole horizon between the two, silence means nothing, and the
+    first outcomes are those of the first live day.
     """
     day, horizon = closed + timedelta(days=1), timedelta(days=cdr.label_horizon_days)
     return live_from + horizon if live_from - day >= horizon else day

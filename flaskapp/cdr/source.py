@@ -1,4 +1,4 @@
-"""The domain as the simulator sees it: what its streams take, send and show."""
+"""The domain as the simulator sees it: what its streams accept, send and show."""
 
 from __future__ import annotations
 

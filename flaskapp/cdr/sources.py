@@ -23,11 +23,11 @@ class SourceDay:
 
 
 class Source(Protocol):
-    """Days of usage: those up to `history_end` are history, the rest is there to be replayed."""
+    """Days of usage: those up to `history_end` are history, the rest are for replay."""
 
     @property
     def name(self) -> str:
-        """Name under which progress is kept."""
+        """Name under which progress is stored."""
         ...
 
     @property
@@ -42,9 +42,9 @@ class Source(Protocol):
 
     @property
     def last(self) -> date:
-        """The last day there is."""
+        """The last available day."""
         ...
 
     def days(self, first: date, last: date) -> Iterator[SourceDay]:
-        """Each calendar day from `first` to `last`, also the empty ones."""
+        """Each calendar day from `first` to `last`, including empty ones."""
         ...

@@ -1,4 +1,4 @@
-"""The world generator as a source, with what must not change between two starts of the service."""
+"""The world generator as a source, plus what must not change between starts of the service."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class WorldSource:
 
 
 def open_world(cursor: Any, settings: Settings, clock: Clock) -> WorldSource:
-    """The world of this installation: its first date is fixed once, its drifts are remembered."""
+    """This installation's world: its first date is fixed once, and its drifts are remembered."""
     world = settings.world
     kept = state.recall(cursor, START_DATE)
     if kept is None:
@@ -61,6 +61,6 @@ def open_world(cursor: Any, settings: Settings, clock: Clock) -> WorldSource:
 
 
 def add_drift(cursor: Any, source: WorldSource, name: str, first: date) -> None:
-    """Let the drift plan `name` hold from the date `first` on, for good."""
+    """Apply the drift plan `name` permanently from the date `first` on."""
     entry = {"name": name, "first_day": (first - source.first).days}
     state.remember(cursor, DRIFTS, [*(state.recall(cursor, DRIFTS) or []), entry])

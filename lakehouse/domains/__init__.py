@@ -1,4 +1,4 @@
-"""The domains that run on the shared spine; to add one is one line here."""
+"""The domains that run on the shared pipeline; adding one takes one line here."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def domain(name: str) -> Domain:
 
 
 def tables(domains: tuple[Domain, ...] = DOMAINS) -> tuple[str, ...]:
-    """Every table of these domains, and those that all share."""
+    """Every table of these domains, and the tables that all domains share."""
     return (*(table for one in domains for table in one.tables), *OPS_TABLES)

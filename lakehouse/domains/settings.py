@@ -1,4 +1,4 @@
-"""The settings of an installation with the sections of its domains, read at the edge."""
+"""The settings of an installation, including the sections of its domains, read at the edge."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Who may call an HTTP service, the same rules for each.
+"""Who may call an HTTP service; the rules are the same for every service.
 
-Without a token a service answers this machine only. With one, whatever hands out data or has an
-effect needs it. In both cases a request must be sent to a name that the service goes by, for a page
-whose own name was made to lead here would be of the same origin to a browser, and a call that has
-an effect must not come from a page of another site.
+Without a token, a service only answers this machine. With one, every call that hands out data or
+has an effect needs it. In both cases a request must use a host name that the service goes by,
+because a browser would treat a page whose own name has been pointed here (DNS rebinding) as the
+same origin; and a call that has an effect must not come from a page of another site.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OWN_SITES = ("same-origin", "none")
 
 
 def require_safe_address(api: ApiSettings, setting: str, host: str) -> None:
-    """Raise `SettingsError` where a service without a token would be reachable from outside.
+    """Raise `SettingsError` if a service without a token would be reachable from outside.
 
     `setting` is the name of the setting that holds `host`.
     """
@@ -59,7 +59,7 @@ def needs_token(one: Operation, api: ApiSettings) -> bool:
 
 
 def guard(app: Flask, api: ApiSettings, host: str = LOOPBACK[0]) -> None:
-    """Check every request's host, site and token; limit bodies; embed nothing from elsewhere.
+    """Check every request's host, site and token, limit bodies, and forbid foreign content.
 
     `host` is the address that the service listens on, a name that it goes by.
     """
@@ -75,7 +75,7 @@ def max_body_bytes(api: ApiSettings) -> int:
 
 
 def allow_own_style(response: Response) -> Response:
-    """Let the page of `response` have its style within, as files that open anywhere do."""
+    """Allow inline styles in the page of `response`, as self-contained report files need."""
     response.headers[POLICY] = f"{HEADERS[POLICY]}; style-src 'self' 'unsafe-inline'"
     return response
 
@@ -83,7 +83,7 @@ def allow_own_style(response: Response) -> Response:
 def is_known_host(host: str, api: ApiSettings, own: str = LOOPBACK[0]) -> bool:
     """Whether a Host header names this service.
 
-    With a token an address in digits will do: no name was made to lead here.
+    With a token, a numeric address is accepted too: no name can have been pointed here.
 
     >>> is_known_host("localhost:5000", ApiSettings()), is_known_host("evil.test", ApiSettings())
     (True, False)
@@ -112,7 +112,7 @@ def _require_host(api: ApiSettings, own: str) -> None:
 
 
 def _authorise(api: ApiSettings) -> None:
-    """Refuse what comes from other sites and, where a token is needed, what comes without it."""
+    """Refuse calls from other sites and, where a token is needed, calls without it."""
     one = operations.of(current_app, request.endpoint)
     if one is None or request.method == "OPTIONS":
         return

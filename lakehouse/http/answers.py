@@ -1,4 +1,4 @@
-"""Errors as JSON: one habit for every route, method and service."""
+"""Errors as JSON, in the same form for every route, method and service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Special = Callable[[Exception], Response | None]
 
 
 def install(app: Flask, special: Special) -> None:
-    """Answer every error with its status and a sentence; `special` may know better."""
+    """Answer every error with its status and a sentence; `special` may override this."""
     app.register_error_handler(Exception, lambda error: special(error) or _answer(error))
 
 

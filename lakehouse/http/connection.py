@@ -1,7 +1,7 @@
-"""How connections are read: bounded in size and in time, and refused in JSON.
+"""How connections are read: bounded in size and time, with refusals in JSON.
 
-A client that sends nothing costs no thread, one that sends slowly costs one for `READ_S` at most,
-and the application is only called once the whole body is there.
+A client that sends nothing ties up no thread, one that sends slowly ties up a thread for at most
+`READ_S`, and the application is only called once the whole body has arrived.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class _Socket(socket.socket):
 
 
 class _Request(HTTPRequest):
-    """A request; what the server itself refuses is told in JSON, like all other errors."""
+    """A request; whatever the server itself refuses is answered in JSON, like all other errors."""
 
     def simple_response(self, status: str | int, msg: str = "") -> None:
-        """Answer with a status such as "400 Bad Request", and end the connection."""
+        """Answer with a status such as "400 Bad Request", and close the connection."""
         text = str(status)
         body = json.dumps({"error": msg or HTTPStatus(int(text[:3])).description}).encode()
         head = (
@@ -68,14 +68,14 @@ class _Connection(HTTPConnection):
         super().__init__(server, timed, makefile)
 
     def communicate(self) -> bool:
-        """Read a request and answer it; whether the connection may stay open."""
+        """Read a request and answer it; returns whether the connection may stay open."""
         self.socket.deadline = time.monotonic() + READ_S
         return bool(super().communicate())  # type: ignore[no-untyped-call]
 
 
 class _Gateway(wsgi.Gateway_10):
     def respond(self) -> None:
-        """Call the application with the body, once all of it is there."""
+        """Call the application once the whole body has arrived."""
         try:
             body = self.env["wsgi.input"].read()
         except (MaxSizeExceeded, ValueError, OSError) as error:
@@ -118,12 +118,12 @@ class Server(wsgi.Server):
         self.max_request_body_size = max_body
 
     def process_conn(self, conn: HTTPConnection) -> None:
-        """Hand a connection that has something to read to a thread; a new one waits for that."""
+        """Hand a connection that has data to read to a thread; a new connection waits for data."""
         if conn.last_used is None:
             self.put_conn(conn)
         else:
             super().process_conn(conn)
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-        """Log what cheroot has to say."""
+        """Log cheroot's messages."""
         LOG.log(level, "%s", msg, exc_info=traceback)

@@ -37,7 +37,7 @@ _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def document(app: Flask, title: str, api: ApiSettings) -> dict[str, Any]:
-    """The OpenAPI document of `app` as it is set up."""
+    """The OpenAPI document of `app` as currently set up."""
     found = list(_operations(app))
     types = dict.fromkeys(kind for _, _, one in found for kind in _types(one))
     schemas, components = msgspec.json.schema_components(list(types), ref_template=_REFERENCE)
@@ -81,7 +81,7 @@ def _alternatives(kind: Any) -> tuple[Any, ...]:
 
 
 def _content(kind: Any, known: dict[Any, Any]) -> dict[str, Any]:
-    """What a body of that type, or of one of several, must be."""
+    """The schema of a body of that type, or of one of several types."""
     schemas = [known[one] for one in _alternatives(kind)]
     if not schemas:
         return {}

@@ -1,7 +1,7 @@
-"""What a route of an HTTP service takes and answers, declared beside its function.
+"""What a route of an HTTP service takes and returns, declared next to its function.
 
-From the declaration come the checks of the query, the rule who may call it, and its part of the
-OpenAPI document; a route cannot be served without one.
+The query's validation, the access rule and the route's part of the OpenAPI document all come from
+the declaration; a route cannot be served without one.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Error(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Operation:
-    """A route: `answer` is the type of its JSON, `media` what it is where that is not JSON.
+    """A route: `answer` is the type of its JSON, `media` the media type if it is not JSON.
 
-    `body` holds the models that its body may have, `errors` the types of those answers that not
-    every route may give, `path` the schemas of parameters within the address. A tuple of types says
-    that an answer is of one of them. `access` says whether
-    it hands out data, which needs the token, and `acts` that a call has an effect.
+    `body` holds the models that its body may have, `errors` the types of error answers that are
+    specific to this route, and `path` the schemas of parameters within the address. A tuple of
+    types means that an answer is one of them. `access` says whether it hands out data, which
+    requires the token, and `acts` that a call has an effect.
     """
 
     summary: str
@@ -49,7 +49,7 @@ class Operation:
 
 
 def operation(declared: Operation) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
-    """Make a function a route: it gets its checked query, where it has one, as `query`.
+    """Make a function a route; it gets its validated query, if it has one, as `query`.
 
     The function returns a response, or a value of the type `declared.answer`.
     """
@@ -80,10 +80,10 @@ def of(app: Flask, endpoint: str | None) -> Operation | None:
 
 
 def install(app: Flask) -> None:
-    """Let `app` treat methods rightly, once all its routes are registered.
+    """Set up HEAD and OPTIONS for `app`, once all its routes are registered.
 
-    HEAD runs a route's function, so one that acts has none; OPTIONS answers without a body. Raises
-    `TypeError` for a route that declares nothing.
+    HEAD runs a route's function, so a route that has an effect gets none; OPTIONS answers without a
+    body. Raises `TypeError` for a route that declares nothing.
     """
     for rule in app.url_map.iter_rules():
         declared = of(app, rule.endpoint)

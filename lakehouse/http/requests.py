@@ -1,7 +1,7 @@
-"""What a client asks for, checked against a model, and the sentence that says what is wrong.
+"""A client's request, validated against a model, with a sentence that says what is wrong.
 
 A model is a msgspec `Struct` whose fields carry their bounds; the same model describes the request
-in OpenAPI. Query parameters and bodies obey the same rules: unknown keys are refused.
+in OpenAPI. The same rules apply to query parameters and bodies: unknown keys are refused.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def parse_query(model: type[M], given: MultiDict[str, str]) -> M:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body; an empty body is an empty one. Raises `InvalidRequestError`."""
+    """The JSON object in a body, or `{}` for an empty body. Raises `InvalidRequestError`."""
     if not body.strip():
         return {}
     try:
@@ -59,7 +59,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def build(model: type[M], given: Mapping[str, Any]) -> M:
-    """A `model` of these values; a key that is not given takes its default.
+    """A `model` made from these values; a missing key takes its default.
 
     Raises `InvalidRequestError` with a text of the form "<key> must be ..., not ...".
 
@@ -85,7 +85,7 @@ def build(model: type[M], given: Mapping[str, Any]) -> M:
 
 
 def needed(schema: Mapping[str, Any]) -> str:
-    """What a JSON Schema asks of a value, in words.
+    """What a JSON Schema requires of a value, in words.
 
     >>> needed({"type": "integer", "minimum": 1, "maximum": 9})
     'an integer from 1 to 9'
@@ -114,7 +114,7 @@ def _value(field: FieldInfo, value: Any) -> Any:
 
 
 def _schema(field: FieldInfo) -> dict[str, Any]:
-    """The schema of a field, without the null that an optional one allows."""
+    """The schema of a field, without the null that an optional field allows."""
     schema = msgspec.json.schema(field.type)
     schema |= next((one for one in schema.get("anyOf", []) if one.get("type") != "null"), {})
     if None in schema.get("enum", []):
@@ -123,14 +123,14 @@ def _schema(field: FieldInfo) -> dict[str, Any]:
 
 
 def _number(text: str) -> int | str:
-    """The whole number that a text of digits means; any other text as it stands."""
+    """The whole number that a text of digits means; any other text unchanged."""
     digits = text.lstrip("0") or text[-1:]
     is_whole = text.isascii() and text.isdecimal() and len(digits) <= MAX_DIGITS
     return int(digits) if is_whole else text
 
 
 def _shown(value: Any) -> str:
-    """A value that came from outside, short and without control characters."""
+    """A value from outside, shortened and without control characters."""
     if isinstance(value, str) and value.isidentifier() and len(value) <= MAX_SHOWN:
         return value
     try:

@@ -1,4 +1,4 @@
-"""A WSGI application served by cheroot on threads of this process, and stopped in order."""
+"""A WSGI application served by cheroot on threads of this process, and stopped cleanly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def serving(
     """Serve `app` until the end of the block; the value is the port, chosen by the system for 0.
 
     A body of more than `max_body` bytes is refused before it is read. Raises `OSError` when the
-    address cannot be had.
+    address cannot be bound.
     """
     server = Server(app, host, port, max_body, SHUTDOWN_S)
     ready: Future[int] = Future()
@@ -44,7 +44,7 @@ def serving(
 
 
 def run(load: Callable[[], S], serve: Callable[[S, threading.Event], None]) -> int:
-    """The life of a service: settings in, `serve` until SIGTERM or Ctrl-C; its exit code."""
+    """Run a service: read settings, `serve` until SIGTERM or Ctrl-C, and return the exit code."""
     logs.configure()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -58,7 +58,7 @@ def run(load: Callable[[], S], serve: Callable[[S, threading.Event], None]) -> i
 
 
 def _serve(server: Server, ready: Future[int]) -> None:
-    """Bind and serve. Threads that a daemon thread starts are daemons too: none outlives us."""
+    """Bind and serve. Threads started by a daemon thread are daemons too, so none outlives us."""
     try:
         server.prepare()
     except OSError as error:
@@ -69,7 +69,7 @@ def _serve(server: Server, ready: Future[int]) -> None:
 
 
 def _stop(server: Server) -> None:
-    """Let requests end. One that never does is left to end with the process."""
+    """Let requests finish. One that never does is left to end with the process."""
     stopping = threading.Thread(target=server.stop, name="http-stop", daemon=True)
     stopping.start()
     stopping.join(STOP_S)

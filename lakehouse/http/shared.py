@@ -1,4 +1,4 @@
-"""What the pages of all services share: files at `/shared`, and where the other pages are."""
+"""What all services' pages share: files under `/shared`, and links to the other pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lakehouse.settings import Settings
 
 
 class Services(Struct, frozen=True):
-    """The ports of the services that have a page."""
+    """The ports of the services that have pages."""
 
     simulator: int
     monitoring: int

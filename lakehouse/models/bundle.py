@@ -1,4 +1,4 @@
-"""A model's folder: written once, and read only when every byte is the one that was registered."""
+"""A model's folder: written once, and read only if every byte is what was registered."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ MAX_BYTES = 512 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model that has been checked against the registry, ready to score.
+    """A model that has been verified against the registry, ready to score.
 
-    `folder` is its home; `file` has the bytes of the model file, for scoring in another process.
+    `folder` is where it is stored; `file` has the bytes of the model file, for scoring in another
+    process.
     """
 
     manifest: Manifest
@@ -42,7 +43,7 @@ class Bundle:
     file: bytes
 
     def reference(self) -> pl.DataFrame:
-        """The test window scored out of sample: what later days are held against.
+        """The test window scored out of sample: the reference that later days are compared with.
 
         Columns: entity, time, the features, label, prediction and score. Raises `ModelError`
         when the file is not the registered one.
@@ -67,15 +68,15 @@ def sha256(data: bytes) -> str:
 
 
 def hash_files(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file in `folder` that belongs to the model, by name."""
+    """SHA-256 of each of the model's files in `folder`, by name."""
     files = sorted(path for path in folder.iterdir() if path.name not in _UNHASHED)
     return {path.name: sha256(path.read_bytes()) for path in files}
 
 
 def finalize(folder: Path, manifest: Manifest) -> str:
-    """Write the manifest with the hashes of the files beside it; the SHA-256 of the manifest.
+    """Write the manifest with the hashes of the files next to it; returns the manifest's SHA-256.
 
-    A file that lets MLflow load the folder is put there first.
+    A file that lets MLflow load the folder is added first.
     """
     (folder / MLMODEL).write_bytes(_FLAVOR)
     data = manifests.encode(msgspec.structs.replace(manifest, files=hash_files(folder)))
@@ -86,8 +87,8 @@ def finalize(folder: Path, manifest: Manifest) -> str:
 def load(folder: Path, manifest_sha256: str) -> Bundle:
     """Open the bundle in `folder` if it is the one whose manifest has this SHA-256.
 
-    Each file is read once, hashed, and only then parsed from those same bytes. Raises `ModelError`
-    for a byte, a file or a link that was not registered; nothing in the folder is ever run.
+    Each file is read once, hashed, and only then parsed from the same bytes. Raises `ModelError`
+    for any byte, file or link that was not registered; nothing in the folder is ever executed.
     """
     data = _read(folder, MANIFEST)
     _require_hash(folder, MANIFEST, manifest_sha256, data)

@@ -1,4 +1,4 @@
-"""From the forest's mean vote to a probability that can be taken at its word."""
+"""From the forest's mean vote to a calibrated probability."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Calibration:
         return 1.0 / (1.0 + np.exp(-(self.slope * _log_odds(vote) + self.offset)))
 
     def apply_one(self, vote: float) -> float:
-        """The same for one mean vote, without the cost of an array."""
+        """The same for a single mean vote, without the overhead of an array."""
         clipped = min(max(vote, VOTE_MIN), 1 - VOTE_MIN)
         log_odds = math.log(clipped / (1 - clipped))
         return 1.0 / (1.0 + math.exp(-(self.slope * log_odds + self.offset)))

@@ -1,4 +1,4 @@
-"""A random forest as flat arrays, whoever trained it."""
+"""A random forest as flat arrays, no matter which library trained it."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Forest:
     def pruned(self, trees: int, depth: int) -> Forest:
         """The first `trees` trees, cut at `depth`.
 
-        A tree grows level by level and each tree by itself, so this is the forest that a fit with
-        those smaller limits would have drawn from the same distribution.
+        Trees grow level by level and independently, so this forest has the same distribution as one
+        fitted with those smaller limits.
         """
         last = self.roots[trees] if trees < self.trees else self.nodes
         left = np.where(_levels(self) < depth, self.left, LEAF)[:last]
@@ -63,9 +63,9 @@ class Forest:
         )
 
     def with_questions(self) -> Forest:
-        """The same forest with no lone leaves, which the model file cannot say.
+        """The same forest without lone leaves, which the model file cannot express.
 
-        A tree that found no split asks whether the first feature is at most 0 and gives its one
+        A tree that found no split asks whether the first feature is at most 0 and gives its only
         answer either way.
         """
         lone = self.roots[self.left[self.roots] == LEAF]
@@ -84,10 +84,10 @@ class Forest:
 def from_nodes(
     roots: Integers, feature: Integers, threshold: Floats, children: Integers, value: Floats
 ) -> Forest:
-    """Put nodes in the order that `Forest` promises.
+    """Put nodes into the order that `Forest` guarantees.
 
     `children` has a row (left, right) for each node, `LEAF` twice for leaves; nodes that no root
-    reaches are left out. Raises `ModelError` where the links are no trees.
+    reaches are left out. Raises `ModelError` if the links do not form trees.
     """
     owner = np.full(len(feature), -1, np.int64)
     owner[roots] = np.arange(len(roots))

@@ -1,4 +1,4 @@
-"""A forest with what turns its votes into decisions."""
+"""A forest with the calibration and threshold that turn its votes into decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A forest made ready to score: votes, probabilities, and what moved them."""
+"""A forest prepared for scoring: votes, probabilities, and what moved them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lakehouse.models.scoring import Scores
 
 
 class ForestDetails(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the papers of a forest say of it; papers of version 1 say nothing."""
+    """The forest's part of a manifest; manifests of version 1 have none."""
 
     trees: int | None = None
     nodes: int | None = None
@@ -41,7 +41,7 @@ class ForestScorer:
         return Scores(votes, probability, reached.astype(np.int32), trees)
 
     def probability(self, row: Floats) -> float:
-        """Calibrated probability for one row, a vector of the features in order; for services."""
+        """Calibrated probability of one row, a vector of features in order; for services."""
         votes = kernel.vote(self._packed, row)
         return self.model.calibration.apply_one(votes / self.model.forest.trees)
 

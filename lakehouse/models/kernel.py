@@ -1,6 +1,6 @@
-"""The inner loops of scoring, compiled: a forest packed so that a tree fits a core's first cache.
+"""The compiled inner loops of scoring: a forest packed so that a tree fits a core's L1 cache.
 
-A forest compares each feature with few distinct thresholds, so a row is first written as small
+A forest compares each feature with few distinct thresholds, so a row is first converted to small
 integers: for each feature, how many thresholds lie below the value. `x <= threshold[k]` is then
 `bin <= k` exactly, a node takes four bytes, and eight rows walk down a tree side by side.
 """
@@ -39,7 +39,7 @@ class Packed(NamedTuple):
 def pack(forest: Forest, features: int) -> Packed:
     """Pack a forest over `features` columns.
 
-    Raises `ModelError` where it has more features, thresholds or nodes than a packed node can say.
+    Raises `ModelError` if it has more features, thresholds or nodes than a packed node can encode.
     """
     inner = forest.left != LEAF
     cuts = [np.unique(forest.threshold[inner & (forest.feature == i)]) for i in range(features)]
@@ -69,7 +69,7 @@ def votes(packed: Packed, rows: Floats) -> Floats:
 
 
 def vote(packed: Packed, row: Floats) -> float:
-    """The same for one row, to the bit what `votes` gives it."""
+    """The same for a single row, bit for bit what `votes` gives it."""
     return float(_vote_one(packed, row))
 
 
@@ -156,7 +156,7 @@ def _explain(packed: Packed, rows: Floats, moved: Floats) -> None:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _vote_one(packed: Packed, row: Floats) -> float:
-    """One row through all trees, eight trees side by side; added up in the order of `_vote`."""
+    """Run one row through all trees, eight at a time; votes are added in the order of `_vote`."""
     cuts, nodes, values, roots, depths = packed
     bins = np.empty(row.shape[0], np.uint8)
     for f in range(row.shape[0]):

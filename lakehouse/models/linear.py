@@ -1,7 +1,7 @@
 """A logistic regression as one declarative file, read and scored.
 
-The file is JSON with a fixed set of keys and numbers only. Reading checks lengths and bounds, so a
-file can describe a model or be refused, and nothing else.
+The file is JSON with a fixed set of keys and only numbers. Reading checks lengths and bounds, so a
+file either describes a model or is refused.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ MAX_BYTES = 1_048_576
 class LinearModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Log-odds are `intercept` + the sum of `coefficients` * (value - `mean`) / `scale`.
 
-    `features` are the columns in order; the probability from which on the prediction is 1 is
-    `threshold`.
+    `features` are the columns in order; the prediction is 1 for probabilities from `threshold` up.
     """
 
     features: tuple[str, ...]
@@ -54,14 +53,14 @@ class LinearScorer:
     def contributions(self, rows: Floats) -> Floats:
         """How far each feature moved each row's log-odds from those of a mean row.
 
-        A missing value moves nothing: it counts as the mean.
+        A missing value counts as the mean, so it moves nothing.
         """
         moved: Floats = (rows - self._mean) / self._scale * self._coefficients
         return np.nan_to_num(moved)
 
 
 def encode(model: LinearModel) -> bytes:
-    """The model as a file. Raises `ModelError` for one that could not be read back."""
+    """The model as a file. Raises `ModelError` if it could not be read back."""
     return msgspec.json.format(msgspec.json.encode(_checked(model)), indent=2) + b"\n"
 
 

@@ -1,4 +1,4 @@
-"""What stands beside a model: how it was made, how good it is, and what its files must hash to."""
+"""What is stored with a model: how it was made, how good it is, and its files' hashes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Metrics = dict[str, Interval | float]
 
 
 class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the model does on its test window; intervals resample entities.
+    """How the model performs on its test window; intervals resample entities.
 
     `metrics` are the model's own, by name, each a number or an interval; versions are listed and
-    compared by the one that `ranking` names. `importance` is what that one loses when a feature is
-    shuffled, and `baselines` are the metrics of other ways to rank the same rows.
+    compared by the metric that `ranking` names. `importance` is how much of that metric is lost
+    when a feature is shuffled, and `baselines` are the metrics of other ways to rank the same rows.
     """
 
     rows: int
@@ -56,17 +56,17 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a wrong decision costs: a positive missed, somebody else acted upon."""
+    """What wrong decisions cost: a missed positive, and acting on a negative."""
 
     false_negative: float
     false_positive: float
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A model's papers; dates are inclusive, `files` has the SHA-256 of each file beside it.
+    """A model's manifest; dates are inclusive, and `files` has the SHA-256 of each file next to it.
 
-    `kind` names what reads the model file, and `details` is that kind's own part. `recipe` is what
-    the domain notes of how features and labels were made.
+    `kind` names the loader of the model file, and `details` is that kind's own part. `recipe` is
+    the domain's record of how features and labels were made.
     """
 
     manifest_version: int = MANIFEST_VERSION
@@ -117,8 +117,8 @@ def decode(data: bytes) -> Manifest:
 def _from_version_1(papers: dict[str, Any]) -> dict[str, Any]:
     """Version 1 was written for one domain and named some fields by its words.
 
-    What is no field today is that domain's recipe, but for the number of rows of positives, the
-    only such field of the train days.
+    Fields that no longer exist belong to that domain's recipe, except for the number of positive
+    rows, the only such field of the train days.
     """
     own = {key: papers[key] for key in papers if key not in Manifest.__struct_fields__}
     counts = [own.pop(key) for key in [*own] if key.startswith("train_")]

@@ -1,4 +1,4 @@
-"""How metrics are called and written where people read them."""
+"""Names and formats of metrics where people read them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FORMATS = {
 
 
 def title(name: str) -> str:
-    """What a metric is called.
+    """The name of a metric for people.
 
     >>> title("roc_auc"), title("mean_distance")
     ('ROC-AUC', 'mean distance')
@@ -33,7 +33,7 @@ def title(name: str) -> str:
 
 
 def text(name: str, metric: Interval | float) -> str:
-    """A metric as it is written.
+    """A metric's value for people.
 
     >>> text("cost_per_day", 1234.5), text("roc_auc", Interval(0.8, 0.75, 0.85))
     ('1,234', '0.800 [0.750, 0.850]')

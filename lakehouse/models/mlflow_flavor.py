@@ -1,8 +1,8 @@
 """What lets MLflow load a model's folder: `mlflow.pyfunc.load_model("models:/<name>/<version>")`.
 
-MLflow imports this module and hands it the folder; no code and no pickle lies in there. The files
-must be those that the folder's manifest names, but only the registry knows the manifest's hash:
-whoever needs to know that nobody has exchanged the folder loads it through the registry.
+MLflow imports this module and hands it the folder, which contains no code and no pickle. The files
+must be those that the folder's manifest names, but only the registry knows the manifest's hash: to
+be sure that nobody has replaced the folder, load it through the registry.
 """
 
 from __future__ import annotations

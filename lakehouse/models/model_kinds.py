@@ -1,7 +1,7 @@
-"""The kinds of model there are, and what reads each; another kind is one module and one entry.
+"""The kinds of models and their loaders; adding a kind takes one module and one entry.
 
-A loader takes the bytes of the model file and the kind's own part of the manifest, checks both,
-and gives a `Scorer`. What it needs is imported when a model of the kind is loaded.
+A loader takes the bytes of the model file and the kind's own part of the manifest, checks both, and
+returns a `Scorer`. Its dependencies are only imported when a model of the kind is loaded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Load = Callable[[bytes, dict[str, Any]], Scorer]
 
 @dataclass(frozen=True)
 class ModelKind:
-    """A kind of model: how people call it, its file in a model's folder, and what reads that."""
+    """A kind of model: its name for people, its file in a model's folder, and its loader."""
 
     title: str
     file: str
@@ -46,7 +46,7 @@ MODEL_KINDS: Mapping[str, ModelKind] = {
 
 
 def model_kind(name: str) -> ModelKind:
-    """The kind called `name`; raises `ModelError` for one that there is not."""
+    """The kind called `name`; raises `ModelError` for an unknown one."""
     if name not in MODEL_KINDS:
         raise ModelError("model kind", "a known kind", repr(name), closest(name, MODEL_KINDS))
     return MODEL_KINDS[name]

@@ -1,8 +1,8 @@
 """The model file: one ONNX graph that holds forest, calibration and threshold, and nothing else.
 
-Any ONNX runtime can score with it. Reading accepts this one graph only: the same operators in the
-same order, all numbers inside the file, every index in bounds. So a file can describe a model or
-be refused, and never reach for another file, run code, or walk out of an array.
+Any ONNX runtime can score with it. Reading accepts only this one graph: the same operators in the
+same order, all numbers inside the file, every index in bounds. So a file either describes a model
+or is refused, and can never reach for another file, run code, or index outside an array.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def decode(data: bytes) -> ForestModel:
 
 
 def _constants(model: ForestModel) -> dict[str, Any]:
-    """Numbers of the graph beside the trees, by name."""
+    """Numbers of the graph apart from the trees, by name."""
     return {
         "trees": np.array(float(model.forest.trees)),
         "one": np.array(1.0),
@@ -166,7 +166,7 @@ def _read(file: onnx.ModelProto) -> ForestModel:
 
 
 def _naming(graph: onnx.GraphProto) -> Naming:
-    """The names that a file uses; no other tensor may be called so, or the graph means another."""
+    """The names that a file uses; no other tensor may share one, or the meaning would change."""
     voted, counted = graph.node[0].output[0], graph.node[1].output[0]
     found = Naming(graph.name, counted.removesuffix(_VOTES), voted.removesuffix(_VOTES))
     names = (found.graph, found.negative, found.positive)
@@ -178,7 +178,7 @@ def _naming(graph: onnx.GraphProto) -> Naming:
 
 
 def _require_sound(model: ForestModel) -> None:
-    """Refuse numbers by which the forest would rank backwards or decide nothing."""
+    """Refuse numbers with which the forest would rank backwards or decide nothing."""
     curve, threshold = model.calibration, model.threshold
     if not (np.isfinite([curve.slope, curve.offset]).all() and curve.slope > 0):
         raise _refused(f"a calibration of slope {curve.slope:g} and offset {curve.offset:g}")

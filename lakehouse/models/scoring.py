@@ -1,4 +1,4 @@
-"""Scores of many rows at once, whatever the kind of model, as rows of a table of predictions."""
+"""Scores many rows at once, with any kind of model, as rows of a table of predictions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ FEATURES, WHY = "features_str", "reasons"
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model says of some rows, one entry each.
+    """A model's scores of some rows, one entry per row.
 
-    `raw` speaks for the positive class in the model's own unit: votes of a forest, log-odds of a
-    linear model. Of both classes together it is `total`.
+    `raw` is the score of the positive class in the model's own unit: votes of a forest, log-odds of
+    a linear model. For both classes together it is `total`.
     """
 
     raw: Floats
@@ -35,7 +35,7 @@ class Scores:
 
 
 class Scorer(Protocol):
-    """A model made ready to score; safe to share between threads."""
+    """A model prepared for scoring; safe to share between threads."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ class Scorer(Protocol):
 
     @property
     def threshold(self) -> float:
-        """The probability from which on the prediction is 1."""
+        """The prediction is 1 for probabilities from this value up."""
         ...
 
     def score(self, rows: Floats) -> Scores:
@@ -52,16 +52,16 @@ class Scorer(Protocol):
         ...
 
     def contributions(self, rows: Floats) -> Floats | None:
-        """How far each feature moved each row's raw score; None for a kind that cannot say."""
+        """How far each feature moved each row's raw score; None for a kind that cannot tell."""
         ...
 
 
 def score_frame(scorer: Scorer, frame: pl.DataFrame, scored: Scored) -> pl.DataFrame:
     """`frame` (entity, time, the features) as rows of the table of predictions.
 
-    The columns are those of the table's contract that depend on the row and the model; what the
-    contract shares with `frame` besides is carried over. Raises `ModelError` when a feature is
-    missing.
+    The columns are those of the table's contract that depend on the row and the model; other
+    columns that the contract shares with `frame` are carried over. Raises `ModelError` when a
+    feature is missing.
     """
     rows = matrix(frame, scorer.features)
     scores = scorer.score(rows)
@@ -89,7 +89,7 @@ def score_frame(scorer: Scorer, frame: pl.DataFrame, scored: Scored) -> pl.DataF
 
 
 def reasons(scorer: Scorer, rows: Floats) -> pl.Series:
-    """The features that moved each row's score most, as JSON; null for a kind that cannot say."""
+    """The features that moved each row's score most, as JSON; null for a kind that cannot tell."""
     moved = scorer.contributions(rows)
     if moved is None:
         return pl.Series([None] * len(rows), dtype=pl.String)
@@ -116,7 +116,7 @@ def reasons(scorer: Scorer, rows: Floats) -> pl.Series:
 def matrix(frame: pl.DataFrame, features: tuple[str, ...]) -> Floats:
     """The named columns as a row-major matrix of doubles.
 
-    Raises `ModelError` naming the columns that are not there.
+    Raises `ModelError` naming the missing columns.
     """
     missing = [name for name in features if name not in frame.columns]
     if missing:

@@ -1,4 +1,4 @@
-"""Whether a model may become champion, said in intervals and money; arrays only, no Spark."""
+"""Whether a model may become champion, in terms of intervals and money; arrays only, no Spark."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ AWAITS_APPROVAL = "awaits approval"
 
 @dataclass(frozen=True)
 class Limit:
-    """A bound that a metric of the model has to keep: at least, or at most."""
+    """A bound that a metric of the model has to meet: at least, or at most."""
 
     metric: str
     bound: float
     is_least: bool
 
     def broken(self, figures: Figures) -> str | None:
-        """What to say of figures that do not keep the bound; None for those that do."""
+        """The objection to metrics that violate the bound; None for those that meet it."""
         name = metric_text.title(self.metric)
         if self.metric not in figures.metrics:
             return f"{name} was not measured"
@@ -45,10 +45,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A challenger beside the champion on the same rows, the challenger's test window.
+    """A challenger compared with the champion on the same rows, the challenger's test window.
 
     `points` is the gain in the challenger's ranking metric x 100, `saving` what its decisions save
-    a day.
+    per day.
     """
 
     rows: int
@@ -75,9 +75,9 @@ class Verdict:
 
 
 class Gates:
-    """The gates of one model: limits of its metrics, the champion, and a person's approval.
+    """The gates of one model: limits on its metrics, the champion, and a person's approval.
 
-    Without `limits` they are those of a classifier, from the settings.
+    Without `limits`, those of a classifier apply, from the settings.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Gates:
         return Verdict(True, reason)
 
     def promote(self, number: int) -> Verdict:
-        """Judge a version and act on it: champion, or refused with the reason kept.
+        """Judge a version and act on the result: promote it, or reject it and keep the reason.
 
         A version that awaits approval scores in the champion's shadow until then.
         """
@@ -172,7 +172,7 @@ def compare(challenger: Bundle, champion: Bundle, scored: Scored, seed: int) -> 
 
 
 def _costs(scores: Scores, label: Labels, costs: Costs) -> Floats:
-    """Cost of the decision on each row."""
+    """Cost of the decision for each row."""
     missed = (label == 1) & (scores.prediction == 0)
     needless = (label == 0) & (scores.prediction == 1)
     return np.where(missed, costs.false_negative, np.where(needless, costs.false_positive, 0.0))

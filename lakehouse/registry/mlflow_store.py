@@ -1,6 +1,6 @@
 """The registry's store in MLflow: a SQLite file and local artifacts, or any tracking server.
 
-MLflow takes seconds and 150 MB to import, so it is imported at the first use that needs it.
+MLflow takes seconds and 150 MB to import, so it is only imported when first needed.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class MlflowStore:
     """Versions of the registered model called `model`; its runs are filed under `experiment`.
 
     `artifacts` is where files go, and are found, when the tracking store is a SQLite file; a
-    tracking server decides for itself. The file notes absolute places, which hold only until the
-    installation is moved, so a place is worked out from the run instead of being read from there.
+    tracking server decides for itself. The file records absolute paths, which are only valid until
+    the installation is moved, so paths are derived from the run instead of being read from there.
     """
 
     def __init__(self, tracking_uri: str, artifacts: Path, model: str, experiment: str) -> None:
@@ -78,7 +78,7 @@ class MlflowStore:
         return sorted((_entry(one) for one in found), key=lambda entry: entry.version)
 
     def folder(self, version: int) -> Path:
-        """Where the files of a version can be read, fetched from a server where need be."""
+        """Where the files of a version can be read, fetched from a server if needed."""
         found = self._client.get_model_version(self._model, str(version))
         if self._file() is not None and self._place(found.run_id).is_dir():
             return self._place(found.run_id)
@@ -90,7 +90,7 @@ class MlflowStore:
         return Path(self._client.download_artifacts(found.run_id, _ARTIFACTS, str(target)))
 
     def set_tag(self, version: int, key: str, value: str) -> None:
-        """Note something on a version."""
+        """Set a tag on a version."""
         self._client.set_model_version_tag(self._model, str(version), key, value)
 
     def aliases(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Versions of a model: what they are, which one decides, and how that changes."""
+"""Versions of a model: what they are, which one is champion, and how that changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _VERDICT = "verdict."
 class ModelVersion:
     """A registered model and its standing; `verdicts` are the decisions on it, oldest first.
 
-    `figure` is how it did in its test by `metric`, the one that versions are compared by.
+    `figure` is its test result by `metric`, the one that versions are compared by.
     """
 
     number: int
@@ -54,7 +54,7 @@ class Registry:
     def register(self, folder: Path, manifest_sha256: str) -> ModelVersion:
         """Keep the sealed bundle in `folder` as a new version.
 
-        Raises `ModelError` when the folder is not what the hash says.
+        Raises `ModelError` when the folder does not match the hash.
         """
         manifest = bundle.load(folder, manifest_sha256).manifest
         tags = {
@@ -70,7 +70,7 @@ class Registry:
         return [_version(entry, aliases) for entry in self._store.entries()]
 
     def version(self, number: int) -> ModelVersion:
-        """One version. Raises `ModelError` when there is none of that number."""
+        """One version. Raises `ModelError` when there is none with that number."""
         found = {one.number: one for one in self.versions()}
         if number not in found:
             known = ", ".join(map(str, found)) or "none"
@@ -78,7 +78,7 @@ class Registry:
         return found[number]
 
     def champion(self) -> ModelVersion | None:
-        """The version that decides; None before the first promotion."""
+        """The champion; None before the first promotion."""
         return self._by_alias(CHAMPION)
 
     def challenger(self) -> ModelVersion | None:
@@ -92,8 +92,8 @@ class Registry:
     def scoring_start(self) -> date | None:
         """First date that the first champion may score; None before there is one.
 
-        It never moves: what lies before was not scored when it came, and a later champion that may
-        score earlier days scores them only where a backfill asks it to.
+        It never moves: earlier rows were not scored when they arrived, and a later champion only
+        scores them if a backfill asks for it.
         """
         ever = [(one.promoted_at, one.number, one) for one in self.versions() if one.promoted_at]
         return min(ever)[-1].score_from if ever else None
@@ -109,7 +109,7 @@ class Registry:
         return self.version(number)
 
     def refuse(self, number: int, verdict: str) -> ModelVersion:
-        """Keep why a version was not promoted."""
+        """Record why a version was not promoted."""
         self._note(number, f"not promoted: {verdict}")
         return self.version(number)
 
@@ -129,7 +129,7 @@ class Registry:
         self._store.set_alias(CHALLENGER, number)
 
     def rollback(self, number: int | None = None) -> ModelVersion:
-        """Give the title back to an older champion: `number`, or the one before the present.
+        """Make an older champion the champion again: `number`, or the one before the current one.
 
         Raises `ModelError` when that version is not older or was never champion.
         """
@@ -143,7 +143,7 @@ class Registry:
         return self.promote(target, f"rolled back from version {top}")
 
     def approve(self, number: int, by: str) -> ModelVersion:
-        """Note that a person allows a version to become champion."""
+        """Record that a person has approved a version as champion."""
         self.version(number)
         self._store.set_tag(number, "approved_by", by)
         return self.version(number)
@@ -158,7 +158,7 @@ class Registry:
 
 
 def open_registry(settings: Settings, scored: Scored) -> Registry:
-    """The versions of the model behind `scored`. Costs nothing until a version is asked for."""
+    """The versions of the model behind `scored`. Nothing is opened until a version is requested."""
     artifacts = settings.state / "mlflow" / "artifacts"
     store = MlflowStore(settings.tracking_uri, artifacts, scored.model, scored.experiment)
     return Registry(store, SystemClock())
@@ -185,7 +185,7 @@ def _version(entry: Entry, aliases: Mapping[int, str]) -> ModelVersion:
 
 
 def _run_record(manifest: Manifest) -> RunRecord:
-    """What MLflow shows of a run, taken from the model's papers."""
+    """What MLflow shows of a run, taken from the model's manifest."""
     tags = {
         "git_commit": manifest.git_commit,
         "feature_hash": manifest.feature_hash,
@@ -209,7 +209,7 @@ def _metrics(figures: Figures) -> dict[str, float]:
 
 
 def _figure(figures: Figures) -> dict[str, str]:
-    """The one figure that stands with a version in a list; nothing where it was not measured."""
+    """The one figure that is listed with a version; nothing if it was not measured."""
     metric = figures.metrics.get(figures.ranking)
     if metric is None:
         return {}

@@ -1,4 +1,4 @@
-"""What a registry needs of the place where it keeps things."""
+"""What a registry needs from its storage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored version: its number, its training run and what is noted on it."""
+    """A stored version: its number, its training run and its tags."""
 
     version: int
     run_id: str
@@ -22,7 +22,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is kept of a training run beside its files."""
+    """What is kept of a training run besides its files."""
 
     params: Mapping[str, str]
     metrics: Mapping[str, float]
@@ -30,7 +30,7 @@ class RunRecord:
 
 
 class Store(Protocol):
-    """Versions with files, notes and aliases. A store that does not exist yet reads as empty."""
+    """Versions with files, tags and aliases. A store that does not exist yet reads as empty."""
 
     def add(self, folder: Path, run: RunRecord, tags: Mapping[str, str]) -> int:
         """Keep a copy of `folder` as a new version with `tags`; its number."""
@@ -41,7 +41,7 @@ class Store(Protocol):
         ...
 
     def folder(self, version: int) -> Path:
-        """Where the files of a version can be read; whoever reads them checks them."""
+        """Where the files of a version can be read; the reader has to verify them."""
         ...
 
     def set_tag(self, version: int, key: str, value: str) -> None:
@@ -59,7 +59,7 @@ class Store(Protocol):
 
 @dataclass
 class MemoryStore:
-    """A store that lasts as long as the process; files are copied below `root`."""
+    """A store that lives as long as the process; files are copied below `root`."""
 
     root: Path
     runs: list[RunRecord] = field(default_factory=list)

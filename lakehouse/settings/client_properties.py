@@ -1,7 +1,8 @@
-"""Kafka access as users of other clients keep it: `client.properties` files and known variables.
+"""Kafka access in other clients' formats: `client.properties` files and well-known variables.
 
-Both spellings are read, that of librdkafka (`sasl.username`) and that of Java (`sasl.jaas.config`).
-What is not about reaching the broker, such as `acks` or deserialisers, is left to this project.
+Both spellings are understood, librdkafka's (`sasl.username`) and Java's (`sasl.jaas.config`).
+Anything that is not about reaching the broker, such as `acks` or deserialisers, is decided by this
+project.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ _DO = "correct the file or set kafka.security instead"
 def from_file(path: Path) -> dict[str, Any]:
     """The section `kafka` as a `client.properties` file has it, or a JSON file of the variables.
 
-    Raises `SettingsError` for a file that cannot be read, a security property that is not known,
-    and for stores that are not PEM; it quotes no value.
+    Raises `SettingsError` for a file that cannot be read, an unknown security property, and stores
+    that are not PEM; the error quotes no values.
     """
     text = _text(path)
     if text.lstrip().startswith("{"):
@@ -85,8 +86,8 @@ def from_file(path: Path) -> dict[str, Any]:
 def from_variables(env: Mapping[str, str]) -> dict[str, Any]:
     """The section `kafka` as the variables of other systems have it.
 
-    `CLUSTER_API_KEY` stands for SASL_SSL with PLAIN, as it does where it comes from. Raises
-    `SettingsError` where two variables say different things.
+    `CLUSTER_API_KEY` implies SASL_SSL with PLAIN, as it does for its original clients. Raises
+    `SettingsError` where two variables contradict each other.
     """
     section: dict[str, Any] = {}
     said: dict[str, str] = {}
@@ -135,7 +136,7 @@ def _properties(lines: list[str]) -> dict[str, str]:
 
 
 def _put(section: dict[str, Any], place: str, value: str) -> None:
-    """Put a value at `name` or `section.name`; a name may have dots of its own."""
+    """Put a value at `name` or `section.name`; the name itself may contain dots."""
     first, _, rest = place.partition(".")
     if rest:
         section.setdefault(first, {})[rest] = value
@@ -158,7 +159,7 @@ def _put_stores(section: dict[str, Any], found: Mapping[str, str], path: Path) -
 
 
 def _jaas(text: str, path: Path) -> dict[str, str]:
-    """Username and password of a `sasl.jaas.config`; backslashes count twice, as Java reads it."""
+    """Username and password of a `sasl.jaas.config`, with backslashes escaped twice as in Java."""
     module = _MODULE.fullmatch(_unescaped(text))
     pairs = _OPTION.findall(module[2]) if module else []
     options = {name: _unquoted(value) for name, value in pairs}

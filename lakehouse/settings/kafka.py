@@ -1,4 +1,4 @@
-"""The section `kafka`: which broker, and how it is spoken to."""
+"""The section `kafka`: which broker to use, and how to talk to it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TRANSLATED = ("sasl.", "ssl.", "security.", "enable.ssl.")
 class SecuritySettings(Section):
     """How clients prove who they are to the broker, and check that it is the right one.
 
-    SASL wants a mechanism, a username and a password. TLS trusts the certificate authorities of the
-    system, or those in `ca_file` alone; `certificate_file` and `key_file` are the client's own. All
-    files are PEM, the key as PKCS #8; both may be one file.
+    SASL needs a mechanism, a username and a password. TLS trusts the system's certificate
+    authorities, or only those in `ca_file`; `certificate_file` and `key_file` are the client's own.
+    All files are PEM, with the key as PKCS #8; certificate and key may be in one file.
     """
 
     protocol: Protocol = "PLAINTEXT"
@@ -34,7 +34,7 @@ class SecuritySettings(Section):
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether a name and a password are asked for."""
+        """Whether a username and a password are required."""
         return self.protocol.startswith("SASL_")
 
     @property
@@ -67,13 +67,13 @@ _TLS = ("ca_file", "certificate_file", "key_file", "key_password")
 
 
 class KafkaSettings(Section):
-    """The broker, embedded or one of your own.
+    """The broker, either embedded or your own.
 
-    Brokers of your own are `host` and `port`, or the list `bootstrap`, or what the file
-    `client_properties` of another client says. `options` go to every client as they stand;
-    `librdkafka_options` to those of the Python services and `java_options` to Spark's alone.
-    Topics are created with `retention_days`; without it they keep their messages for ever, so that
-    the lake can be rebuilt from them.
+    Your own brokers are given by `host` and `port`, by the list `bootstrap`, or by another client's
+    file `client_properties`. `options` are passed to every client unchanged, `librdkafka_options`
+    only to the Python services' clients, and `java_options` only to Spark's. Topics are created
+    with `retention_days`; without it they keep their messages forever, so that the lake can be
+    rebuilt from them.
     """
 
     embedded: bool = True

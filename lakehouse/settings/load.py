@@ -1,9 +1,9 @@
 """Settings are read once, at the edge, from YAML files and the environment.
 
-Later wins: the generated secrets of the embedded servers, what Kafka's other clients use
-(`lakehouse.settings.client_properties`), `conf/settings.yaml`, `conf/profiles/<profile>.yaml`,
-`conf/settings.local.yaml`, `CDRLAKE_<SECTION>__<KEY>` variables. A variable for a text is taken as
-it stands, any other is read as YAML.
+Later sources override earlier ones: the generated secrets of the embedded servers, the settings of
+other Kafka clients (`lakehouse.settings.client_properties`), `conf/settings.yaml`,
+`conf/profiles/<profile>.yaml`, `conf/settings.local.yaml`, `CDRLAKE_<SECTION>__<KEY>` variables. A
+variable for a text is taken literally, any other is parsed as YAML.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def load(
 
 
 def _from_other_clients(merged: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
-    """What other Kafka clients' file and variables say, for brokers that are not embedded.
+    """Settings from other Kafka clients' file and variables, for brokers that are not embedded.
 
-    The variables have names that anybody may use: for the embedded broker they mean nothing.
+    Other programs may use the same variable names, so the embedded broker ignores them.
     """
     kafka = merged.get("kafka", {})
     path = kafka.get("client_properties")
@@ -109,7 +109,7 @@ def _validate(kind: type[S], values: dict[str, Any]) -> S:
 
 
 def _profile(conf: Path, profile: str) -> tuple[Path, dict[str, Any]]:
-    """The file of a profile and its values; a name is not a path, which could lead anywhere."""
+    """The file of a profile and its values; a name must not be a path, which could go anywhere."""
     known = {file.stem: file for file in (conf / "profiles").glob("*.yaml")}
     if profile not in known:
         raise SettingsError(
@@ -155,7 +155,7 @@ def _value(kind: type[Settings], name: str, path: tuple[str, ...], text: str) ->
 
 
 def _name(key: object) -> str:
-    """A key without what follows a `=`, which was meant to be a value and may be a secret."""
+    """A key without anything after a `=`, which was meant to be a value and may be a secret."""
     return str(key).partition("=")[0][:MOST_SHOWN]
 
 

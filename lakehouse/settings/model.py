@@ -19,7 +19,7 @@ from lakehouse.settings.section import Section
 class LakeSettings(Section):
     """Where the Delta tables are: a path, or a URI such as `s3a://bucket/lake`.
 
-    Empty: the folder `lake` below the state folder. Copies of `Processed_Data` as Parquet go to
+    If empty, the folder `lake` below the state folder. Copies of `Processed_Data` as Parquet go to
     `processed_dir`.
     """
 
@@ -29,7 +29,7 @@ class LakeSettings(Section):
 
 
 class MysqlSettings(Section):
-    """The database, embedded or one of your own."""
+    """The database, either embedded or your own."""
 
     embedded: bool = True
     host: str = "127.0.0.1"
@@ -45,8 +45,8 @@ class MysqlSettings(Section):
 class ApiSettings(Section):
     """Access to the HTTP services. Without a token they listen on loopback only.
 
-    With one, whatever hands out data or has an effect needs it; health and metrics only where they
-    are not open. `allowed_hosts` are further names by which the services may be called.
+    With one, every call that hands out data or has an effect needs it, and so do health and metrics
+    unless they are open. `allowed_hosts` are additional host names for the services.
     """
 
     token: SecretStr | None = None
@@ -74,7 +74,7 @@ class SimulatorSettings(Section):
 
 
 class DomainSettings(Section):
-    """What every domain sets of its own: how late an event may come, and when bad ones stop it."""
+    """What every domain configures: how late an event may be, and when bad ones stop ingest."""
 
     allowed_lateness_days: int = Field(3, ge=0)
     quarantine_stop_ratio: float = Field(0.5, gt=0, le=1)
@@ -88,17 +88,17 @@ class DomainSettings(Section):
 
     @property
     def lookback(self) -> timedelta:
-        """How far back from a scored moment its features look."""
+        """How far back features look from the moment that is scored."""
         return timedelta(days=1)
 
     def check(self) -> None:
-        """Raise `SettingsError` for settings that are each right and do not go together."""
+        """Raise `SettingsError` for settings that are each valid but contradict each other."""
 
 
 class SparkSettings(Section):
     """The Spark session and the triggers of the streaming queries.
 
-    What each batch did is kept in `ops.query_progress` for `progress_days`.
+    The progress of each batch is kept in `ops.query_progress` for `progress_days`.
     """
 
     master: str = "local[2]"
@@ -185,13 +185,13 @@ class Settings(Section):
         return name
 
     def domain(self, name: str) -> DomainSettings:
-        """The section of a domain; a domain without one has the defaults."""
+        """The section of a domain; a domain without a section gets the defaults."""
         section = getattr(self, name, None)
         return section if isinstance(section, DomainSettings) else DomainSettings()
 
     @property
     def state(self) -> Path:
-        """Folder of everything that `make reset` wipes."""
+        """Folder with everything that `make reset` wipes."""
         return from_root(self.state_dir)
 
     @property
@@ -201,13 +201,13 @@ class Settings(Section):
 
     @property
     def lake_uri(self) -> str:
-        """The lake as an absolute path, or the URI as it stands."""
+        """The lake as an absolute path, or its URI unchanged."""
         uri = self.lake.uri or str(self.state / "lake")
         return uri if "://" in uri else str(from_root(uri))
 
     @property
     def lake_options(self) -> dict[str, str]:
-        """Options of the lake's object store, revealed; empty for a local path."""
+        """Options of the lake's object store, with secrets revealed; empty for a local path."""
         return {key: value.get_secret_value() for key, value in self.lake.storage_options.items()}
 
     @property

@@ -12,10 +12,10 @@ from lakehouse.settings.section import Section
 class MonitoringSettings(Section):
     """The monitoring service.
 
-    `period` None leaves the chunks to each model. `alert_urls` are addresses as Apprise takes
-    them. In `retrain_command` `{python}` stands for this Python and `{model}` for the model's name;
-    a model other than the first is only retrained by a command that names it. A finding that lasts
-    is answered with another training after `retrain_hours`.
+    With `period` None each model chooses its own chunks. `alert_urls` are Apprise addresses. In
+    `retrain_command`, `{python}` stands for this Python and `{model}` for the model's name; a model
+    other than the first is only retrained by a command that names it. A finding that persists
+    triggers another training after `retrain_hours`.
     """
 
     host: str = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Where relative paths of the settings begin."""
+"""The root of relative paths in the settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def _root() -> Path:
-    """The checkout; for code that runs from an archive, the folder that the process started in."""
+    """The checkout, or for code that runs from an archive, the folder the process started in."""
     here = Path(__file__).resolve().parents[2]
     return here if (here / "conf").is_dir() else Path.cwd()
 
@@ -15,5 +15,5 @@ ROOT = _root()
 
 
 def from_root(path: str) -> Path:
-    """A path of the settings, relative ones below the project's root."""
+    """A path from the settings; relative ones are below the project's root."""
     return Path(path) if Path(path).is_absolute() else ROOT / path

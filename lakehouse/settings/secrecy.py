@@ -1,4 +1,4 @@
-"""Which settings may hold a secret, and what kind of value a variable stands for."""
+"""Which settings may hold a secret, and what kind of value a variable holds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_section(settings: type[BaseModel], path: tuple[str, ...]) -> bool:
 
 
 def is_text(settings: type[BaseModel], path: tuple[str, ...]) -> bool:
-    """Whether the value at `path` is a text, to be taken as it stands.
+    """Whether the value at `path` is a text, to be taken literally.
 
     >>> from lakehouse.settings import Settings
     >>> is_text(Settings, ("mysql", "user")), is_text(Settings, ("kafka", "port"))
@@ -63,7 +63,7 @@ def is_nothing(settings: type[BaseModel], path: tuple[str, ...], text: str) -> b
 
 
 def _kind(settings: type[BaseModel], path: tuple[str, ...]) -> Any:
-    """The type of the setting at `path`, without its None; None where there is no such setting."""
+    """The type of the setting at `path`, without its None; None if there is no such setting."""
     annotation = _annotation(settings, path)
     if get_origin(annotation) in (Union, UnionType):
         kinds = [kind for kind in get_args(annotation) if kind is not type(None)]

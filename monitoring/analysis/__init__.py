@@ -1,1 +1,1 @@
-"""What is computed of a period: chunk values, limits, and the three findings."""
+"""What is computed for a period: chunk values, limits, and the three findings."""

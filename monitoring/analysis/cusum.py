@@ -1,8 +1,8 @@
-"""Shifts too small to show in one chunk, but persistent: Page's cumulative sum of each column.
+"""Persistent shifts too small to show in a single chunk: Page's cumulative sum per column.
 
-What a column is beyond `ALLOWANCE` of its limit adds up from chunk to chunk; what it stays below
-is taken away again. The sum is capped at `DECISION`, so it forgets a shift in the first quiet chunk
-after its end.
+The excess of a column over `ALLOWANCE` of its limit accumulates from chunk to chunk; a shortfall is
+subtracted. The sum is capped at `DECISION`, so it forgets a shift in the first quiet chunk after
+its end.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ CATEGORICAL = ("jensen_shannon", "l_infinity")
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the engine says of one chunk; a metric that cannot be computed is left out."""
+    """The engine's results for one chunk; a metric that cannot be computed is left out."""
 
     key: str
     realised: dict[str, Figure]
@@ -35,13 +35,13 @@ class Statistics:
 
 
 class Engine(Protocol):
-    """Statistics of chunks against a reference that is given once."""
+    """Statistics of chunks compared with a reference that is given once."""
 
     def fit(self, reference: pd.DataFrame) -> list[Statistics]:
-        """Learn the reference; the statistics of its own chunks.
+        """Learn the reference, and return the statistics of its own chunks.
 
         Frames have the features, `label`, `prediction`, the score and a column `chunk`; rows of a
-        chunk lie together.
+        chunk are contiguous.
         """
         ...
 
@@ -51,7 +51,7 @@ class Engine(Protocol):
 
 
 class KeyChunker(Chunker):  # type: ignore[misc]
-    """Cuts rows where the column `chunk` changes."""
+    """Splits rows where the column `chunk` changes."""
 
     def _split(self, data: pd.DataFrame) -> list[Chunk]:
         keys = data[CHUNK]
@@ -93,7 +93,7 @@ class NannyEngine:
     def fit(self, reference: pd.DataFrame) -> list[Statistics]:
         """Fit every calculator on `reference`, whose labels are all known.
 
-        NannyML calculates the reference's own chunks on the way, so they come for nothing.
+        NannyML calculates the reference's own chunks along the way, so they cost nothing extra.
         """
         judged, features, columns = self._parts(reference)
         with _quiet():
@@ -118,7 +118,7 @@ class NannyEngine:
         return self._statistics(rows, [_table(one, "analysis") for one in results])
 
     def _parts(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        """What each calculator needs and no more: NannyML copies whole frames for each metric."""
+        """Only the columns each calculator needs: NannyML copies whole frames for each metric."""
         features = rows[[CHUNK, *self._features]]
         return rows[[CHUNK, LABEL, PREDICTION, SCORE]], features, rows[[CHUNK, *self._columns]]
 
@@ -178,7 +178,7 @@ def _figure(row: Row, name: str) -> Figure | None:
 
 
 def _per_row(figures: dict[str, Figure], rows: int) -> dict[str, Figure]:
-    """The figures with the value of all rows together turned into that of one."""
+    """The metrics, with the total value of all rows converted to the value per row."""
     total = figures.get(VALUE)
     if total is None:
         return figures

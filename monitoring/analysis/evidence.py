@@ -43,7 +43,7 @@ def of_drift(verdicts: Sequence[ChunkVerdict], is_degraded: bool) -> list[str]:
 
 
 def _harm(verdicts: Sequence[ChunkVerdict], is_degraded: bool) -> str:
-    """What the drift does to performance, in the same terms as the finding on degradation."""
+    """The effect of the drift on performance, in the same terms as the degradation finding."""
     if is_degraded:
         return "it hurts: performance is below its limit"
     if any(verdict.is_worse for verdict in verdicts):
@@ -52,7 +52,7 @@ def _harm(verdicts: Sequence[ChunkVerdict], is_degraded: bool) -> str:
 
 
 def of_concept(verdicts: Sequence[ChunkVerdict], words: Words) -> list[str]:
-    """How outcomes depart from what the inputs say."""
+    """How outcomes deviate from what the inputs predict."""
     latest = verdicts[-1]
     lines = ["the inputs did not move"]
     if latest.association is not None and latest.association_changed:
@@ -85,17 +85,17 @@ def of_degradation(verdicts: Sequence[ChunkVerdict]) -> list[str]:
 
 
 def of_first_sign(latest: ChunkVerdict) -> list[str]:
-    """What is said of one chunk below a limit, which is not a finding yet."""
+    """The note on a single chunk below a limit, which is not a finding yet."""
     if not latest.is_worse:
         return []
     return [*of_degradation([latest]), "a second chunk in a row would make this a finding"]
 
 
 def of_new_normal(verdicts: Sequence[ChunkVerdict], start: str, end: str) -> list[str]:
-    """Columns that have not come back although their drift, from `start` to `end`, is over.
+    """Columns that have not returned although their drift, from `start` to `end`, is over.
 
-    Features over a window of days show a change as a jump and then get used to it, so the end of
-    the alarms alone does not mean that the inputs are what they were.
+    Features over a window of days show a change as a jump and then adapt to it, so the end of the
+    alarms alone does not mean that the inputs are back to normal.
     """
     before = [verdict for verdict in verdicts if verdict.end < start][-BEFORE:]
     after = [verdict for verdict in verdicts if verdict.start > end][-AFTER:]

@@ -1,4 +1,4 @@
-"""The three findings and their evidence, told apart.
+"""The three findings and their evidence, and how they differ.
 
 - data drift: the inputs moved away from the reference (a feature, all together, or the scores);
 - model drift: outcomes no longer depend on the inputs as they did, while the inputs did not move;
@@ -30,7 +30,7 @@ WORDS = Words("Model", "row", "positives", "positive")
 
 
 class Episode(msgspec.Struct, frozen=True):
-    """Chunks in a row in which a finding held; `open` while it holds at the latest one."""
+    """Consecutive chunks in which a finding held; `open` while it still holds in the latest one."""
 
     first: str
     last: str
@@ -106,7 +106,7 @@ def _episodes(
     alarmed: Callable[[ChunkVerdict], bool],
     is_sure: Callable[[Sequence[ChunkVerdict]], bool] = lambda run: len(run) >= RUN,
 ) -> tuple[Episode, ...]:
-    """Runs of alarmed chunks that are more than chance."""
+    """Runs of alarmed chunks that are too long for chance."""
     episodes = []
     for alarm, run in groupby(verdicts, alarmed):
         chunks = list(run)

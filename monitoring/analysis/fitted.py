@@ -38,7 +38,7 @@ DATES = Buckets()
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model's reference, ready to be compared with; `chunks` are the reference's own.
+    """A model's reference, ready for comparisons; `chunks` are the reference's own.
 
     `start` and `end` are its first and last bucket; `effects` are those of
     `profile.design_effects`.
@@ -56,7 +56,7 @@ class Fitted:
     chunks: tuple[ChunkValues, ...]
 
     def evaluate(self, rows: pl.DataFrame, chunks: Sequence[Chunk]) -> list[ChunkValues]:
-        """Values of `chunks`, whose rows lie one after the other in `rows`.
+        """Values of `chunks`, whose rows are contiguous in `rows`.
 
         `rows` are canonical (see `scored_rows`), with the features and any traits. Raises
         `MonitoringError` when a row is not later than the reference.
@@ -101,7 +101,7 @@ def fit(model: Model, reference: pl.DataFrame, period: Period, buckets: Buckets 
 
 
 def _bounded(reference: pl.DataFrame) -> pl.DataFrame:
-    """The reference, or of a huge one a fixed share of its entities with all of their rows."""
+    """The reference, or if it is huge, a fixed share of its entities with all their rows."""
     if reference.height <= REFERENCE_ROWS:
         return reference
     modulus = 1_000

@@ -1,8 +1,8 @@
-"""Whether outcomes still depend on the inputs as they did: the evidence for concept drift.
+"""Whether outcomes still depend on the inputs as before: the evidence for concept drift.
 
 For each feature, rows with label 1 should have the mean rank that the scores predict. As many
-labelled chunks are compared as the reference has, after the general level of the scores has been
-corrected, so that a higher or lower share of positives alone does not count.
+labelled chunks are compared as the reference has, after correcting for the overall level of the
+scores, so that a higher or lower share of positives alone does not count.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class Shift:
 
     @property
     def found(self) -> bool:
-        """Whether this is more than chance, given the number of features."""
+        """Whether this is too large for chance, given the number of features."""
         return abs(self.deviations) > self.limit
 
 
 def strongest(
     reference: Sequence[ChunkValues], recent: Sequence[ChunkValues], effects: dict[str, float]
 ) -> Shift | None:
-    """The strongest shift in `recent` against `reference`; None where nothing can be compared."""
+    """The strongest shift of `recent` from `reference`; None if nothing can be compared."""
     positives = sum(chunk.positives for chunk in recent)
     expected = sum(chunk.expected for chunk in recent)
     features = [name for name in effects if name != POSITIVES]

@@ -25,17 +25,17 @@ class LabelShift(msgspec.Struct, frozen=True):
 
     @property
     def moved(self) -> bool:
-        """Whether this is more than chance."""
+        """Whether this is too large for chance."""
         return abs(self.deviations) > DEVIATIONS
 
 
 def shift(
     reference: Sequence[ChunkValues], values: Sequence[ChunkValues], effect: float
 ) -> LabelShift | None:
-    """The latest labelled chunks, as many as the reference has, against the reference.
+    """The latest labelled chunks, as many as the reference has, compared with the reference.
 
-    `effect` is the factor by which sums over days vary more than those of independent rows. None
-    where no label is known.
+    `effect` is the factor by which sums over days vary more than those of independent rows. None if
+    no label is known.
     """
     known = [chunk for chunk in values if chunk.labelled][-len(reference) :]
     if not known:

@@ -1,4 +1,4 @@
-"""What is still normal: limits learnt from the reference's chunks, corrected for multiple testing.
+"""The normal range: limits learnt from the reference's chunks, corrected for multiple testing.
 
 A limit is the reference's mean plus as many of its standard deviations as Student's t requires when
 one false alarm in a hundred chunks is shared among all features. Differences below a floor do not
@@ -26,8 +26,8 @@ MIN_CHUNKS = 3
 class Limits(msgspec.Struct, frozen=True):
     """Upper limits of distances, lower limits of metrics.
 
-    They hold for chunks of `usual_rows` rows. A smaller chunk scatters more, so its limits are
-    wider by `tolerance`.
+    They apply to chunks of `usual_rows` rows. A smaller chunk varies more, so its limits are wider
+    by `tolerance`.
     """
 
     usual_rows: float

@@ -1,4 +1,4 @@
-"""A model version as monitoring knows it."""
+"""A model version as seen by monitoring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lakehouse.models.manifest import Costs
 
 @dataclass(frozen=True)
 class Model:
-    """What monitoring needs to know of a model version."""
+    """What monitoring needs to know about a model version."""
 
     version: int
     run_id: str

@@ -1,7 +1,7 @@
-"""NannyML, imported so that no JVM starts, nothing is reported and nothing unused is loaded.
+"""NannyML, imported so that no JVM starts, no telemetry is sent and nothing unused is loaded.
 
-NannyML imports FLAML for methods that are not used here, and FLAML starts Spark where it finds it.
-During the import an empty stand-in takes FLAML's place and pyspark cannot be found.
+NannyML imports FLAML for methods that are not used here, and FLAML starts Spark if it finds it.
+During the import, an empty stand-in takes FLAML's place and pyspark is hidden.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _HIDDEN = "pyspark"
 
 
 class _Hide:
-    """A finder, asked before all others, that refuses to find pyspark."""
+    """An import finder, consulted before all others, that refuses to find pyspark."""
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        """Raise for pyspark; leave every other module to the finders behind."""
+        """Raise for pyspark; leave every other module to the other finders."""
         if name.split(".")[0] == _HIDDEN:
             raise ModuleNotFoundError(f"{name} is hidden while NannyML is imported", name=name)
         return None

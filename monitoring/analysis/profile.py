@@ -1,4 +1,4 @@
-"""What is counted of a chunk beside NannyML's statistics: quality, shapes, calibration.
+"""A chunk's statistics besides NannyML's: quality, shapes, calibration.
 
 Everything is a sum or a share over the chunk's rows, so chunks can be added up later.
 """
@@ -27,9 +27,9 @@ SHAPE_BINS, MAX_INTEGERS = 14, 24
 
 @dataclass(frozen=True)
 class ReferenceProfile:
-    """What the reference looks like, for numeric columns: bounds, bins and quantiles of each.
+    """The reference's numeric columns: bounds, bins and quantiles of each.
 
-    `expected` turns a score into the probability that the reference says it stands for.
+    `expected` maps a score to the probability that it stood for in the reference.
     """
 
     columns: tuple[str, ...]
@@ -41,7 +41,7 @@ class ReferenceProfile:
 
     @classmethod
     def of(cls, reference: pd.DataFrame, features: tuple[str, ...]) -> ReferenceProfile:
-        """Measure the reference; columns that are not numbers are left out."""
+        """Measure the reference; non-numeric columns are left out."""
         numeric = tuple(n for n in features if pd.api.types.is_numeric_dtype(reference[n]))
         values = reference[list(numeric)].to_numpy(np.float64)
         shares = np.linspace(0, 1, GRID)
@@ -54,7 +54,7 @@ class ReferenceProfile:
                    quantiles, expected)  # fmt: skip
 
     def ranks(self, values: Floats) -> Floats:
-        """Where values stand in the reference, from -0.5 to 0.5; missing ones at 0."""
+        """The rank of values in the reference, from -0.5 to 0.5; missing ones are at 0."""
         columns = [_rank(q, v) for q, v in zip(self.quantiles.T, values.T, strict=True)]
         ranks = np.column_stack(columns) if columns else np.empty((len(values), 0))
         return cast(Floats, np.where(np.isnan(values), 0.0, ranks))
@@ -83,7 +83,7 @@ def bin_edges(quantiles: Floats) -> Floats:
 
 
 def _rank(quantiles: Floats, values: Floats) -> Floats:
-    """Middle of the places that each value takes among the quantiles."""
+    """The middle of the positions that each value has among the quantiles."""
     first = np.searchsorted(quantiles, values, "left")
     last = first.copy()
     tied = quantiles[np.minimum(first, GRID - 1)] == values
@@ -92,7 +92,7 @@ def _rank(quantiles: Floats, values: Floats) -> Floats:
 
 
 def shares(values: pd.Series[Any], edges: Floats) -> tuple[float, ...]:
-    """Share of rows in each bin; what lies outside the edges counts towards the outer bins."""
+    """Share of rows in each bin; values outside the edges count towards the outer bins."""
     inner = np.clip(values.dropna().to_numpy(np.float64), edges[0], edges[-1])
     counts = np.histogram(inner, edges)[0] if len(edges) > 1 else np.array([len(inner)])
     return tuple((counts / max(len(inner), 1)).tolist())
@@ -115,7 +115,7 @@ def calibration(score: Floats, label: Floats) -> tuple[float, float]:
 
 
 def associations(rows: pd.DataFrame, normal: ReferenceProfile) -> dict[str, Association]:
-    """For each feature, how labels lean to its high values, observed and expected."""
+    """For each feature, how labels lean towards its high values, observed and expected."""
     values = normal.ranks(rows[list(normal.columns)].to_numpy(np.float64))
     label = rows[LABEL].to_numpy(np.float64)
     expected = np.asarray(normal.expected.predict(rows[SCORE]), np.float64)
@@ -128,9 +128,9 @@ def associations(rows: pd.DataFrame, normal: ReferenceProfile) -> dict[str, Asso
 
 
 def design_effects(rows: pd.DataFrame, normal: ReferenceProfile) -> dict[str, float]:
-    """By what factor sums vary more than those of independent rows would, for each feature.
+    """The factor by which sums vary more than those of independent rows, for each feature.
 
-    Rows of one entity resemble each other, so many rows of the same entities say less than as many
+    Rows of one entity resemble each other, so many rows of the same entities tell less than as many
     rows of different ones. `POSITIVES` stands for the plain count of positives.
     """
     ranks = normal.ranks(rows[list(normal.columns)].to_numpy(np.float64))

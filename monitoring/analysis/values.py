@@ -1,4 +1,4 @@
-"""What is known of one chunk of rows. These values are kept; the rows are not."""
+"""The values of one chunk of rows. These values are kept; the rows are not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALUES_VERSION = 2
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A value, its standard error from sampling, and the band that an estimate comes with."""
+    """A value, its standard error from sampling, and the confidence band of an estimate."""
 
     value: float
     error: float
@@ -33,7 +33,7 @@ class Distribution(msgspec.Struct, frozen=True):
 
 
 class Association(msgspec.Struct, frozen=True):
-    """How labels lean to high values of a feature, as sums over labelled rows.
+    """How labels lean towards high values of a feature, as sums over labelled rows.
 
     `observed` is label x rank, `expected` is expected probability x rank, `square` squared noise.
     """
@@ -44,7 +44,7 @@ class Association(msgspec.Struct, frozen=True):
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """A part of the chunk: its rows, mean score, and what came true where that is known."""
+    """A slice of the chunk: its rows, mean score, and outcomes as far as they are known."""
 
     rows: int
     score: float
@@ -54,7 +54,9 @@ class Slice(msgspec.Struct, frozen=True):
 
 
 class ChunkValues(msgspec.Struct, frozen=True, kw_only=True, rename={"associations": "relations"}):
-    """All that is computed of a chunk. `start` and `end` are its first and last bucket, ISO 8601.
+    """Everything that is computed for a chunk.
+
+    `start` and `end` are its first and last bucket, ISO 8601.
 
     `realised` and `estimated` map metrics to figures, `drift` maps features (and the score) to
     distances by method. `expected` is the number of positives that the scores of the labelled

@@ -1,4 +1,4 @@
-"""What the limits say of each chunk."""
+"""The verdict of the limits on each chunk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KEYS = {
 
 
 class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True, rename=_KEYS):
-    """What the limits say of a chunk, which is not judged unless it is `reliable`.
+    """The verdict of the limits on a chunk, which is only judged if it is `reliable`.
 
     A chunk is reliable when it has enough rows and is `complete`: no more rows are expected.
     `limit_ratios` has each column's distance as a factor of its limit, `drifted` those beyond it,
@@ -62,7 +62,7 @@ class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True, rename=_KEYS):
 
     @property
     def is_steady(self) -> bool:
-        """Whether the inputs are where they were, clearly enough to blame something else."""
+        """Whether the inputs clearly have not moved, so that something else must be the cause."""
         return self.nearest < STEADY
 
     @property
@@ -72,13 +72,13 @@ class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True, rename=_KEYS):
 
     @property
     def is_overestimated(self) -> bool:
-        """Whether the realised ROC-AUC is too far below its estimate for chance."""
+        """Whether the realised ROC-AUC is further below its estimate than chance explains."""
         return (self.overestimated or 0.0) > ESTIMATE_ERRORS
 
 
 @dataclass(frozen=True)
 class ReferenceBaseline:
-    """What chunks are judged against; one of fewer than `min_rows` rows is not judged."""
+    """What chunks are judged against; chunks with fewer than `min_rows` rows are not judged."""
 
     reference: Sequence[ChunkValues]
     limits: Limits
@@ -166,7 +166,7 @@ def _with_association(
 
 
 def _overestimate(recent: Sequence[ChunkValues]) -> float | None:
-    """How far ROC-AUC was estimated too high, in standard errors of one chunk.
+    """How much ROC-AUC was overestimated, in standard errors of one chunk.
 
     The same entities are in all of the chunks, so their mean is no more certain than one of them.
     """

@@ -1,1 +1,1 @@
-"""What a run leaves behind: plots, tables, the report as JSON and as one page, rows of runs."""
+"""A run's output: plots, tables, the report as JSON and as a page, and rows of runs."""

@@ -24,9 +24,9 @@ class OutputFolder:
         self.root = root
 
     def write(self, report: Report, is_present: bool) -> Path:
-        """All files of a run, in its own folder and, if it is on the present, as the latest.
+        """Write a run's files into its own folder and, for current data, as the latest.
 
-        Gives the run's folder. A reader finds each file whole, the old one or the new one.
+        Returns the run's folder. A reader always sees a complete file, the old one or the new one.
         """
         # matplotlib takes seconds to import, which the service should not wait for.
         from monitoring.output.files import render
@@ -42,7 +42,7 @@ class OutputFolder:
         return folder
 
     def latest(self) -> Report | None:
-        """The last report on the present; None where there is none that can be read."""
+        """The last report on current data; None if there is no readable one."""
         try:
             content = (self.root / LATEST / names.REPORT).read_bytes()
             report = msgspec.json.decode(content, type=Report)
@@ -51,12 +51,12 @@ class OutputFolder:
         return report if report.schema_version == SCHEMA_VERSION else None
 
     def run(self, run_id: str) -> Path | None:
-        """The folder of a run; None when there is none of that id."""
+        """The folder of a run; None if there is none with that id."""
         folder = self.root / RUNS / run_id
         return folder if RUN_ID.match(run_id) and folder.is_dir() else None
 
     def runs(self) -> list[str]:
-        """Ids of the runs whose files are kept, the latest first."""
+        """Ids of the runs whose files are kept, latest first."""
         folder = self.root / RUNS
         found = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
         return sorted((name for name in found if RUN_ID.match(name)), reverse=True)

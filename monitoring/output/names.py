@@ -1,4 +1,4 @@
-"""Names of the files of a run, known to their users."""
+"""Names of a run's files, which users know."""
 
 PERFORMANCE_PLOT, DRIFT_PLOT = "performance_plot.png", "drift_plot.png"
 PERFORMANCE_TABLE, DRIFT_TABLE = "performance_report.csv", "drift_report.csv"

@@ -48,7 +48,7 @@ def render(report: Report, plots: Mapping[str, bytes]) -> str:
 
 
 def chunks_of(period: str) -> str:
-    """How the rows were cut, for the reader.
+    """How the rows were split into chunks, for the reader.
 
     >>> chunks_of("D"), chunks_of("6H"), chunks_of("500")
     ('Chunks are days', 'Chunks of 6 hours', 'Chunks of 500 rows')

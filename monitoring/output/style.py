@@ -1,4 +1,4 @@
-"""One look for all plots: colours that colour-blind people tell apart, and little ink."""
+"""One style for all plots: colours that colour-blind people can tell apart, and little ink."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ _STYLE: dict[str, Any] = {
 
 
 def apply() -> None:
-    """Draw to files only, in this look."""
+    """Draw only to files, in this style."""
     mpl.use("Agg")
     sns.set_theme(style="whitegrid", rc=_STYLE)
 
 
 def tick_places(texts: Sequence[str]) -> list[int]:
-    """Which of these texts fit along an axis without running into each other.
+    """Which of these texts fit along an axis without overlapping.
 
     >>> tick_places(["06-01"] * 26)
     [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]

@@ -1,1 +1,1 @@
-"""Call-detail records: parse, judge, sum up by day, compute features."""
+"""Call-detail records: parse, validate, sum by day, compute features."""

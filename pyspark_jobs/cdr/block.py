@@ -1,7 +1,8 @@
-"""Days of some subscribers, dense: what the kernels of the features work on.
+"""Dense days of some subscribers, which the feature kernels work on.
 
 Daily sums come in as whole thousandths and every window is added up day by day in the same order,
-so a row has the same bits however it was reached: by the stream, by a backfill, after a restart.
+so a row has the same bits no matter how it was computed: by the stream, by a backfill, or after a
+restart.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ SCALE = {spec.name: THOUSANDTHS if spec.kind == "decimal" else 1 for spec in MEA
 
 @dataclass(frozen=True)
 class Span:
-    """Which rows of gold to make: dates up to `last`; up to `closed` silent days count too.
+    """Which rows of gold to make: dates up to `last`; up to `closed`, silent days count too.
 
-    A subscriber is in the population for `active_days` days, the last one with activity included.
+    A subscriber stays in the population for `active_days` days, counting the last active one.
     """
 
     last: date
@@ -39,7 +40,7 @@ class Span:
 
 @dataclass(frozen=True)
 class DenseDays:
-    """Dense days of some subscribers; the first `lead` days are only looked back at."""
+    """Dense days of some subscribers; the first `lead` days only serve as history."""
 
     amounts: npt.NDArray[np.int64]  # (measure, day, subscriber), thousandths or counts
     emitted: npt.NDArray[np.int64]  # (day, subscriber), 0 where there was no event
@@ -54,7 +55,7 @@ class DenseDays:
 
     @classmethod
     def of(cls, days: pl.DataFrame, span: Span) -> DenseDays:
-        """Spread `days` out; what lies outside of the needed dates is left away."""
+        """Make `days` dense; dates that are not needed are dropped."""
         lead = lookback_days(span.windows) - 1
         first: date = days["since"].min()  # type: ignore[assignment]
         origin = first - timedelta(days=lead)
@@ -87,7 +88,7 @@ class DenseDays:
 
     @cached_property
     def active(self) -> npt.NDArray[np.bool_]:
-        """Whether anything was counted, by day and subscriber."""
+        """Whether there was any activity, by day and subscriber."""
         return self.activity > 0
 
     @cached_property
@@ -121,7 +122,7 @@ class DenseDays:
 
     @staticmethod
     def sum_of(parts: list[Floats]) -> Floats:
-        """Parts added up one after the other, always in the order given."""
+        """The parts summed one after the other, always in the given order."""
         total = parts[0].copy()
         for part in parts[1:]:
             total += part

@@ -1,4 +1,4 @@
-"""The churn model's table of predictions, as the shared scoring queries take it."""
+"""The churn model's table of predictions, in the form the shared scoring queries expect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyspark_jobs.scoring.context import ScoringContext
 
 
 def scoring_context(settings: Settings, registry: Registry, clock: Clock) -> ScoringContext:
-    """What scores gold and labels the predictions."""
+    """The context that scores gold and labels the predictions."""
     return ScoringContext(
         settings,
         CHURN,

@@ -1,4 +1,4 @@
-"""Events to one row per subscriber and day, each event counted once."""
+"""Turns events into one row per subscriber and day, counting each event once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEY = ["User", "Date"]
 
 
 def event_columns(bronze: DataFrame) -> DataFrame:
-    """What silver needs of bronze: the key of the day, the event's hash, amounts, emission."""
+    """What silver needs from bronze: the day's key, the event's hash, amounts, emission time."""
     return bronze.select(
         f.col("DP_MSISDN").alias("User"),
         "Date",
@@ -25,10 +25,10 @@ def event_columns(bronze: DataFrame) -> DataFrame:
 
 
 def apply_events(stored: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """Rows of silver that change when `events` come to the rows `stored`.
+    """Rows of silver that change when `events` are added to the rows `stored`.
 
     Each day keeps the hashes of its events, so an event that comes again, in this batch or years
-    later, is not counted again: no state, no watermark. Sums are exact whatever the order.
+    later, is not counted again: no state, no watermark. Sums are exact in any order.
     """
     counted = stored.select(*KEY, event_hash="event_hashes").explode("event_hash")
     once = events.unique([*KEY, "event_hash"], maintain_order=True)
@@ -56,10 +56,10 @@ def _summed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sum(field: Field) -> pl.Expr:
-    """The sum of a measure over a day; a decimal stops at the greatest value that its column holds.
+    """The sum of a measure over a day; a decimal is capped at the largest value its column holds.
 
-    Nothing that a producer sends may overflow a table. Amounts are never negative, so a sum that
-    stops at a bound is still the same whatever the order and however it is split into batches.
+    Nothing that a producer sends may overflow a table. Amounts are never negative, so a capped sum
+    is still the same in any order and however it is split into batches.
     """
     if field.kind != "decimal":
         return pl.col(field.name).sum()

@@ -1,4 +1,4 @@
-"""Days of some subscribers to dense rows of gold, all features of a row beside each other."""
+"""Turns days of some subscribers into dense rows of gold with all their features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyspark_jobs.cdr.kernels import KERNELS
 
 
 def dense_rows(days: pl.DataFrame, span: Span) -> pl.DataFrame:
-    """Rows of gold, amounts still in thousandths, from all days of some subscribers."""
+    """Rows of gold, with amounts still in thousandths, from all days of some subscribers."""
     block = DenseDays.of(days, span)
     time, user = np.nonzero(block.wanted)
     columns: dict[str, pl.Series | npt.NDArray[np.generic]] = {

@@ -1,4 +1,4 @@
-"""Days of subscribers to rows of gold: point-in-time features, silent days filled with zeros."""
+"""Turns subscriber-days into rows of gold: point-in-time features, with silent days zero-filled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def gold_rows(days: pl.DataFrame, scope: pl.DataFrame, span: Span) -> pl.DataFra
     """Rows of gold for the subscribers of `scope` (`User`, `since`), from `since` to `span.last`.
 
     `days` are rows of silver with the columns `FROM_SILVER`; they must reach `lookback_days` before
-    the earliest `since`. The result does not depend on the order of `days`, nor on who else is in
+    the earliest `since`. The result does not depend on the order of `days` or on who else is in
     `scope`.
     """
     whole = days.select("User", "Date", *map(_whole, SCALE), _micros("last_emitted_at"))
@@ -31,7 +31,7 @@ def gold_rows(days: pl.DataFrame, scope: pl.DataFrame, span: Span) -> pl.DataFra
 
 
 def _blocks(days: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Sorted days, cut between subscribers so that a dense block stays small."""
+    """Sorted days, split between subscribers so that each dense block stays small."""
     last_row = pl.int_range(pl.len()).max().over("User")
     numbered = days.with_columns(block=last_row // ROWS_PER_BLOCK)
     yield from numbered.partition_by("block", include_key=False, maintain_order=True)

@@ -1,4 +1,4 @@
-"""The feeds of the domain as the ingest takes them: with their limits, and who is a subscriber."""
+"""The domain's feeds in the form that ingest expects: with their limits and known subscribers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pyspark_jobs.ingest.ingest import Intake
 
 
 def events(settings: Settings, clock: Clock) -> Intake:
-    """Usage events; of unknown subscribers none, where settings say so."""
+    """Usage events; those of unknown subscribers are rejected if the settings say so."""
     asks = settings.cdr.known_subscribers_only
     known = KnownSubscribers(settings.mysql, clock) if asks else None
     return Intake(EVENTS, settings.cdr, known)
@@ -22,5 +22,5 @@ def outcomes(settings: Settings) -> Intake:
 
 
 def intakes(settings: Settings, clock: Clock) -> tuple[Intake, ...]:
-    """All that the domain takes in."""
+    """Everything that the domain ingests."""
     return events(settings, clock), outcomes(settings)

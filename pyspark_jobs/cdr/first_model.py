@@ -1,4 +1,4 @@
-"""The first champion: when to train for one, and the training beside the queries that run."""
+"""The first champion: when to train one, and the training alongside the running queries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Report = Callable[[Phase, str], None]
 
 
 def waits_for(registry: Registry, now: datetime) -> str | None:
-    """Why nothing is to be trained at the moment; None when a training is due."""
+    """Why no training is due at the moment; None when one is due."""
     if registry.champion() is not None:
         return "there is a champion"
     newest = max(registry.versions(), key=lambda version: version.number, default=None)
@@ -42,10 +42,10 @@ def waits_for(registry: Registry, now: datetime) -> str | None:
 
 
 class FirstModel:
-    """Looks for a champion, trains where there is none, and says so once it has arrived.
+    """Looks for a champion, trains one if there is none, and reports once it has arrived.
 
-    Everything that takes time runs in a thread. A registry or an object store that cannot be
-    reached is asked again later; too few rows are looked at again after a minute.
+    Everything slow runs in a thread. An unreachable registry or object store is tried again later;
+    with too few rows, it looks again after a minute.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class FirstModel:
         self._due, self._is_there = 0.0, False
 
     def has_arrived(self) -> bool:
-        """Whether there is a champion since the last call; true once. Never blocks.
+        """Whether a champion has appeared since the last call; true once.
 
-        Raises what ended a training, unless another attempt may end better.
+        Never blocks. Raises the error that ended a training, unless another attempt may succeed.
         """
         if self._is_there:
             return False
@@ -84,12 +84,12 @@ class FirstModel:
         return self._is_there
 
     def close(self) -> None:
-        """End a training that still runs."""
+        """Stop a training that is still running."""
         if self._search is not None:
             self._search.cancel(LAST_WORDS_S)
 
     def _outcome(self, search: Aside[str]) -> str:
-        """What still lacks to a champion, and when to look again; empty when nothing does."""
+        """What is still missing for a champion, and when to look again; empty if nothing is."""
         try:
             lacks = search.result()
         except Exception as error:
@@ -111,7 +111,7 @@ class FirstModel:
         return "" if self._registry.champion() is not None else lacks
 
     def _attempt(self) -> str:
-        """Train once; what is to be said of it where no champion comes of it."""
+        """Train once; returns the reason if no champion comes of it."""
         self._say("training the first model")
         parts = self._spark, self._settings, self._registry, self._clock
         try:

@@ -51,7 +51,7 @@ def _silent_days(block: DenseDays, feature: Feature) -> Floats:
 
 
 def _silence_surprise(block: DenseDays, feature: Feature) -> Floats:
-    """How unlikely the present silence is for someone as active as this one was before it."""
+    """How unlikely the current silence is, given how active the subscriber was before it."""
     # One active and one silent day more than there were keep the rate off 0 and 1.
     silent = _silent_days(block, feature)
     active = block.trailing(block.active.astype(np.float64), feature.window)

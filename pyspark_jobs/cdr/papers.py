@@ -1,4 +1,4 @@
-"""What is written down with a churn model: how it was made, what it is for, what errors cost."""
+"""The documentation stored with a churn model: its origin, its purpose, the cost of errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAY = timedelta(days=1)
 def manifest(
     data: Sample, choice: Choice, figures: Figures, settings: Settings, versions: dict[str, int]
 ) -> Manifest:
-    """The manifest of a forest, but for its files and the details of its kind."""
+    """The manifest of a forest, except for its files and the details of its kind."""
     stayers, churners = data.train_counts.of(data.split.train)
     parts, cdr = data.split, settings.cdr
     return Manifest(

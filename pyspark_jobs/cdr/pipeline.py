@@ -1,4 +1,4 @@
-"""All queries of the domain in one session: catch up, train if there is no model, serve."""
+"""All of the domain's queries in one session: catch up, train if there is no model, serve."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LEVEL_SHARE = 0.02
 
 
 class Pipeline:
-    """The life of one pipeline process; where it stands is written to `<state>/progress`.
+    """The life cycle of a pipeline process; its phase is written to `<state>/progress`.
 
-    Features are kept up to date from the end of the backfill on. A first model is trained beside
-    that, and scoring begins once there is one.
+    Features are kept up to date once the backfill has ended. A first model is trained alongside,
+    and scoring starts once there is one.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Pipeline:
             raise
 
     def _catch_up(self) -> None:
-        """Rounds over what there is, until a round brings next to nothing new."""
+        """Process what is available in rounds, until a round brings next to nothing new."""
         total, new = 0, 1
         while new > LEVEL_SHARE * total and not self._stop.is_set():
             self._report("backfill", f"reading Kafka, {total:,} messages so far")

@@ -1,7 +1,7 @@
-"""`Processed_Data`: the days of subscribers under the names that users know, for a period.
+"""`Processed_Data`: a period's subscriber-days under the column names that users know.
 
-A batch job over gold: run again with the same gold and outcomes it changes nothing. The table in
-Delta is followed by its mirror in MySQL; a Parquet copy is kept for validation.
+A batch job over gold; running it again with the same gold and outcomes changes nothing. The table
+in Delta is followed by its mirror in MySQL; a Parquet copy is kept for validation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who is a subscriber, for installations that take events of no one else."""
+"""Known subscribers, for installations that accept no other events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ALL = f"SELECT DP_MSISDN FROM {names.MYSQL_SUBSCRIBERS}"  # noqa: S608
 
 
 class KnownSubscribers:
-    """The numbers in MySQL's table of subscribers, where they are only ever added."""
+    """The numbers in MySQL's table of subscribers, which only ever grows."""
 
     def __init__(self, settings: MysqlSettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
@@ -22,9 +22,10 @@ class KnownSubscribers:
         self._asked_at: float | None = None
 
     def listed(self) -> frozenset[str]:
-        """Everyone listed, as of `KEEP_S` seconds ago at the earliest.
+        """Everyone listed, at most `KEEP_S` seconds out of date.
 
-        While the database is down the last list counts; without one `UnreachableError` is raised.
+        While the database is down, the last list is used; if there is none, `UnreachableError` is
+        raised.
         """
         now = self._clock.monotonic()
         if self._asked_at is not None and now - self._asked_at < KEEP_S:

@@ -1,4 +1,4 @@
-"""Training, from the tables of the lake to a version in the registry that has been judged."""
+"""Training, from the tables of the lake to an evaluated version in the registry."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training ends with: the registered version and whether it became champion."""
+    """The result of a training: the registered version and whether it became champion."""
 
     version: ModelVersion
     verdict: Verdict
@@ -56,7 +56,7 @@ class TrainingResult:
 def train(
     spark: SparkSession, settings: Settings, registry: Registry, clock: Clock, say: ProgressCallback
 ) -> TrainingResult:
-    """Train, judge and register a forest on all outcomes known so far; `say` hears each step.
+    """Train, evaluate and register a forest on all outcomes known so far; `say` is told each step.
 
     Raises `ModelError` when there are too few days, rows or churners, or one class only.
     """
@@ -86,7 +86,7 @@ def train(
 
 
 def _versions(settings: Settings) -> dict[str, int]:
-    """Versions of the tables now; the training set can be read again by them."""
+    """Current versions of the tables, with which the training set can be read again."""
     uris = {name: table_uri(settings.lake_uri, name) for name in _TABLES}
     found = {name: store.version(uri, settings.lake_options) for name, uri in uris.items()}
     for name, version in found.items():
@@ -96,7 +96,7 @@ def _versions(settings: Settings) -> dict[str, int]:
 
 
 def _gather(spark: SparkSession, settings: Settings, versions: dict[str, int]) -> Sample:
-    """Count, split, and take the days that are needed, thinned to `max_rows` by subscriber."""
+    """Count, split, and take the days that are needed, sampled to `max_rows` by subscriber."""
     wanted = settings.model
     features = feature_names(settings.cdr.feature_windows)
     gold, outcomes = (
@@ -144,7 +144,7 @@ def _split(class_counts: ClassCounts, settings: Settings) -> Split:
 
 
 def _final(data: Sample, choice: Choice, settings: Settings) -> tuple[ForestModel, Scores, Figures]:
-    """The forest of the choice on all train days, and how it does on the test days."""
+    """Fit the chosen forest on all train days, and evaluate it on the test days."""
     everything = Fold(data.split.train, data.split.test)
     forest = fit(data, choice.shape, everything, settings.model.seed)
     test = data.evaluation_rows.of(data.split.test)
@@ -163,7 +163,7 @@ def _final(data: Sample, choice: Choice, settings: Settings) -> tuple[ForestMode
 
 
 def _one_rule(test: LabelledRows, settings: Settings) -> Floats:
-    """The ranking that needs no model: days since the last activity."""
+    """The baseline that needs no model: days since the last activity."""
     features = feature_list(settings.cdr.feature_windows)
     rule = next(one.name for one in features if one.family == "silent_days")
     return test.rows[:, test.features.index(rule)]

@@ -1,6 +1,6 @@
-"""Bronze to silver to gold, one query: each batch costs what its rows and subscribers cost.
+"""Bronze to silver to gold in one query, whose cost depends only on a batch's own rows.
 
-Spark finds the new rows and keeps the place; a batch itself is small, so it is taken up in this
+Spark finds the new rows and keeps the offset; a batch itself is small, so it is processed in this
 process and committed without another round of planning, shuffles and jobs.
 """
 
@@ -49,7 +49,7 @@ def start(
 
 
 def closed_through(latest: date, now: date) -> date:
-    """The last date that counts as over: every date before the latest or before today.
+    """The last closed date: every date before the latest one or before today is closed.
 
     >>> closed_through(date(2026, 3, 5), now=date(2026, 3, 5))
     datetime.date(2026, 3, 4)
@@ -60,11 +60,11 @@ def closed_through(latest: date, now: date) -> date:
 
 
 class Transform:
-    """Takes the micro-batches of new bronze rows into silver, then into gold.
+    """Applies micro-batches of new bronze rows to silver, then to gold.
 
-    Both writes follow from the contents of the tables alone: a batch that is replayed, or read
-    again after a lost checkpoint, finds its events counted and its rows equal. Gold's commit
-    notes up to which date silent subscribers are filled, so a crash between the two is made up.
+    Both writes depend only on the contents of the tables: a batch that is replayed, or read again
+    after a lost checkpoint, finds its events counted and its rows equal. Gold's commit records up
+    to which date silent subscribers are filled, so a crash between the two is made up for.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -79,7 +79,7 @@ class Transform:
         self._filled: date | None = None
 
     def write_batch(self, bronze: DataFrame, _batch_id: int) -> None:
-        """Take up the events of one micro-batch."""
+        """Process the events of one micro-batch."""
         arrived = daily.event_columns(bronze).toArrow()
         self.apply_events(cast(pl.DataFrame, pl.from_arrow(arrived)))
         silver, gold = self._silver.latest(), self._gold.latest()
@@ -96,7 +96,7 @@ class Transform:
         self._write_gold(events.group_by("User").agg(since=pl.col("Date").min()))
 
     def _write_gold(self, touched: pl.DataFrame) -> None:
-        """Make the rows anew that the touched subscribers, or a day that closed, call for."""
+        """Recompute the rows affected by the changed subscribers or by a day that closed."""
         first, latest = self._silver.date_range("Date")
         if self._filled is None:
             note = self._gold.last_note("closed_through")
@@ -110,7 +110,7 @@ class Transform:
         self._filled = max(self._filled, closed)
 
     def _changes(self, scope: pl.DataFrame, span: Span) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Rows of gold for some subscribers that differ from what is stored; the keys stored."""
+        """Rows of gold for some subscribers that differ from the stored ones; the stored keys."""
         since = cast(date, scope["since"].min())
         days = self._silver.read().filter(pl.col("Date") >= since - self._lookback)
         # Without the hashes: a semi join reads all columns of everybody, and they are the largest.
@@ -123,7 +123,7 @@ class Transform:
         return changed, known.select(daily.KEY)
 
     def _scope(self, touched: pl.DataFrame, filled: date, closed: date) -> pl.DataFrame:
-        """Subscribers to work on, and since when: those of the batch; at day close, all recent."""
+        """Subscribers to process, and since when: the batch's; at day close, all recent ones."""
         if closed <= filled:
             return touched
         recent = filled - timedelta(days=self._cdr.active_window_days - 1)
@@ -133,6 +133,6 @@ class Transform:
 
 
 def _parts(scope: pl.DataFrame, latest: date) -> Iterator[pl.DataFrame]:
-    """`scope` in parts that make about so many rows: features take kilobytes a row on their way."""
+    """`scope` in parts of limited size: while being computed, features take kilobytes per row."""
     days = (latest - cast(date, scope["since"].min())).days + 1
     yield from scope.iter_slices(max(1, ROWS_AT_ONCE // days))

@@ -1,8 +1,8 @@
-"""Whether the lake still holds what follows from bronze: recomputed, and compared to the bit.
+"""Whether the lake still matches bronze: everything recomputed and compared bit by bit.
 
-A flipped bit in a Parquet page can change a value without any reader noticing. What is computed
-can be computed again: silver from bronze, gold from silver, a prediction from the features stored
-beside it and the version it names.
+A flipped bit in a Parquet page can change a value without any reader noticing. Whatever is derived
+can be recomputed: silver from bronze, gold from silver, a prediction from the features stored with
+it and the version it names.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Verifier:
         self._gold = gold_contract(settings.cdr.feature_windows)
 
     def files(self, tables: Iterable[str]) -> list[Difference]:
-        """Files of `tables` that are missing or have another size than the log says."""
+        """Files of `tables` that are missing or whose size differs from the log."""
         uris = {name: table_uri(self._settings.lake_uri, name) for name in tables}
         parts = (differences.of_files(name, uri, self._options) for name, uri in uris.items())
         return [one for part in parts for one in part]
@@ -58,7 +58,7 @@ class Verifier:
         return found["Date"].sort().to_list()
 
     def day(self, day: date) -> list[Difference]:
-        """Everything that silver, gold and the predictions hold of `day` and should not."""
+        """Everything that silver, gold and the predictions wrongly hold for `day`."""
         return [*self._of_silver(day), *self._of_gold(day), *self._of_predictions(day)]
 
     def _of_silver(self, day: date) -> list[Difference]:

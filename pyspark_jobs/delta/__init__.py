@@ -1,1 +1,1 @@
-"""Delta tables: made from contracts, written, and kept quick to read."""
+"""Delta tables: created from contracts, written, and kept fast to read."""

@@ -1,4 +1,4 @@
-"""How a stored table differs from what it should hold, named by table, key and column."""
+"""How a stored table differs from what it should hold, by table, key and column."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SHOWN_PER_TABLE = 20
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as it should be; nothing is repaired.
+    """A single discrepancy; nothing is repaired.
 
-    `column` is empty where a whole row or file is concerned.
+    `column` is empty if a whole row or file is affected.
     """
 
     table: str
@@ -37,7 +37,7 @@ class Difference:
 def of_rows(
     table: str, stored: pl.DataFrame, expected: pl.DataFrame, key: Sequence[str]
 ) -> list[Difference]:
-    """Rows of one table that are missing, surplus, or differ in a column, to the last bit."""
+    """Rows of one table that are missing, surplus, or differ in a column, down to the last bit."""
     wanted = expected.select(stored.columns).cast(dict(stored.schema))  # type: ignore[arg-type]
     found: list[Difference] = []
     for row in wanted.join(stored, on=key, how="anti").iter_rows(named=True):
@@ -68,7 +68,7 @@ def _name(row: dict[str, object], key: Sequence[str]) -> str:
 
 
 def of_files(table: str, uri: str, options: store.Options) -> list[Difference]:
-    """Files that the log names and that are missing or of another size than at their commit."""
+    """Files named by the log that are missing, or whose size has changed since their commit."""
     if not store.exists(uri, options):
         return []
     actions = pl.DataFrame(DeltaTable(uri, storage_options=options).get_add_actions())

@@ -1,4 +1,4 @@
-"""Files of new rows, written where the rows were made; `rows` commits them to their table."""
+"""Files of new rows, written where the rows were made, to be committed to a table later."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pyspark_jobs.delta.tables import with_statistics
 
 @dataclass(frozen=True)
 class PendingFile:
-    """A Parquet file that no commit has named yet: until one does, nobody reads it.
+    """A Parquet file that no commit names yet, so nobody reads it.
 
-    `path` is relative to the table, `size` in bytes, `stats` the file's statistics as JSON.
+    `path` is relative to the table, `size` is in bytes, `stats` are the file's statistics as JSON.
     """
 
     path: str
@@ -33,7 +33,7 @@ class PendingFile:
 def write_file(
     rows: pl.DataFrame, uri: str, contract: Contract, options: Mapping[str, str]
 ) -> PendingFile:
-    """Write `rows` as a file of the unpartitioned table at `uri`, statistics of the keys only."""
+    """Write `rows` as a file of the unpartitioned table at `uri`, with key statistics only."""
     path = f"part-{uuid4().hex}.parquet"
     target, chosen = f"{uri}/{path}", rows.select(contract.names)
     if "://" not in uri:
@@ -46,7 +46,7 @@ def write_file(
 
 
 def _statistics(rows: pl.DataFrame, contract: Contract) -> str:
-    """Delta's statistics of the file: least and greatest values of some columns, and nulls."""
+    """Delta's statistics of the file: minimum and maximum of some columns, and null counts."""
     names = with_statistics(contract)
     least, greatest = (
         {name: _json_value(value, is_upper) for name, value in row.items() if value is not None}
@@ -67,7 +67,7 @@ def _statistics(rows: pl.DataFrame, contract: Contract) -> str:
 
 
 def _json_value(value: Any, is_upper: bool) -> Any:
-    """A value in Delta's statistics, where moments have milliseconds: an upper bound rounds up."""
+    """A value in Delta's statistics, where times have milliseconds: an upper bound rounds up."""
     if isinstance(value, datetime):
         spare = timedelta(microseconds=-value.microsecond % 1000 if is_upper else 0)
         return (value + spare).isoformat(timespec="milliseconds").replace("+00:00", "Z")

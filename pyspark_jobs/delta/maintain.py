@@ -1,4 +1,4 @@
-"""Keep Delta tables quick to read: few large files, a fresh checkpoint, no stale files."""
+"""Keeps Delta tables fast to read: few large files, a fresh checkpoint, no stale files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def maintain(
     tables: Iterable[str],
     retention_hours: float = SAFE_RETENTION_HOURS,
 ) -> list[str]:
-    """Compact, checkpoint and vacuum those of `tables` that exist; which ones these were.
+    """Compact, checkpoint and vacuum those of `tables` that exist, and return them.
 
     Raises `ContractError` for a retention below the safe one.
     """
@@ -63,9 +63,9 @@ def maintain(
 
 
 def _compact(spark: SparkSession, uri: str) -> tuple[int, int]:
-    """Join small files; how many went and came, none where the streams were quicker.
+    """Compact small files; how many were removed and added, or none if the streams got there first.
 
-    What a stream rewrites meanwhile cannot be joined; it is small, and joined the next time.
+    What a stream rewrites meanwhile cannot be compacted; it is small, and is compacted next time.
     """
     try:
         compacted = DeltaTable.forPath(spark, uri).optimize().executeCompaction()

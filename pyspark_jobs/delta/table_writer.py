@@ -1,6 +1,6 @@
-"""Small changes of Delta tables from this process, without a Spark job for each.
+"""Small changes to Delta tables from this process, without a Spark job for each.
 
-A commit of a few thousand rows costs a hundredth of the processor time that way. The tables stay
+A commit of a few thousand rows takes a hundredth of the processor time this way. The tables stay
 ordinary Delta tables that Spark reads, streams and compacts.
 """
 
@@ -27,10 +27,10 @@ LARGE_BYTES = 32 * 2**20
 
 
 class DeltaTableWriter:
-    """One Delta table, read and written by rows or by whole files; for one thread.
+    """One Delta table, read and written by rows or by whole files; not thread-safe.
 
-    `options` are the object store's; empty for a local path. The log is read once and followed
-    from then on, so that an access costs what has been committed since the last one.
+    `options` are the object store's; empty for a local path. The log is read once and followed from
+    then on, so the cost of an access depends on what has been committed since the last one.
     """
 
     def __init__(self, lake_uri: str, contract: Contract, options: Mapping[str, str]) -> None:
@@ -52,11 +52,11 @@ class DeltaTableWriter:
         return date.fromisoformat(min(dates)), date.fromisoformat(max(dates))
 
     def latest(self) -> DeltaTable:
-        """The table as it stands now, for questions to its log."""
+        """The table in its latest version, for queries on its log."""
         return self._open()
 
     def last_note(self, key: str) -> str | None:
-        """The latest value that a commit was given under `key`; None where there is none."""
+        """The latest value that a commit recorded under `key`; None if there is none."""
         commits = self._open().history(HISTORY)
         return next((str(commit[key]) for commit in commits if key in commit), None)
 
@@ -65,9 +65,9 @@ class DeltaTableWriter:
     ) -> None:
         """Commit `files` in a transaction that a replay of batch `batch_id` of `query` skips.
 
-        `at` is when they were written, `note` stands in the commit as `userMetadata`; without files
-        and without a note there is no commit. Now and then small files become one, so that the log
-        does not grow with every batch.
+        `at` is when they were written, and `note` goes into the commit as `userMetadata`; without
+        files and without a note there is no commit. From time to time small files are merged into
+        one, so that the log does not grow with every batch.
         """
         table = self._open()
         done = table.transaction_version(query)
@@ -98,9 +98,9 @@ class DeltaTableWriter:
     def upsert(
         self, rows: pl.DataFrame, known: pl.DataFrame, note: Mapping[str, str] | None = None
     ) -> None:
-        """Insert `rows`, replacing those whose key is among `known`; nothing to do, no commit.
+        """Insert `rows`, replacing those whose key is among `known`; no rows, no commit.
 
-        A maintenance commit that comes in between is retried over. `note` goes into the commit.
+        If a maintenance commit intervenes, the write is retried. `note` goes into the commit.
         """
         if rows.is_empty():
             return
@@ -125,8 +125,8 @@ class DeltaTableWriter:
     ) -> None:
         """Set `columns` of the rows with a known `key`; insert the others too, if `insert`.
 
-        Columns that are not named keep what is stored. Raises `CommitFailedError` when somebody has
-        written there since `read`.
+        Columns that are not named keep what is stored. Raises `CommitFailedError` when another
+        writer has changed these rows since `read`.
         """
         merge = (self._table or self._open()).merge(
             rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
@@ -140,7 +140,7 @@ class DeltaTableWriter:
         merge.execute()
 
     def _matches(self, rows: pl.DataFrame, key: Sequence[str]) -> str:
-        """Equal keys, in the partitions that `rows` name: files of others are not opened."""
+        """Predicate for equal keys within the partitions of `rows`; other files are not opened."""
         same = [f's."{name}" = t."{name}"' for name in key]
         named = [name for name in self._contract.partition_by if name in rows.columns]
         return " AND ".join([*(_among(rows[name].unique().sort()) for name in named), *same])

@@ -1,4 +1,4 @@
-"""Delta tables as their contracts declare them."""
+"""Delta tables as declared by their contracts."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def schema(contract: Contract) -> t.StructType:
 
 
 def properties(contract: Contract) -> dict[str, str]:
-    """Table properties, fixed at creation: statistics on the keys only, files kept large.
+    """Table properties, fixed at creation: statistics on the keys only, large files.
 
-    No deletion vectors: writers and readers outside of Spark (`rows`, the mirror) lack them.
+    No deletion vectors, because writers and readers outside Spark do not support them.
     """
     return {
         "delta.dataSkippingStatsColumns": ",".join(with_statistics(contract)),
@@ -38,14 +38,14 @@ def properties(contract: Contract) -> dict[str, str]:
 
 
 def with_statistics(contract: Contract) -> list[str]:
-    """Columns whose least and greatest value is kept for each file."""
+    """Columns whose minimum and maximum are kept for each file."""
     keys = {*contract.key, *contract.statistics} - {*contract.partition_by}
     fields = (spec for spec in contract.fields if spec.kind in _ORDERED)
     return [spec.name for spec in fields if spec.name in keys]
 
 
 def create_missing(settings: Settings, *contracts: Contract) -> None:
-    """Create the tables that are not there yet; existing ones stay as they are.
+    """Create the tables that do not exist yet; existing ones are left unchanged.
 
     Raises `StreamError` for a table whose log cannot be read.
     """

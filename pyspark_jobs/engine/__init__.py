@@ -1,1 +1,1 @@
-"""The Spark session of a process, its queries, and what watches over them."""
+"""The Spark session of a process, its queries, and their supervision."""

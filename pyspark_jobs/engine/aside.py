@@ -1,4 +1,4 @@
-"""Work beside the supervisor's loop: in a thread, looked at from time to time, ended with Spark."""
+"""Work alongside the supervisor's loop, in a thread that is polled and ends with Spark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Aside(Generic[T]):
-    """A function that runs in a thread of its own; its Spark jobs can be cancelled by name.
+    """A function that runs in its own thread; its Spark jobs can be cancelled by name.
 
     The thread is a daemon: a process that was told to stop does not wait for it.
     """
@@ -28,11 +28,11 @@ class Aside(Generic[T]):
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended, well or by an error."""
+        """Whether it has ended, successfully or with an error."""
         return self._future.done()
 
     def result(self) -> T:
-        """What the function returned; raises what it raised."""
+        """The function's result; raises whatever it raised."""
         return self._future.result()
 
     def cancel(self, patience_s: float) -> None:

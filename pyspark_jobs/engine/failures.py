@@ -1,4 +1,4 @@
-"""What the failure of a query says, in one line, and whether it may pass by itself."""
+"""A query's failure in one line, and whether it is transient."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ CHARACTERS = 400
 
 
 def is_transient(error: str) -> bool:
-    """Whether the failure is that of a server that may come back."""
+    """Whether the failure is due to a server that may come back."""
     return _refused(error) is None and any(text in error for text in TRANSIENT)
 
 
 def text_of(error: BaseException) -> str:
-    """An exception as the text in which a query's failure arrives: its trace with all causes."""
+    """An exception as text, in the form in which a query's failure arrives: with all causes."""
     return "".join(traceback.format_exception(error))
 
 
 def summary(error: str) -> str:
-    r"""The line that says most: ours, Python's, the last cause that the JVM names, or the first.
+    r"""The most telling line: ours, Python's, the last cause that the JVM names, or the first line.
 
     >>> summary("Query terminated\nCaused by: java.io.IOException: disk full\n\tat x.Y")
     'java.io.IOException: disk full'
@@ -65,7 +65,7 @@ def summary(error: str) -> str:
 
 
 def of_query(query: str, error: str) -> CdrlakeError:
-    """The error to raise for a query that has ended; ours as it was raised."""
+    """The error to raise for a query that has failed; our own errors are raised unchanged."""
     if _OURS.search(error):
         return RelayedError(summary(error))
     cause = _refused(error)

@@ -1,8 +1,8 @@
-"""How outages of services other than Kafka and MySQL read, in their libraries' own words.
+"""How outages of services other than Kafka and MySQL appear in their libraries' messages.
 
-A failure reaches the supervisor as text, through the JVM, so text is what there is to go by. Each
-entry is a phrase for a service that is away or busy, and none of those that it answers when a
-setting is wrong: a wrong key or a missing bucket needs a person.
+A failure reaches the supervisor as text, through the JVM, so text is all there is to go by. Each
+entry is a phrase for a service that is down or busy, never one that also appears when a setting is
+wrong: a wrong key or a missing bucket needs a person.
 """
 
 from __future__ import annotations

@@ -62,15 +62,15 @@ _quarantine_ratios: dict[str, float] = {}
 
 
 def note_quarantine(query: str, bad: int, total: int) -> None:
-    """Leave the share of bad messages of the batch that `query` is writing, for its report."""
+    """Record the share of bad messages in the batch that `query` is writing, for its report."""
     _quarantine_ratios[query] = bad / total if total else 0.0
 
 
 class ProgressListener(StreamingQueryListener):
     """Writes `<state>/progress/<query>.json` at each batch, and the table every `flush_rows`.
 
-    The table is written without Spark: a commit of a few rows costs milliseconds that way. Once a
-    day its rows that are older than `days` are removed.
+    The table is written without Spark: a commit of a few rows takes milliseconds this way. Once a
+    day, rows older than `days` are removed.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class ProgressListener(StreamingQueryListener):
             self.flush()
 
     def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
-        """Spark's hook: nothing new at the source; the query is level with it."""
+        """Spark's hook: nothing new at the source; the query is up to date."""
         name = self._names.get(str(event.runId))
         if name in self._last:
             now = self._clock.now()
@@ -123,7 +123,7 @@ class ProgressListener(StreamingQueryListener):
             self._report(level)
 
     def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
-        """Spark's hook: a query has stopped, by itself or by an error."""
+        """Spark's hook: a query has stopped, normally or with an error."""
         name = self._names.pop(str(event.runId), None)
         if name is None:
             return
@@ -140,7 +140,7 @@ class ProgressListener(StreamingQueryListener):
         self.flush()
 
     def flush(self) -> None:
-        """Append what has gathered to the table."""
+        """Append the collected rows to the table."""
         if not self._rows:
             return
         rows, self._rows = self._rows, []
@@ -155,7 +155,7 @@ class ProgressListener(StreamingQueryListener):
         self._trim()
 
     def _trim(self) -> None:
-        """Remove rows that are too old, once a day; their files go with the next maintenance."""
+        """Remove rows that are too old, once a day; the next maintenance removes their files."""
         now = self._clock.now()
         if now.date() == self._trimmed_on:
             return
@@ -200,9 +200,9 @@ def _metric(batch: StreamingQueryProgress, name: str) -> int | None:
 
 
 def _versions_behind(batch: StreamingQueryProgress, options: dict[str, str]) -> int | None:
-    """Versions of the Delta tables that the batch has left unread; None without such a source.
+    """How many versions of the Delta tables are still unread; None without such a source.
 
-    The source says up to where it has read, but not where the table stands.
+    The source reports how far it has read, but not the table's latest version.
     """
     behind = None
     for source in batch.sources:

@@ -1,4 +1,4 @@
-"""Streaming queries, started by identity: name and checkpoint are computed, never typed."""
+"""Streaming queries are started by identity: name and checkpoint are computed, never typed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BatchSink = Callable[[DataFrame, int], None]
 
 
 def interval(spark: SparkSettings) -> float | None:
-    """Seconds between micro-batches in service; None when the trigger is `availableNow`."""
+    """Seconds between micro-batches while serving; None if the trigger is `availableNow`."""
     return spark.trigger_seconds if spark.trigger == "processingTime" else None
 
 
@@ -32,8 +32,8 @@ def start(
 ) -> StreamingQuery:
     """Start the query `identity`: each micro-batch of `source` goes to `write_batch`.
 
-    With `every_seconds` it runs until stopped, otherwise until what is there has been read. Raises
-    `StreamError` when another process runs the query.
+    With `every_seconds` it runs until stopped, otherwise until all available data has been read.
+    Raises `StreamError` when another process runs the query.
     """
     query_lock.take(identity, lake_uri)
     writer = (
@@ -48,10 +48,10 @@ def start(
 
 
 def _answering(query: str, write_batch: BatchSink) -> BatchSink:
-    """`write_batch`, whose every failure reaches Spark.
+    """`write_batch`, wrapped so that every failure reaches Spark.
 
-    A library in Rust that panics raises what is no `Exception`. The bridge to the JVM would let it
-    pass, and Spark would wait for minutes for an answer that is empty when it comes.
+    A Rust library that panics raises something that is not an `Exception`. The bridge to the JVM
+    would let it pass, and Spark would wait for minutes only to get an empty answer.
     """
 
     def write(rows: DataFrame, batch_id: int) -> None:
@@ -71,7 +71,7 @@ def _answering(query: str, write_batch: BatchSink) -> BatchSink:
 
 @contextmanager
 def _configured(spark: SparkSession, properties: dict[str, str]) -> Iterator[None]:
-    """Properties for the queries that start in this block; each keeps a copy of the session's."""
+    """Properties for the queries started in this block; each query copies the session's."""
     before = {key: str(spark.conf.get(key)) for key in properties}
     for key, value in properties.items():
         spark.conf.set(key, value)

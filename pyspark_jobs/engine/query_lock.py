@@ -1,8 +1,8 @@
-"""One process a query: its checkpoint is locked before it starts.
+"""One process per query: its checkpoint is locked before it starts.
 
-Spark notices two drivers on one checkpoint only when both have run a batch, and by then each may
-have written over what the other wrote. The lock is on a file beside the checkpoint: the kernel
-gives it back when the process ends, however it ends. In an object store there is none.
+Spark notices two drivers on one checkpoint only after both have run a batch, and by then each may
+have overwritten what the other wrote. The lock is on a file next to the checkpoint, and the kernel
+releases it when the process ends, however that happens. In an object store there is no lock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HELD: dict[Path, FileLock] = {}
 def take(identity: QueryIdentity, lake_uri: str) -> None:
     """Lock the checkpoint of `identity` for as long as this process lives.
 
-    Raises `StreamError` that names the process which has it.
+    Raises `StreamError` naming the process that holds it.
     """
     if "://" in lake_uri:
         return
@@ -48,7 +48,7 @@ def take(identity: QueryIdentity, lake_uri: str) -> None:
 
 
 def is_taken(identity: QueryIdentity, lake_uri: str) -> bool:
-    """Whether another process runs the query; where none does, this one has locked it then."""
+    """Whether another process runs the query; if none does, this process now holds the lock."""
     try:
         take(identity, lake_uri)
     except StreamError:

@@ -1,8 +1,8 @@
-"""What a query remembers beside its checkpoint: the versions it wrote, and the topic it reads.
+"""What a query remembers next to its checkpoint: the versions it wrote, and the topic it reads.
 
-A table whose newest commits are gone is still a table, and a topic that was deleted and created
-again is still a topic. Only somebody who remembers the ones before can tell. The notes of a lake in
-an object store are kept in the state folder.
+A table that has lost its newest commits still looks like a table, and a topic that was deleted and
+recreated still looks like a topic. Only notes about the earlier ones can reveal it. For a lake in
+an object store, the notes are kept in the state folder.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ _DO = (
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A table by its own id, and the version that it had after the query's last write."""
+    """A table's own id, and its version after the query's last write."""
 
     table_id: str
     version: int
 
 
 class Notes(msgspec.Struct, frozen=True):
-    """Tables by name, and the id of the topic that the query reads; None before it is known."""
+    """Tables by name, and the id of the topic that the query reads (None until it is known)."""
 
     tables: dict[str, Written] = {}
     topic_id: str | None = None
 
 
 class QueryNotes:
-    """The notes of one query; for the one process that runs it."""
+    """The notes of one query, for the single process that runs it."""
 
     def __init__(self, identity: QueryIdentity, settings: Settings) -> None:
         self._query, self._settings = identity.name, settings
         self._path = _path(identity, settings)
 
     def read(self) -> Notes:
-        """The notes as they stand; empty ones before the first.
+        """The current notes; empty before the first.
 
-        Raises `StreamError` for a file that holds something else.
+        Raises `StreamError` for a file with other content.
         """
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=Notes)
@@ -78,7 +78,7 @@ class QueryNotes:
             self._write(msgspec.structs.replace(notes, tables=notes.tables | versions))
 
     def check_tables(self) -> None:
-        """Raise `StreamError` where a table has lost what the query wrote to it."""
+        """Raise `StreamError` if a table has lost what the query wrote to it."""
         for name, written in self.read().tables.items():
             uri = table_uri(self._settings.lake_uri, name)
             table = DeltaTable(uri, storage_options=self._settings.lake_options)

@@ -45,7 +45,7 @@ def kafka_options(kafka: KafkaSettings) -> Mapping[str, str]:
 
 
 def table_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:
-    """Rows appended to a Delta table: what stands there first, then what comes."""
+    """Rows appended to a Delta table: first the existing rows, then new ones."""
     reader = spark.readStream.format("delta").option("maxFilesPerTrigger", max_files)
     return reader.option("maxBytesPerTrigger", _BATCH_BYTES).load(uri)
 
@@ -53,14 +53,14 @@ def table_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:
 def change_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:
     """Changes of a Delta table with a change feed, with `_change_type` and `_commit_version`.
 
-    What stands in the table when the query first starts comes as inserts.
+    Rows already in the table when the query first starts arrive as inserts.
     """
     reader = spark.readStream.format("delta").option("readChangeFeed", "true")
     return reader.option("maxFilesPerTrigger", max_files).load(uri)
 
 
 def read_table(spark: SparkSession, uri: str, version: int | None = None) -> DataFrame:
-    """A Delta table as it stands now, or as it stood at `version`."""
+    """A Delta table in its latest version, or as of `version`."""
     reader = spark.read.format("delta")
     return (reader if version is None else reader.option("versionAsOf", version)).load(uri)
 

@@ -1,4 +1,4 @@
-"""What every job's main does first and last: settings, session, listener, signals, exit code."""
+"""What every job's main has in common: settings, session, listener, signals, exit code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ S = TypeVar("S", bound=Settings)
 
 @dataclass
 class Job(Generic[S]):
-    """The parts that a job is given; `exit_code` is settled when its block ends."""
+    """What a job is given to work with; `exit_code` is set when its block ends."""
 
     spark: SparkSession
     settings: S
@@ -40,7 +40,7 @@ class Job(Generic[S]):
     exit_code: int = 0
 
     def run(self, every_seconds: float | None, service: str | None = None) -> None:
-        """Watch the queries that were added: until told to stop, or until all have ended.
+        """Supervise the queries that were added, until told to stop or until all have ended.
 
         `service` is the name of the domain's `Service` that this job is: `cdrlake up` waits until
         the file of that name says that the queries are in service.
@@ -66,8 +66,8 @@ class Job(Generic[S]):
 def job(app: str, load: Callable[[], S]) -> Iterator[Job[S]]:
     """Load the settings and open a session for `app`.
 
-    SIGTERM and SIGINT set `stop`. A known error gives the exit code `EXIT_PERMANENT`, by which
-    whoever started the job knows that another start would end the same way.
+    SIGTERM and SIGINT set `stop`. A known error gives the exit code `EXIT_PERMANENT`, which tells
+    whoever started the job that another start would fail the same way.
     """
     logs.configure()
     clock = SystemClock()

@@ -19,11 +19,10 @@ LOGGING_FILE = ROOT / "conf" / "log4j2.properties"
 def open_session(app: str, settings: Settings) -> SparkSession:
     """The session of this process, called `app`.
 
-    The settings of the installation are laid over `conf/spark-defaults.conf`. Under spark-submit,
-    which has read that file itself, only those still count that a JVM takes after its start:
-    master, memory and jars are flags of spark-submit.
-
-    Raises `ServiceError` when the jars of Delta and Kafka are not there.
+    The installation's settings override `conf/spark-defaults.conf`. Under spark-submit, which has
+    read that file itself, only settings that a JVM accepts after its start still apply: master,
+    memory and jars are flags of spark-submit. Raises `ServiceError` when the jars of Delta and
+    Kafka are missing.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
@@ -47,7 +46,7 @@ def read_properties(path: Path) -> dict[str, str]:
 
 
 def _in_a_started_jvm(settings: Settings, defaults: dict[str, str]) -> dict[str, str]:
-    """What was chosen in the settings; a flag of spark-submit stands where nothing was."""
+    """What was set explicitly; spark-submit flags apply where nothing was."""
     partitions = {"spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions)}
     chosen = {key: value for key, value in partitions.items() if value != defaults.get(key)}
     return chosen | settings.spark.options
@@ -70,7 +69,7 @@ def _overrides(settings: Settings) -> dict[str, str]:
 
 
 def _doors(master: str) -> dict[str, str]:
-    """A driver that is its own executor needs to be reached from this machine only."""
+    """A driver that is its own executor only needs to be reachable from this machine."""
     if not master.startswith("local"):
         return {}
     return {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}

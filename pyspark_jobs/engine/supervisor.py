@@ -1,4 +1,4 @@
-"""Queries under supervision: run to the end of what there is, or serve until told to stop."""
+"""Supervised queries: run to the end of the available data, or serve until told to stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Start = Callable[[], StreamingQuery]
 
 @dataclass(eq=False)
 class _Watched:
-    """A query that is to run; `query` is None while it waits for `due` to be started."""
+    """A query that should be running; `query` is None while it waits until `due` to be started."""
 
     start: Start
     backoff: Backoff
@@ -38,8 +38,8 @@ class _Watched:
 class Supervisor:
     """Starts queries, keeps them running, and stops them after their batch.
 
-    A query that fails because a service cannot be reached is started again for as long as it
-    takes, while the others go on; any other failure is raised in one line.
+    A query that fails because a service cannot be reached is restarted for as long as it takes,
+    while the others continue; any other failure is raised in one line.
     """
 
     def __init__(self, clock: Clock, stop: threading.Event) -> None:
@@ -48,7 +48,7 @@ class Supervisor:
         self._read = 0
 
     def add(self, start: Start) -> StreamingQuery | None:
-        """Start a query and keep it running; None where it has to wait for a service."""
+        """Start a query and keep it running; None if it has to wait for a service."""
         backoff = Backoff(self._clock, self._stop, FIRST_BACKOFF_S, LONGEST_BACKOFF_S)
         watched = _Watched(start, backoff)
         self._watched.append(watched)
@@ -56,7 +56,7 @@ class Supervisor:
         return watched.query
 
     def run_to_end(self) -> int:
-        """Watch until all queries have ended by themselves; the number of rows that they read."""
+        """Watch until all queries have ended on their own; returns the number of rows they read."""
         before = self._read
         while self._watched and not self._stop.is_set():
             self.check()
@@ -70,7 +70,7 @@ class Supervisor:
             every()
 
     def check(self) -> None:
-        """Look at each query once; start again what a service has let down."""
+        """Check each query once, and restart those that failed because of an outage."""
         now = self._clock.monotonic()
         for watched in list(self._watched):
             if watched.query is None:
@@ -80,7 +80,7 @@ class Supervisor:
                 self._settle(watched, watched.query)
 
     def close(self) -> None:
-        """Let running batches end, then stop all queries."""
+        """Let running batches finish, then stop all queries."""
         deadline = self._clock.monotonic() + LAST_BATCH_S
         for query in [one.query for one in self._watched if one.query is not None]:
             while _in_batch(query) and self._clock.monotonic() < deadline:
@@ -100,7 +100,7 @@ class Supervisor:
             watched.name = str(watched.query.name)
 
     def _settle(self, watched: _Watched, query: StreamingQuery) -> None:
-        """Note what a query that has ended has read, and why it ended."""
+        """Record what a query that has ended has read, and why it ended."""
         self._read += _rows_read(query)
         error = query.exception()
         if error is None:

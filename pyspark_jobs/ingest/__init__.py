@@ -1,1 +1,1 @@
-"""From a topic to bronze or quarantine, for any contract."""
+"""Ingest from a topic to bronze or quarantine, for any contract."""

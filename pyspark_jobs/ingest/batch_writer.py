@@ -1,4 +1,4 @@
-"""What a task of the ingest does: parse its messages, write each once, say what it wrote.
+"""An ingest task: parse the messages, write each one once, and report what was written.
 
 Only the description of the files goes back to the driver, not the rows.
 """
@@ -40,8 +40,8 @@ _ARROW = pa.schema(
 class WrittenFile:
     """A file for bronze (`good`) or for the quarantine, and how many rows are in it.
 
-    `latest` is the latest event date among good rows, `samples` some of the refused messages
-    with the rule that they broke.
+    `latest` is the latest event date among good rows, and `samples` are some of the rejected
+    messages with the rule that each broke.
     """
 
     good: bool
@@ -54,7 +54,7 @@ class WrittenFile:
 
 
 class Tally(NamedTuple):
-    """What a batch held: rows for bronze, refused messages, latest date among the rows."""
+    """Contents of a batch: rows for bronze, rejected messages, and the latest date of the rows."""
 
     good: int
     bad: int
@@ -62,7 +62,7 @@ class Tally(NamedTuple):
 
     @classmethod
     def of(cls, written: Sequence[WrittenFile]) -> Tally:
-        """The sum over what the tasks wrote."""
+        """The total of what the tasks wrote."""
         good = sum(one.messages for one in written if one.good)
         bad = sum(one.messages for one in written if not one.good)
         dates = [one.latest for one in written if one.latest is not None]
@@ -75,7 +75,7 @@ def files_of(written: Sequence[WrittenFile], good: bool) -> list[PendingFile]:
 
 
 class Shared(Protocol):
-    """The names of known entities, as Spark's broadcast holds them."""
+    """The names of known entities, as held by Spark's broadcast."""
 
     @property
     def value(self) -> frozenset[str]:
@@ -85,9 +85,9 @@ class Shared(Protocol):
 
 @dataclass(frozen=True)
 class BatchWriter:
-    """The rules and places of one micro-batch; `options` are the object store's.
+    """The rules and locations of one micro-batch; `options` are the object store's.
 
-    Rows are stamped with the moment `rules.now`. With `known`, only those entities are taken.
+    Rows are stamped with `rules.now`. With `known`, only those entities are accepted.
     """
 
     rules: Rules
@@ -99,8 +99,8 @@ class BatchWriter:
     def write(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """For `mapInArrow`: batches of messages in, rows of `WRITTEN_SCHEMA` out.
 
-        The messages have key, value, partition, offset and `kafka_timestamp`: the topic, the same
-        for all, does not travel with each.
+        The messages have key, value, partition, offset and `kafka_timestamp`; the topic is the same
+        for all, so it is not sent with each.
         """
         held: list[pl.DataFrame] = []
         feed, rules = self.rules.feed, self.rules

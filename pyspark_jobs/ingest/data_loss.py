@@ -1,7 +1,7 @@
 """Messages that a query still needs and the broker no longer has.
 
-Retention, or a topic that is deleted and created again, takes messages away before they are read.
-A query stops at such a gap; only a person may let it go on, and what was lost is then on record.
+Retention, or deleting and recreating a topic, can remove messages before they are read. A query
+stops at such a gap; only a person may let it continue, and the loss is then recorded.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ class Gap:
 def check(
     settings: Settings, identity: QueryIdentity, topic: str, clock: Clock, accept: bool
 ) -> None:
-    """Compare where the query stands, and in which topic, with what the broker holds.
+    """Compare the query's offsets and topic with what the broker holds.
 
-    Raises `StreamError` that names what is missing; with `accept` that is noted in `ops.data_loss`.
-    A topic that ends before the query's place was created again, which no acceptance helps.
+    Raises `StreamError` naming what is missing; with `accept` the loss is recorded in
+    `ops.data_loss`. A topic that ends before the query's offset was recreated, and that cannot be
+    accepted.
     """
     read = committed_offsets(Path(identity.checkpoint(settings.lake_uri)), topic)
     notes = QueryNotes(identity, settings)
@@ -85,7 +86,7 @@ def _refusal(identity: QueryIdentity, topic: str, gaps: list[Gap], is_another: b
 
 
 def skipped(topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]) -> list[Gap]:
-    """Offsets of a topic created again that lie before the place reached in the old one.
+    """Offsets of a recreated topic below the offset that was reached in the old one.
 
     >>> skipped("t", {0: 5, 1: 5}, {0: (0, 9), 1: (5, 9)})
     [Gap(topic='t', partition=0, first=0, until=5)]
@@ -115,7 +116,7 @@ def find_gaps(topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]
 def _refuse_shorter_topic(
     identity: QueryIdentity, topic: str, read: dict[int, int], held: dict[int, tuple[int, int]]
 ) -> None:
-    """Raise where a partition ends before what was read of it: its messages are others."""
+    """Raise if a partition ends before the offset already read: its messages are different ones."""
     for partition, offset in sorted(read.items()):
         end = held.get(partition, (0, offset))[1]
         if offset > end:
@@ -132,7 +133,7 @@ def committed_offsets(checkpoint: Path, topic: str) -> dict[int, int]:
     """Next offset to read, by partition, after the last completed batch; empty before the first.
 
     Only a checkpoint on a local path is read; elsewhere the source itself stops at a gap. Raises
-    `StreamError` that names an entry of the offset log which cannot be read.
+    `StreamError` naming an unreadable entry of the offset log.
     """
     done = [int(path.name) for path in (checkpoint / "commits").glob("[0-9]*")]
     if not done:

@@ -1,9 +1,9 @@
 """The fast reader of messages: JSON objects straight from a buffer into typed columns.
 
-Fields may stand in any order, be null or missing, and have others beside them. A value in its usual
-form (digits, `true`, plain text, `2026-03-05T10:11:12.123Z`) costs no Python object; any other is
-read alone by the converters of `json_values`, as the validator would. What is accepted is JSON, and
-means what JSON says; a message with anything else is left to the validator.
+Fields may come in any order, be null or missing, and be mixed with unknown ones. A value in its
+usual form (digits, `true`, plain text, `2026-03-05T10:11:12.123Z`) costs no Python object; any
+other is read individually by the converters of `json_values`, as the validator would. Only valid
+JSON is accepted, with its standard meaning; a message with anything else is left to the validator.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ EXTRAS = "extras"
 
 @dataclass(frozen=True)
 class Parsed:
-    """Columns of the contract, typed, its extras, and which rows of them are to be believed."""
+    """The contract's typed columns, the extras, and which rows of them are valid."""
 
     columns: list[pl.Series]
     extras: pl.Series
@@ -62,7 +62,7 @@ def read(values: pl.Series, contract: Contract) -> Parsed:
 
 
 def compile_ahead() -> threading.Thread:
-    """Compile the reader beside whatever else is starting; workers then find it on the disk."""
+    """Compile the reader in the background during start-up; workers then find it on disk."""
     nothing, any_contract = pl.Series([], dtype=pl.Binary), Contract("any", (), key=())
     thread = threading.Thread(
         target=read, args=(nothing, any_contract), name="compile", daemon=True
@@ -72,7 +72,7 @@ def compile_ahead() -> threading.Thread:
 
 
 class _Reader:
-    """One batch on its way: what the kernel found of each cell, and the rows that are refused."""
+    """One batch in progress: what the kernel found for each cell, and the refused rows."""
 
     def __init__(self, values: pl.Series, contract: Contract) -> None:
         self._fields = contract.fields
@@ -126,7 +126,7 @@ class _Reader:
         return numbers
 
     def _raw_values(self, index: int, spec: Field, dtype: pl.DataType) -> pl.Series:
-        """Read the values that the kernel only delimited; rows where that fails are refused."""
+        """Read the values that the kernel only delimited; rows for which that fails are refused."""
         convert, found = CONVERTERS[spec.kind], []
         for row in np.flatnonzero(self._form[index] == kernel.RAW):
             start = self._first[index, row]
@@ -163,7 +163,7 @@ class _Reader:
 
 
 def _fitting(found: list[Any], dtype: pl.DataType, is_read: Any, where: Any) -> pl.Series:
-    """`found` as a column; values that no column can hold refuse their rows."""
+    """`found` as a column; rows with values that no column can hold are refused."""
     try:
         return pl.Series(found, dtype=dtype)
     except (pl.exceptions.PolarsError, ValueError, TypeError, OverflowError):
@@ -187,7 +187,7 @@ def _choose(where: Any, one: pl.Series, other: pl.Series) -> pl.Series:
 
 
 def _buffers(values: pl.Series) -> tuple[Bytes, Integers]:
-    """The bytes of all values behind one another, and where each begins and ends."""
+    """The bytes of all values, concatenated, and where each begins and ends."""
     array = values.to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, data = array.buffers()
     bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
@@ -195,7 +195,7 @@ def _buffers(values: pl.Series) -> tuple[Bytes, Integers]:
 
 
 def _typed(kind: Kind, data: Bytes, first: Integers, second: Integers) -> pl.Series:
-    """The column of cells that the kernel has read; the others hold zeros."""
+    """The column of cells that the kernel has read; other cells are zero."""
     dtype = KINDS[kind].polars
     if _FORMS[kind] == scalars.OTHER:
         return pl.Series([None], dtype=dtype).new_from_index(0, len(first))

@@ -1,4 +1,4 @@
-"""Compiled steps over the bytes of JSON: past spaces, past a literal, past any value."""
+"""Compiled steps over JSON bytes: skip spaces, a literal, or any value."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def byte(data: Bytes, at: int) -> int:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def past_spaces(data: Bytes, at: int, end: int) -> int:
-    """The first place from `at` on that holds none of JSON's four kinds of space."""
+    """The first position from `at` on that holds none of JSON's four whitespace characters."""
     while at < end and byte(data, at) <= SPACE:
         value = byte(data, at)
         if value != SPACE and value != 9 and value != 10 and value != 13:
@@ -53,7 +53,7 @@ def is_literal(data: Bytes, at: int, end: int, word: Bytes) -> bool:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def ends_here(data: Bytes, at: int, end: int) -> bool:
-    """Whether a number may end before the byte at `at`."""
+    """Whether a number can end before the byte at `at`."""
     if at >= end:
         return True
     value = byte(data, at)
@@ -62,9 +62,9 @@ def ends_here(data: Bytes, at: int, end: int) -> bool:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def skip_value(data: Bytes, at: int, end: int) -> tuple[int, bool]:
-    """Where the value at `at` ends, and whether Python's encoder would write it just so.
+    """Where the value at `at` ends, and whether Python's encoder would write it exactly like that.
 
-    What lies inside strings, numbers and brackets may still not be JSON, unless it is as encoded.
+    The inside of strings, numbers and brackets may still not be valid JSON, unless it would be.
     """
     if at >= end:
         return NOT_FOUND, False
@@ -149,7 +149,7 @@ def _skip_number(data: Bytes, at: int, end: int) -> tuple[int, bool]:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def copy_texts(data: Bytes, start: Integers, ends: Integers, copied: Bytes) -> None:
-    """Put the texts that begin at `start` behind one another, so that they end at `ends[1:]`."""
+    """Concatenate the texts that begin at `start`, so that they end at `ends[1:]`."""
     for row in range(len(start)):
         for k in range(ends[row + 1] - ends[row]):
             copied[ends[row] + k] = data[start[row] + k]
@@ -157,7 +157,7 @@ def copy_texts(data: Bytes, start: Integers, ends: Integers, copied: Bytes) -> N
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def copy_span(data: Bytes, at: int, end: int, buffer: Bytes, written: int) -> int:
-    """Put the bytes between `at` and `end` into `buffer` from `written` on; where they end."""
+    """Copy the bytes between `at` and `end` into `buffer` at `written`; returns where they end."""
     for k in range(at, end):
         buffer[written] = data[k]
         written += 1

@@ -1,8 +1,8 @@
 """The compiled inner loops of `fast_json`: one pass over the bytes, no object for any value.
 
-A message is `{`, fields, `}`. The value of a field that is written in the usual form is read here;
-any other value is only delimited, and its text is left to Python's own JSON reader. Both together
-accept exactly what is JSON.
+A message is `{`, fields, `}`. A field value in the usual form is read here; any other value is only
+delimited, and its text is left to Python's own JSON reader. Together they accept exactly the valid
+JSON.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def read_rows(data: Bytes, bounds: Integers, layout: Layout, cells: Cells, extra
 def _read_row(
     data: Bytes, places: tuple[int, int, int], layout: Layout, cells: Cells, buffer: Bytes
 ) -> tuple[int, int]:
-    """Read one object; its outcome, and where its extras end in `buffer`."""
+    """Read one object; returns its outcome, and where its extras end in `buffer`."""
     # Taken apart here: a tuple of arrays that is handed further down costs as much as a field.
     names, name_bounds, kinds = layout
     first, second, form = cells
@@ -119,7 +119,7 @@ def _read_row(
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _past_colon(data: Bytes, at: int, end: int) -> int:
-    """Where the value begins whose name ends at `at`."""
+    """Where the value of the name that ends at `at` begins."""
     at = past_spaces(data, at, end)
     if at >= end or byte(data, at) != COLON:
         return NOT_FOUND
@@ -184,7 +184,7 @@ def _extra(
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _field(data: Bytes, at: int, end: int, names: Bytes, bounds: Integers, expected: int) -> int:
-    """The field whose quoted name stands at `at`; the expected one is tried first."""
+    """The field whose quoted name is at `at`; the expected one is tried first."""
     count = len(bounds) - 1
     for turn in range(count):
         field = expected + turn if expected + turn < count else expected + turn - count
@@ -205,7 +205,7 @@ def _field(data: Bytes, at: int, end: int, names: Bytes, bounds: Integers, expec
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _past_name(data: Bytes, at: int, end: int) -> int:
-    """Where the unknown name at `at` ends; nowhere if it might mean more than an extra field."""
+    """Where the unknown name at `at` ends; nowhere if it might be more than an extra field."""
     if at >= end or byte(data, at) != QUOTE:
         return NOT_FOUND
     after = at + 1

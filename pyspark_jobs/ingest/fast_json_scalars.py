@@ -1,6 +1,6 @@
 """Compiled readers of single JSON values in their usual form.
 
-Each gives the value and the place behind it, or `NOT_FOUND` for any other form of the value.
+Each returns the value and the position after it, or `NOT_FOUND` for any other form.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def parse_boolean(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def parse_text(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int, int]:
-    """Where plain text begins and how long it is; of a moment or a date the number, and 0."""
+    """Where plain text begins and how long it is; for a time or a date, its number and 0."""
     if at >= end or byte(data, at) != QUOTE:
         return 0, 0, NOT_FOUND
     after = at + 1
@@ -77,7 +77,7 @@ def parse_text(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int, int
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def parse_number(data: Bytes, at: int, end: int, in_thousandths: bool) -> tuple[int, int]:
-    """A whole number, perhaps with zeros behind a point, or thousandths with up to three."""
+    """A whole number, possibly with zeros after the point, or thousandths."""
     is_negative = at < end and byte(data, at) == MINUS
     begin = at + is_negative
     whole, at = _digits_from(data, begin, end)
@@ -101,7 +101,7 @@ def parse_number(data: Bytes, at: int, end: int, in_thousandths: bool) -> tuple[
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def parse_double(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
-    """Mantissa and decimal exponent of a number that they give exactly."""
+    """Mantissa and decimal exponent of a number that they represent exactly."""
     is_negative = at < end and byte(data, at) == MINUS
     begin = at + is_negative
     mantissa, at = _digits_from(data, begin, end)
@@ -125,7 +125,7 @@ def parse_double(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def is_number(data: Bytes, at: int, end: int) -> bool:
-    """Whether the text between `at` and `end` is a number by JSON's grammar."""
+    """Whether the text between `at` and `end` is a number in JSON's grammar."""
     at += byte(data, at) == MINUS
     begin = at
     _, at = _digits_from(data, at, end)
@@ -149,7 +149,7 @@ def is_number(data: Bytes, at: int, end: int) -> bool:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _digits_from(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """The number that the digits from `at` on make, and where they end; 19 or more overflow."""
+    """The number formed by the digits from `at` on, and where they end; 19 or more overflow."""
     number = 0
     while at < end and ZERO <= byte(data, at) <= NINE:
         number = number * 10 + (byte(data, at) - ZERO)
@@ -159,14 +159,14 @@ def _digits_from(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _digits(data: Bytes, at: int, count: int) -> int:
-    """The number that exactly `count` digits at `at` make; -1 where one is no digit."""
+    """The number formed by exactly `count` digits at `at`; -1 if one is not a digit."""
     number, end = _digits_from(data, at, at + count)
     return number if end == at + count else -1
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _two(data: Bytes, at: int) -> int:
-    """The number that the two digits at `at` make; far below zero where one is no digit."""
+    """The number formed by the two digits at `at`; far below zero if one is not a digit."""
     tens, ones = byte(data, at) - ZERO, byte(data, at + 1) - ZERO
     return tens * 10 + ones if 0 <= tens <= 9 and 0 <= ones <= 9 else _NOT_A_DIGIT
 

@@ -1,4 +1,4 @@
-"""Kafka to bronze or quarantine: every message gets exactly one home."""
+"""Kafka to bronze or quarantine: every message ends up in exactly one of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from pyspark_jobs.ingest.rules import Rules
 
 @dataclass(frozen=True)
 class Intake:
-    """A feed, the limits that its domain sets, and, where only they are taken, who is known."""
+    """A feed, its domain's limits, and the known entities if only those are accepted."""
 
     feed: Feed
     limits: DomainSettings
@@ -46,7 +46,7 @@ class Intake:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What a person has allowed: any share of bad messages, or a gap in the topic."""
+    """What a person has accepted: any share of bad messages, or a gap in the topic."""
 
     bad_messages: bool = False
     lost_messages: bool = False
@@ -65,8 +65,8 @@ def start(
 ) -> StreamingQuery:
     """Start the ingest of a feed.
 
-    Raises `StreamError` when messages that were not read yet are gone from the topic, or a table
-    has lost what the query wrote to it.
+    Raises `StreamError` when unread messages are gone from the topic, or a table has lost what the
+    query wrote to it.
     """
     feed = intake.feed
     tables.create_missing(settings, feed.bronze, feed.quarantine)
@@ -84,8 +84,8 @@ class Ingest:
     """Writes the micro-batches of one feed.
 
     The tasks parse and write files, once; this process commits them, bronze first. That commit
-    notes the files that are due in quarantine, so a batch that is cut short between the two is
-    finished as it was judged, and never judged again.
+    lists the files due in quarantine, so a batch interrupted between the two is finished with its
+    original verdicts and never validated again.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Ingest:
         self._notes.note_tables((feed.bronze.name, bronze), (feed.quarantine.name, quarantine))
 
     def _resume(self, batch_id: int) -> list[PendingFile] | None:
-        """Find where bronze stands; where it holds this batch, what is due in quarantine."""
+        """Find bronze's last batch; if it is this one, return what is due in quarantine."""
         note = self._bronze.last_note("userMetadata")
         if note is None:
             return None

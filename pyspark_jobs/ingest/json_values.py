@@ -1,4 +1,4 @@
-"""JSON and the values of fields: one table says how each kind of field is read, for both readers.
+"""JSON and field values: one table says how to read each kind of field, for both readers.
 
 A converter takes a decoded JSON value. It raises `ValueError` for a value of another type and
 `ArithmeticError` for one that the kind cannot hold.
@@ -34,7 +34,7 @@ RANGES: Mapping[Kind, tuple[Any, Any]] = {
 
 
 class Number(float):
-    """A JSON number with a point or an exponent, and the text that it came as.
+    """A JSON number with a point or an exponent, and its original text.
 
     A decimal is exact only as text: a double has no exact 999999999999999.999.
     """
@@ -66,7 +66,7 @@ def decode(raw: bytes | None) -> Any:
 
 
 def encode_extras(extras: Mapping[str, Any]) -> str | None:
-    """Unknown fields as JSON, sorted by name; None where there are none.
+    """Unknown fields as JSON, sorted by name; None if there are none.
 
     Raises `ValueError` for a number that a double cannot hold.
 

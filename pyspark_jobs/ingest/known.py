@@ -1,6 +1,6 @@
-"""Who is known, for feeds that take messages about nobody else: listed once, shared with all tasks.
+"""Known entities, for feeds that accept no others: listed once, shared with all tasks.
 
-A list of a million names must travel to the workers once for each change, not with every task.
+A list of a million names must only travel to the workers when it changes, not with every task.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from pyspark.sql import SparkSession
 
 
 class KnownEntities(Protocol):
-    """Who is known; the same object is returned for as long as the list does not change."""
+    """The known entities; the same object is returned for as long as the list does not change."""
 
     def listed(self) -> frozenset[str]:
-        """Everyone who is known by now. Raises `UnreachableError` when nobody can say."""
+        """All entities known by now. Raises `UnreachableError` when the list cannot be read."""
         ...
 
 
 class SharedList:
-    """The list of known entities as a broadcast of Spark, made again only when it has changed."""
+    """The known entities as a Spark broadcast, renewed only when they have changed."""
 
     def __init__(self, known: KnownEntities) -> None:
         self._known = known
@@ -28,7 +28,7 @@ class SharedList:
         self._shared: Broadcast[frozenset[str]] | None = None
 
     def shared(self, spark: SparkSession) -> Broadcast[frozenset[str]]:
-        """The list as it stands now. Raises what `KnownEntities.listed` raises."""
+        """The current list. Raises like `KnownEntities.listed`."""
         listed = self._known.listed()
         if self._shared is None or listed is not self._listed:
             if self._shared is not None:

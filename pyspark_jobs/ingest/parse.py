@@ -1,7 +1,7 @@
-"""Messages to typed rows, a batch at once: in bulk what is good, one by one the rest.
+"""Messages to typed rows, a batch at a time: good ones in bulk, the rest one by one.
 
-The fast reader takes a whole batch at once, and a row is accepted only if every condition of the
-contract holds; whatever is left goes to `validation`.
+The fast reader handles a whole batch at once and accepts a row only if every condition of the
+contract holds; the rest goes to `validation`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Schema = dict[str, pl.DataType]
 
 
 def parsed_fields(table: Contract) -> tuple[Field, ...]:
-    """Columns that the parser yields: what a message determines of `table`, and its violations.
+    """Columns that the parser yields: those of `table` that a message determines, and violations.
 
     A row of an accepted message has no `reasons`; a refused message is one row with `reasons`.
     """
@@ -49,7 +49,7 @@ def parse(wire: pl.DataFrame, rules: Rules, table: Contract) -> pl.DataFrame:
 
 
 def read_bulk(wire: pl.DataFrame, rules: Rules) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split `wire` into rows that are good beyond doubt, typed, and messages to be validated."""
+    """Split `wire` into typed rows that are certainly good, and messages to be validated."""
     found = fast_json.read(wire["value"], rules.contract)
     read = wire.with_columns(*found.columns, found.extras, is_read=found.is_read)
     acceptable = read.select(pl.all_horizontal(_fields_hold(rules)).fill_null(False)).to_series()
@@ -105,7 +105,7 @@ def _frame(rows: list[Row], schema: Schema) -> pl.DataFrame:
 
 
 def _event_date(rules: Rules, acceptable: pl.Series) -> list[pl.Expr]:
-    """The calendar date of the event time; beyond the bounds of moments there is none."""
+    """The calendar date of the event time; null if the time is out of bounds."""
     if rules.feed.event_time is None:
         return []
     moment = pl.when(acceptable).then(pl.col(rules.feed.event_time))

@@ -1,4 +1,4 @@
-"""What a message of a feed must satisfy, worked out once for all messages of a batch."""
+"""What a message of a feed must satisfy, computed once for all messages of a batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DATES_AHEAD = timedelta(days=366)
 class FieldCheck(NamedTuple):
     """How a field is read, and what its value must be.
 
-    Every number, moment and date has bounds `low` and `high`, for other kinds they are None.
+    Numbers, times and dates have bounds `low` and `high`; for other kinds they are None.
     """
 
     spec: Field
@@ -38,9 +38,9 @@ class FieldCheck(NamedTuple):
 class Rules:
     """What a message of `feed` must satisfy at the moment `now` of the lake's clock.
 
-    `now` bounds every moment, since the broker's timestamp is the producer's own. The calendar date
-    of the feed's event time in `timezone` must not be before `oldest`. With `known` given, other
-    entities are refused.
+    `now` bounds every time, since the broker's timestamp is set by the producer. The calendar date
+    of the feed's event time in `timezone` must not be before `oldest`. If `known` is given, other
+    entities are rejected.
     """
 
     feed: Feed
@@ -52,7 +52,7 @@ class Rules:
 
     @classmethod
     def of(cls, feed: Feed, limits: DomainSettings, timezone: str, now: datetime) -> Rules:
-        """The rules of a feed within the limits that its domain sets."""
+        """The rules of a feed, within its domain's limits."""
         return cls(feed, now, timezone, limits.max_message_kib * 1024)
 
     @property
@@ -72,7 +72,7 @@ class Rules:
 
     @cached_property
     def checks(self) -> tuple[FieldCheck, ...]:
-        """What is to be checked of each field, worked out once for all messages."""
+        """What to check for each field, computed once for all messages."""
         return tuple(
             FieldCheck(
                 spec,

@@ -1,7 +1,7 @@
 """The validation of one message: its rows, or every rule that it breaks.
 
 This is the only place that says what is wrong with a message. The fast reader accepts nothing that
-would be refused here, and leaves everything else to it.
+would be rejected here, and leaves the rest to this module.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 class Violation(NamedTuple):
-    """A broken rule: `reason` is from the closed list of reasons, `detail` says needed and got."""
+    """A broken rule: `reason` is from the closed list of reasons, `detail` has needed and got."""
 
     reason: str
     detail: str
@@ -25,7 +25,7 @@ class Violation(NamedTuple):
 
 @dataclass
 class Validation:
-    """Rows of an accepted message; a message with any violation has no rows."""
+    """The rows of an accepted message; a message with any violation has no rows."""
 
     rows: list[Row] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Validation:
 
 
 def validate(raw: bytes | None, rules: Rules) -> Validation:
-    """Judge the message `raw`; whatever it holds, nothing is raised.
+    """Validate the message `raw`; no content makes it raise.
 
     >>> from datetime import UTC, datetime
     >>> from lakehouse.contracts import Contract, Field, quarantine
@@ -62,7 +62,7 @@ def validate(raw: bytes | None, rules: Rules) -> Validation:
 
 
 def refused(reason: str, detail: str) -> Validation:
-    """The judgement of a message that breaks one rule."""
+    """The validation result of a message that breaks one rule."""
     return Validation(violations=[Violation(reason, detail)])
 
 

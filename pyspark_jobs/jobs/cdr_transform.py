@@ -1,7 +1,7 @@
 """Bronze to silver and gold: `spark-submit ... pyspark_jobs/jobs/cdr_transform.py`.
 
-With dates it ends with `Processed_Data` for them, from gold as it stands where another process
-keeps gold up to date, and otherwise after catching up.
+With dates, it writes `Processed_Data` for them and ends. If another process keeps gold up to date,
+it uses gold as it is; otherwise it catches up first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the two queries of a table of predictions work with, put together by a main."""
+"""What the two queries of a table of predictions work with, assembled by a main."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lakehouse.settings import Settings
 
 @dataclass(frozen=True)
 class ScoringContext:
-    """A table of predictions and its model; the queries that score and that label it.
+    """A table of predictions, its model, and the queries that score and label it.
 
-    An outcome is known no sooner than `label_delay` after the time that it speaks of.
+    An outcome is known no sooner than `label_delay` after the time it refers to.
     """
 
     settings: Settings

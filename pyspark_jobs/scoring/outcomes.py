@@ -1,4 +1,4 @@
-"""Outcomes to predictions: what came true is filled in, and nothing else happens."""
+"""Outcomes to predictions: fills in the labels and changes nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def start(
 ) -> StreamingQuery:
     """Start the query that labels predictions as outcomes arrive.
 
-    Raises `StreamError` where no table of outcomes is declared.
+    Raises `StreamError` if no table of outcomes is declared.
     """
     settings, scored, outcomes = context.settings, context.scored, context.scored.outcomes
     if outcomes is None:

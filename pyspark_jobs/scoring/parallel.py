@@ -1,4 +1,4 @@
-"""Scoring on Spark's executors: Arrow batches in, Arrow batches out, one thread for each slot."""
+"""Scoring on Spark's executors: Arrow batches in, Arrow batches out, one thread per slot."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from pyspark_jobs.delta import tables
 def with_probability(
     rows: DataFrame, model: bytes, scored: Scored, kind: str = FOREST
 ) -> DataFrame:
-    """Entity, time, prediction and score of rows of features, by a model file of that kind.
+    """Entity, time, prediction and score for rows of features, by a model file of that kind.
 
-    For jobs that rank inside Spark and store no predictions: the numbers are those of the table of
+    For jobs that rank inside Spark and store no predictions; the numbers match the table of
     predictions, without reasons and features. Each Python worker reads the file once and keeps the
     scorer for its later batches.
     """

@@ -1,4 +1,4 @@
-"""The table of predictions: what was scored, by which version, and what came of it."""
+"""The table of predictions: what was scored, by which version, and with what outcome."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _again = stamina.retry(on=CommitFailedError, attempts=ATTEMPTS, wait_initial=0.0
 
 
 class Predictions:
-    """Rows by entity, time and `model_version`; writing the same again changes nothing.
+    """Rows keyed by entity, time and `model_version`; writing the same rows again changes nothing.
 
-    Scores and labels are written apart, each leaving the other's columns alone, so the two
-    queries that do so, and a backfill, can run side by side: who finds that another has written in
-    between looks again before writing.
+    Scores and labels are written separately, each leaving the other's columns alone, so the two
+    queries and a backfill can run side by side: a writer that finds another has written in between
+    re-reads before writing.
     """
 
     def __init__(self, context: ScoringContext) -> None:
@@ -48,10 +48,10 @@ class Predictions:
         self._table = DeltaTableWriter(self._lake, scored.table, self._options)
 
     def put(self, scored: pl.DataFrame, as_of: datetime | None = None) -> int:
-        """Write rows that are new or that changed features gave another score; how many.
+        """Write rows that are new or whose changed features gave another score; returns how many.
 
-        Nullable columns of the table that `scored` lacks are null. With `as_of`, the moment at
-        which the rows were read, later scores stay as they are.
+        Nullable columns of the table that `scored` lacks are null. With `as_of`, the time at which
+        the rows were read, later scores are left unchanged.
         """
         scored = scored.with_columns(
             pl.lit(None, kind).alias(name)
@@ -67,7 +67,7 @@ class Predictions:
         return written
 
     def latest(self) -> DeltaTable:
-        """The table as it stands after the last write."""
+        """The table as of the last write."""
         return self._table.latest()
 
     @_again
@@ -88,9 +88,9 @@ class Predictions:
 
     @_again
     def label(self, rows: pl.DataFrame) -> int:
-        """Fill in what bronze says by now of the entities and times in `rows`.
+        """Fill in bronze's current outcomes for the entities and times in `rows`.
 
-        How many of them that changed.
+        Returns how many rows changed.
         """
         if rows.is_empty() or not self._has_outcomes():
             return 0
@@ -111,7 +111,7 @@ class Predictions:
         return store.exists(table_uri(self._lake, told.table.name), dict(self._options))
 
     def _said_of(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Entity, time and label of the last outcomes, under the names of the predictions."""
+        """Entity, time and label of the latest outcomes, under the names of the predictions."""
         told, scored = self._scored.outcomes, self._scored
         assert told is not None  # noqa: S101 looked up by `_has_outcomes`
         place = table_uri(self._lake, told.table.name)
@@ -137,7 +137,7 @@ class Predictions:
 
 
 def _within(column: str, times: pl.Series) -> pl.Expr:
-    """What picks the files with rows of these times: dates by name, moments by their span."""
+    """The filter for files with rows of these times: dates by name, timestamps by range."""
     if times.dtype == pl.Date:
         return pl.col(column).is_in(times.unique().implode())
     return pl.col(column).is_between(times.min(), times.max())

@@ -1,4 +1,4 @@
-"""Features to predictions: every row that appears or changes is scored by the champion at once."""
+"""Features to predictions: the champion scores every row as soon as it appears or changes."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def start(
 def backfill(
     spark: SparkSession, context: ScoringContext, version: ModelVersion, days: tuple[date, date]
 ) -> int:
-    """Score the features as they stand on all dates from first to last with any version.
+    """Score the current features on all dates from first to last with any version.
 
-    Returns the number of rows that were new or different; run again it is 0.
+    Returns the number of rows that were new or different; running it again returns 0.
     """
     scored = context.scored
     tables.create_missing(context.settings, scored.table)
@@ -74,16 +74,16 @@ def backfill(
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A version with its checked bundle."""
+    """A version with its verified bundle."""
 
     version: ModelVersion
     bundle: Bundle
 
 
 class Scoring:
-    """Scores micro-batches of features with the champion of the moment.
+    """Scores micro-batches of features with the current champion.
 
-    A challenger, if there is one, scores the same rows beside it. Both are looked up before each
+    A challenger, if there is one, scores the same rows alongside. Both are looked up before each
     batch and loaded when they change, so a promotion needs no restart.
     """
 
@@ -103,9 +103,9 @@ class Scoring:
     def score(
         self, rows: DataFrame, versions: list[ModelVersion], as_of: datetime | None = None
     ) -> int:
-        """Score rows of features, or of their change feed, with each version; how many were new.
+        """Score rows of features, or of their change feed, with each version; counts the new ones.
 
-        What was scored after `as_of`, when the rows were read, stays as it is.
+        Scores made after `as_of`, when the rows were read, are left unchanged.
         """
         loaded = [self._load(version) for version in versions]
         self._loaded = {one.version.number: one for one in loaded}
@@ -142,13 +142,13 @@ class Scoring:
             return pl.concat(threads.map(tell, rows.iter_slices(ROWS_A_THREAD)))
 
     def _latest(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The last state of each row in a batch of changes; without versions, any of a key."""
+        """The last state of each row in a batch of changes; without versions, any row of a key."""
         ordered = rows.sort(_COMMIT) if _COMMIT in rows.columns else rows
         return ordered.unique(self._key, keep="last", maintain_order=True)
 
 
 def _collected(rows: DataFrame, scored: Scored) -> Iterator[pl.DataFrame]:
-    """All rows, at once where they are few: a look at how many there are costs a job of its own."""
+    """All rows, in one go if they are few, because counting them would cost another job."""
     few = _to_polars(rows.limit(ROWS_AT_ONCE + 1))
     if len(few) <= ROWS_AT_ONCE:
         yield few
@@ -162,7 +162,7 @@ def _collected(rows: DataFrame, scored: Scored) -> Iterator[pl.DataFrame]:
 
 
 def _parts(rows: DataFrame, scored: Scored) -> Iterator[DataFrame]:
-    """Parts of about `ROWS_AT_ONCE`: some dates each, or a share of one date's entities."""
+    """Parts of about `ROWS_AT_ONCE` rows: several dates each, or a share of one date's entities."""
     counted = rows.groupBy(_day(scored).alias("day")).count().orderBy("day").collect()
     for dates, count in together([(day, int(many)) for day, many in counted], ROWS_AT_ONCE):
         of_dates, shares = rows.where(_day(scored).isin(dates)), -(-count // ROWS_AT_ONCE)
@@ -171,7 +171,7 @@ def _parts(rows: DataFrame, scored: Scored) -> Iterator[DataFrame]:
 
 
 def together(counted: list[tuple[date, int]], most: int) -> list[tuple[list[date], int]]:
-    """Neighbouring dates put together up to `most` rows, each group with the number of its rows.
+    """Neighbouring dates grouped up to `most` rows, each group with its number of rows.
 
     >>> together([(date(2026, 1, day), rows) for day, rows in ((1, 3), (2, 4), (3, 9), (4, 1))], 8)
     ... # doctest: +NORMALIZE_WHITESPACE

@@ -1,1 +1,1 @@
-"""From labelled rows to a model that has been judged."""
+"""From labelled rows to an evaluated model."""

@@ -16,7 +16,7 @@ from pyspark_jobs.training.sample import LabelledRows
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model with its papers: the bytes of its file, and what it is for and what not."""
+    """A model with its documentation: the bytes of its file, and its intended use and limits."""
 
     file: bytes
     manifest: Manifest
@@ -24,7 +24,7 @@ class TrainedModel:
 
 
 def write_bundle(folder: Path, model: TrainedModel, test: LabelledRows, scores: Scores) -> str:
-    """Write all files of a model and finalize them; the SHA-256 of the manifest."""
+    """Write and finalize all files of a model; returns the SHA-256 of the manifest."""
     manifest, words = model.manifest, test.scored.words
     (folder / model_kind(manifest.kind).file).write_bytes(model.file)
     reference(test, scores).write_parquet(folder / bundle.REFERENCE)
@@ -34,7 +34,7 @@ def write_bundle(folder: Path, model: TrainedModel, test: LabelledRows, scores: 
 
 
 def reference(test: LabelledRows, scores: Scores) -> pl.DataFrame:
-    """The test window scored out of sample: what monitoring holds later days against."""
+    """The test window scored out of sample: monitoring's reference for later days."""
     scored = test.scored
     rows = test.frame.select(scored.entity, scored.time, *test.features, "label")
     return rows.rename({"label": scored.label}).with_columns(

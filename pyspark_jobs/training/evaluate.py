@@ -1,4 +1,4 @@
-"""How a model does on its test window, beside the baselines."""
+"""How a model performs on its test window, compared with the baselines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Evaluation:
 
 
 def evaluate(scorer: Scorer, scores: Scores, evaluation: Evaluation, costs: Costs) -> Figures:
-    """All figures of a model that gave `scores` to the test rows."""
+    """All metrics of a model that gave `scores` to the test rows."""
     test, label = evaluation.test, evaluation.test.label
     rankings = {"model": ScoredLabels(scores.probability, label)}
     rankings |= {name: ScoredLabels(score, label) for name, score in evaluation.others.items()}
@@ -58,7 +58,7 @@ def evaluate(scorer: Scorer, scores: Scores, evaluation: Evaluation, costs: Cost
 
 
 def _importance(scorer: Scorer, evaluation: Evaluation) -> dict[str, float]:
-    """Loss of ROC-AUC by feature, the greatest first, on a sample of the test rows."""
+    """Loss of ROC-AUC by feature, largest first, on a sample of the test rows."""
     test = evaluation.test
     rng = np.random.default_rng(evaluation.seed)
     chosen = rng.permutation(len(test.label))[:_IMPORTANCE_ROWS]

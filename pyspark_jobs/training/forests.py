@@ -1,4 +1,4 @@
-"""MLlib's random forest: how it is fitted here, and how it leaves Spark as flat arrays."""
+"""MLlib's random forest: how it is fitted, and how it is exported as flat arrays."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def fit_forest(
 
 
 def classifier(shape: Shape, seed: int) -> RandomForestClassifier:
-    """MLlib's forest of a shape, with the settings that its speed depends on."""
+    """MLlib's forest of a given shape, with the settings that determine its speed."""
     return RandomForestClassifier(
         labelCol="label",
         weightCol="weight",
@@ -72,7 +72,7 @@ def fit_logistic(rows: DataFrame, features: tuple[str, ...]) -> tuple[Floats, fl
 
 
 def with_class_weight(rows: DataFrame, negatives: int, positives: int) -> DataFrame:
-    """Add `weight`, by which both classes weigh the same and a row weighs 1 on average."""
+    """Add `weight`, which gives both classes the same weight and a row a weight of 1 on average."""
     total = negatives + positives
     of_negative, of_positive = total / (2 * negatives), total / (2 * positives)
     weight = f.when(f.col("label") == 1, of_positive).otherwise(of_negative)
@@ -82,8 +82,8 @@ def with_class_weight(rows: DataFrame, negatives: int, positives: int) -> DataFr
 def flatten(spark: SparkSession, fitted: PipelineModel, scratch_uri: str) -> Forest:
     """The forest of a fitted pipeline as arrays.
 
-    The nodes take MLlib's own way out, a Parquet file below `scratch_uri` (reachable from all
-    executors): asking the JVM node by node would take minutes.
+    The nodes are exported through MLlib's own Parquet file below `scratch_uri` (reachable from all
+    executors), because asking the JVM node by node would take minutes.
     """
     model = cast(RandomForestClassificationModel, fitted.stages[-1])
     with scratch_folder(spark, scratch_uri) as place:

@@ -1,4 +1,4 @@
-"""Folds that were judged already: kept across a restart, for the same data and settings only."""
+"""Folds that have already been evaluated, kept across restarts for the same data and settings."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ FOLDER = "training"
 
 
 class KeptFolds:
-    """Votes of forests on the rows that a fold judges, a small file for each fold.
+    """Votes of forests on the validation rows of each fold, in a small file per fold.
 
-    `basis` is all that the votes follow from: versions of the tables, settings. What was kept for
-    another basis is removed. Without a folder nothing is kept.
+    `basis` is everything that the votes depend on: versions of the tables, settings. Votes kept for
+    another basis are removed. Without a folder nothing is kept.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class KeptFolds:
         files.replace(_path(self._folder, largest, fold), content.getvalue())
 
     def clear(self) -> None:
-        """Forget all of them, when the training has ended."""
+        """Remove all of them, once the training has ended."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The truth that came later, and of which entities to take it."""
+"""Labels that became known later, and which entities to take them from."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _PLACES = 10_000
 def latest_outcomes(rows: DataFrame, outcomes: Outcomes, scored: Scored) -> DataFrame:
     """One row (entity, time, `label`) for each labelled entity and time of a table of outcomes.
 
-    A message can come twice, and a late event can correct an outcome; the last word counts. A row
-    of features knows nothing after its time and an outcome nothing before it, so a join of the two
-    on entity and time is one in time.
+    A message can arrive twice, and a late event can correct an outcome; the latest one counts. A
+    row of features contains nothing after its time, and an outcome nothing before it, so joining
+    the two on entity and time is a point-in-time join.
     """
     last = f.expr(latest_in_sql(outcomes)).cast("int").alias("label")
     names = {outcomes.entity: scored.entity, outcomes.time: scored.time}
@@ -25,7 +25,7 @@ def latest_outcomes(rows: DataFrame, outcomes: Outcomes, scored: Scored) -> Data
 
 
 def filter_share_of_entities(rows: DataFrame, share: float, scored: Scored) -> DataFrame:
-    """The rows of about this share of the entities, always the same ones."""
+    """The rows of about this share of the entities; always the same entities."""
     if share >= 1:
         return rows
     place = f.pmod(f.xxhash64(scored.entity, f.lit("share")), f.lit(_PLACES))
@@ -33,6 +33,6 @@ def filter_share_of_entities(rows: DataFrame, share: float, scored: Scored) -> D
 
 
 def with_group(rows: DataFrame, groups: int, scored: Scored) -> DataFrame:
-    """Add `group`, 0 to `groups` - 1: all rows of an entity are in one."""
+    """Add `group`, 0 to `groups` - 1; all rows of an entity are in the same group."""
     place = f.pmod(f.xxhash64(scored.entity, f.lit("group")), f.lit(groups))
     return rows.withColumn("group", place)

@@ -1,4 +1,4 @@
-"""The rows that teach and judge, once: cached in Spark for fitting, as arrays for judging."""
+"""The train and evaluation rows: cached in Spark for fitting, as arrays for evaluation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LabelledRows:
 
     @cached_property
     def rows(self) -> Floats:
-        """The features, a row each."""
+        """The features as a matrix, in the order of the frame's rows."""
         return scoring.matrix(self.frame, self.features)
 
     @cached_property
@@ -49,11 +49,11 @@ class LabelledRows:
 
     @property
     def days(self) -> int:
-        """On how many days there are rows."""
+        """The number of days that have rows."""
         return self.frame[self.scored.time].cast(pl.Date).n_unique()
 
     def of(self, days: Days, group: int | None = None) -> LabelledRows:
-        """The rows of these days, and of one group if it is named."""
+        """The rows of these days, and of one group if given."""
         wanted = pl.col(self.scored.time).cast(pl.Date).is_between(days.first, days.last)
         if group is not None:
             wanted &= pl.col("group") == group
@@ -76,7 +76,7 @@ class ClassCounts:
         return int(by_label.get(0, 0)), int(by_label.get(1, 0))
 
     def share_for(self, max_rows: int, days: Collection[date]) -> float:
-        """Share of the entities that leaves about `max_rows` rows of these days."""
+        """Share of the entities that gives about `max_rows` rows of these days."""
         rows = int(self.counts.filter(pl.col("day").is_in(list(days)))["count"].sum())
         return min(1.0, max_rows / max(rows, 1))
 
@@ -93,10 +93,11 @@ def day(scored: Scored) -> Column:
 
 
 def is_train_row(train: Days, every: int, scored: Scored) -> Column:
-    """Whether a row teaches: positives on all train days, negatives on every so many from the last.
+    """Whether to train on a row: positives on all train days, negatives only on every n-th day.
 
-    An entity hardly changes overnight, and both classes weigh the same in the end however many
-    rows they have, so most negatives cost time and teach nothing.
+    Days are counted back from the last one. An entity hardly changes overnight, and both classes
+    end up with the same weight however many rows they have, so most negatives would cost time and
+    add nothing.
     """
     in_train = day(scored).between(train.first, train.last)
     on_turn = f.date_diff(f.lit(train.last), day(scored)) % every == 0
@@ -104,13 +105,13 @@ def is_train_row(train: Days, every: int, scored: Scored) -> Column:
 
 
 def evaluation_days(split: Split) -> list[date]:
-    """All days on which a fold or the test judges."""
+    """All days used to evaluate a fold or the final model."""
     spans = [split.test, *(fold.validate for fold in split.folds)]
     return sorted({s.first + timedelta(days=n) for s in spans for n in range(s.count)})
 
 
 def require_enough(found: ClassCounts, split: Split, settings: ModelSettings, words: Words) -> None:
-    """Raise `ModelError` where a part has too few rows, too few positives or one class only."""
+    """Raise `ModelError` if a part has too few rows, too few positives or only one class."""
     for part, days in (("train", split.train), ("test", split.test)):
         negatives, positives = found.of(days)
         rows, where = negatives + positives, f"training, {part} days {days}"

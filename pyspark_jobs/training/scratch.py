@@ -1,4 +1,4 @@
-"""Room for files that live for one step, where every executor can reach them."""
+"""Space for short-lived files that every executor can reach."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 @contextmanager
 def scratch_folder(spark: SparkSession, below: str) -> Iterator[str]:
-    """The URI of a folder of its own under `below`, removed in the end."""
+    """The URI of a new folder under `below`, removed at the end."""
     uri = f"{below}/{uuid4().hex}"
     try:
         yield uri

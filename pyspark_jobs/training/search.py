@@ -1,4 +1,4 @@
-"""Hyper-parameters, calibration and threshold, from folds inside the train days."""
+"""Chooses hyper-parameters, calibration and threshold, using folds inside the train days."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _MINUTE = 60.0
 
 @dataclass(frozen=True)
 class Sample:
-    """The data of one training: rows that teach in Spark, rows that judge as arrays.
+    """The data of one training: train rows in Spark, evaluation rows as arrays.
 
-    `rows` is what both were cut from, cached until the training ends. Folds that an earlier start
-    has judged are in `kept`.
+    `rows` is what both were taken from, cached until the training ends. Folds that an earlier start
+    has evaluated are in `kept`.
     """
 
     rows: DataFrame
@@ -48,7 +48,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the folds chose, and the ROC-AUC of each candidate over them."""
+    """The chosen candidate, and the ROC-AUC of each candidate over the folds."""
 
     shape: Shape
     calibration: Calibration
@@ -58,7 +58,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A candidate's mean votes on the rows that its folds judge, in the order of the folds."""
+    """A candidate's mean votes on the validation rows of its folds, in the order of the folds."""
 
     votes: Floats
     label: npt.NDArray[np.int64]
@@ -66,11 +66,11 @@ class _Judged:
 
 
 def search(sample: Sample, settings: ModelSettings, clock: Clock, say: ProgressCallback) -> Choice:
-    """Try the grid, best ROC-AUC over the folds wins; calibrate and cut on the same rows.
+    """Search the grid by ROC-AUC over the folds; set calibration and threshold on the same rows.
 
     Smaller forests are cut out of the largest (`Forest.pruned`), so a fold is fitted once for all
-    numbers of trees and all depths. The first pair of the other two is always tried, further
-    ones only while `budget_minutes` last.
+    numbers of trees and all depths. The first pair of the other two parameters is always tried,
+    further pairs only within `budget_minutes`.
     """
     deadline = clock.monotonic() + settings.budget_minutes * _MINUTE
     tried: dict[Shape, _Judged] = {}
@@ -93,7 +93,7 @@ def search(sample: Sample, settings: ModelSettings, clock: Clock, say: ProgressC
 
 
 def fit(sample: Sample, shape: Shape, fold: Fold, seed: int) -> Forest:
-    """A forest on the rows that teach in `fold`, with both classes weighing the same."""
+    """A forest fitted on the train rows of `fold`, with both classes weighted equally."""
     negatives, positives = sample.train_counts.of(fold.fit, fold.group)
     rows = sample.train_rows.where(
         day(sample.evaluation_rows.scored).between(fold.fit.first, fold.fit.last)

@@ -1,4 +1,4 @@
-"""Which days teach, which days tune, which days judge; dates only, no data."""
+"""Which days are for training, tuning and testing; dates only, no data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Days:
 
     @property
     def count(self) -> int:
-        """Number of days; 0 or less where there are none."""
+        """Number of days; 0 or less if there are none."""
         return (self.last - self.first).days + 1
 
     def __contains__(self, day: date) -> bool:
@@ -34,10 +34,10 @@ class Days:
 
 @dataclass(frozen=True)
 class Fold:
-    """One rehearsal of the test: fit on `fit`, judge on `validate`.
+    """One fold: fit on `fit`, evaluate on `validate`.
 
-    `group` is None for a fold in time; otherwise entities of that group judge and all others
-    teach, on the same days.
+    `group` is None for a fold in time; otherwise the entities of that group are for validation and
+    all others for fitting, on the same days.
     """
 
     fit: Days
@@ -55,13 +55,13 @@ class Split:
 
     @property
     def kind(self) -> FoldKind:
-        """Whether the folds part the days or the entities."""
+        """Whether the folds split the days or the entities."""
         return "time" if self.folds[0].group is None else "entity"
 
 
 @dataclass(frozen=True)
 class SplitRule:
-    """Lengths in days: `embargo` is the label horizon, `warm_up` the longest look back."""
+    """Lengths in days: `embargo` is the label horizon, `warm_up` the longest lookback."""
 
     test: int
     embargo: int
@@ -72,10 +72,10 @@ class SplitRule:
 def split(labelled: Days, rule: SplitRule) -> Split:
     """Split labelled days: train | embargo | test, with folds of the same order inside train.
 
-    A label of day D looks at the `embargo` days after D, so that many days are left out between
-    any two parts: no label that teaches has seen a day that judges. Days whose features would look
-    back before the first day are left out of train while half of it remains. Where the train days
-    are too few for folds in time, folds part the entities.
+    A label of day D looks at the `embargo` days after D, so that many days are left out between any
+    two parts: no train label has seen an evaluation day. Days whose features would look back before
+    the first day are left out of train as long as half of it remains. If there are too few train
+    days for folds in time, the folds split the entities.
 
     Raises `ModelError` when no train day is left.
     """
@@ -94,9 +94,9 @@ def split(labelled: Days, rule: SplitRule) -> Split:
 
 
 def _in_time(train: Days, rule: SplitRule) -> tuple[Fold, ...]:
-    """Consecutive judging days at the end of train, each taught by what lies an embargo before.
+    """Consecutive validation days at the end of train, each fitted on days an embargo earlier.
 
-    Half of the days that the embargo leaves are kept to teach the first fold.
+    Half of the days left by the embargo are reserved for fitting the first fold.
     """
     length = min(rule.test, (train.count - rule.embargo) // (2 * rule.folds))
     if length < 1:

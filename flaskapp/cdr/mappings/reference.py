@@ -1,4 +1,4 @@
-"""The keys of a mapping as Markdown, out of the models that read them, for docs/mappings.md.
+"""The keys of a mapping as Markdown for docs/mappings.md, made from the models that read them.
 
 `python -m flaskapp.cdr.mappings.reference` prints them.
 """

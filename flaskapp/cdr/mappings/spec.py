@@ -1,6 +1,6 @@
 """A mapping: one YAML file in `conf/mappings` that says how an operator's files are read.
 
-The descriptions of the keys below are the page docs/mappings.md.
+The descriptions of the keys below become the reference in docs/mappings.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Zone = Annotated[str, AfterValidator(zones.require_zone)]
 
 
 class Part(BaseModel):
-    """Base of all parts of a mapping: frozen, and unknown keys refuse."""
+    """Base of all parts of a mapping: frozen, and unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -32,23 +32,23 @@ class TimeSpec(Part):
     """A moment. Needs either `formats` or `origin`."""
 
     columns: tuple[str, ...] = Field(
-        min_length=1, description="Columns that are joined by a space and read as one text."
+        min_length=1, description="Columns, joined by a space and read as one text."
     )
     formats: tuple[Format, ...] = Field(
         (),
-        description="Formats as of strftime, tried in this order; the first that fits counts. "
-        "`%.f` is a fraction of a second with its point. With an offset (`%z`, `%:z`) the offset "
-        "counts and `zone` does not; `Z` is the offset of UTC.",
+        description="Formats in strftime notation, tried in this order; the first that fits is "
+        "used. `%.f` is a fraction of a second including its point. A format with an offset "
+        "(`%z`, `%:z`) uses the offset and ignores `zone`; `Z` means UTC.",
     )
     origin: datetime | None = Field(
-        None, description="The moment from which the column counts, such as `1970-01-01`."
+        None, description="The moment the column counts from, such as `1970-01-01`."
     )
-    unit: Literal["s", "ms", "us"] = Field("s", description="What is counted from `origin`.")
+    unit: Literal["s", "ms", "us"] = Field("s", description="The unit counted from `origin`.")
     zone: Zone = Field(
         "UTC",
-        description="IANA time zone of texts without an offset, and of `origin`. A moment in the "
-        "hour that comes twice is the earlier one; an `end` before its start is the later one. A "
-        "moment in the hour that the clocks skip is rejected.",
+        description="IANA time zone of texts without an offset, and of `origin`. In an hour "
+        "that repeats, the earlier moment is taken, or the later one for an `end` that would come "
+        "before its start. A moment in an hour that the clocks skip is rejected.",
     )
 
     @model_validator(mode="after")
@@ -61,22 +61,22 @@ class TimeSpec(Part):
 class NumberSpec(Part):
     """A subscriber number.
 
-    Blanks, hyphens, dots, parentheses and a leading `+` or `00` are dropped, as is a spreadsheet's
-    `.0` at the end. What a spreadsheet has shortened (`4.47E+11`) is rejected.
+    Blanks, hyphens, dots, parentheses, a leading `+` or `00`, and a spreadsheet's trailing `.0` are
+    dropped. A number that a spreadsheet has shortened (`4.47E+11`) is rejected.
     """
 
     column: str = Field(description="The column.")
     prefix: str = Field(
-        "", pattern=r"^[0-9]{0,14}$", description="Digits that are put in front, such as `999`."
+        "", pattern=r"^[0-9]{0,14}$", description="Digits to put in front, such as `999`."
     )
     digits: int = Field(
-        0, ge=0, le=15, description="Length to which the number is filled with leading zeros."
+        0, ge=0, le=15, description="Length to pad the number to with leading zeros."
     )
     pseudonym: bool = Field(
         False,
-        description="The column holds ids of any form; each becomes a stable number by a keyed "
-        "hash (HMAC-SHA256): `prefix` and as many digits as make 15, or `digits` of them. The key "
-        "is the secret setting `source.pseudonym_key`.",
+        description="The column holds ids of any form; a keyed hash (HMAC-SHA256) turns each into "
+        "a stable number: `prefix`, then `digits` digits or, without `digits`, enough to make "
+        "15. The key is the secret setting `source.pseudonym_key`.",
     )
 
     @model_validator(mode="after")
@@ -92,12 +92,12 @@ class MeasureSpec(Part):
 
     column: str = Field(description="The column.")
     factor: float = Field(
-        1.0, gt=0, description="What to multiply by to reach seconds, or the unit of volume."
+        1.0, gt=0, description="Converts the value to seconds, or to the unit of volume."
     )
     form: Literal["number", "hh:mm:ss", "mm:ss", "units"] = Field(
         "number",
-        description="How the value is written: a number; `01:02:03`; `62:03`; or with units, "
-        "`1h 2m 3s` or `PT1H2M3S`. All but numbers are read as seconds.",
+        description="How the value is written: as a number, as `01:02:03`, as `62:03`, or with "
+        "units (`1h 2m 3s` or `PT1H2M3S`). Every form except `number` is converted to seconds.",
     )
 
 
@@ -118,48 +118,48 @@ class Parties:
 
 
 class FileSpec(Part):
-    """One kind of file: a line is a day's usage, or a single call or text between two parties."""
+    """One kind of file. A line is a day's usage, or a single call or text between two parties."""
 
     kind: Literal["usage", "calls", "texts"] | KindSpec = Field(
         description="What a line is: `usage` of a subscriber over a day or less, a call, a text, "
-        "or whichever a column says."
+        "or a call or text as a column says."
     )
     delimiter: str = Field(
         ",",
         min_length=1,
         max_length=1,
-        description="What stands between fields. A first line `sep=;` in the file comes before it.",
+        description="What separates fields. A first line `sep=;` in the file overrides it.",
     )
     header: tuple[str, ...] = Field(
-        (), description="Names of the columns, in order, of a file without a header line."
+        (), description="Column names, in order, for a file without a header line."
     )
     decimal: Literal[".", ","] = Field(".", description="The decimal sign.")
     thousands: Literal["", ".", ",", " ", "'"] = Field(
-        "", description="The sign between groups of three digits, if there is one."
+        "", description="The separator between groups of three digits, if any."
     )
-    time: TimeSpec = Field(description="When the usage was, or when the call or text began.")
+    time: TimeSpec = Field(description="When the usage took place, or when the call or text began.")
     end: TimeSpec | None = Field(None, description="When the call ended.")
     duration: MeasureSpec | None = Field(
-        None, description="How long the call took; calls need either this or `end`."
+        None, description="How long the call lasted; calls need either this or `end`."
     )
     zero_is_unanswered: bool = Field(
         True,
-        description="Whether a call of 0 seconds was not answered, which makes it activity of the "
-        "caller only. One with a negative duration never was.",
+        description="Whether a call of 0 seconds counts as unanswered, that is, as activity of the "
+        "caller only. A call with a negative duration always does.",
     )
     number: NumberSpec | None = Field(None, description="The subscriber of a line of usage.")
     caller: NumberSpec | None = Field(
         None,
         alias="from",
-        description="Who called or wrote. An end that is no subscriber (withheld, a short code, a "
-        "name) is left out, and the other end is counted all the same.",
+        description="Who called or texted. A party that is not a subscriber (withheld, a short "
+        "code, a name) is left out, and the other party is still counted.",
     )
-    callee: NumberSpec | None = Field(None, alias="to", description="Who was called or written to.")
+    callee: NumberSpec | None = Field(None, alias="to", description="The party called or texted.")
     measures: dict[str, MeasureSpec] = Field(
-        {}, description="The measures of a line of usage by their name in `DP_CDR_Data`."
+        {}, description="The measures of a line of usage, by their names in `DP_CDR_Data`."
     )
     label: str | None = Field(
-        None, description="A column with the outcome, 0 or 1, of a line of usage; may be missing."
+        None, description="Optional column with the outcome, 0 or 1, of a line of usage."
     )
 
     @model_validator(mode="after")
@@ -190,7 +190,7 @@ class FileSpec(Part):
 
     @property
     def columns(self) -> list[str]:
-        """Columns that the file must have; the label is optional."""
+        """Columns that the file must have; the label column is optional."""
         numbers = [number.column for number in self.numbers]
         measures = [m.column for m in (*self.measures.values(), self.duration) if m]
         times = [*self.time.columns, *(self.end.columns if self.end else ())]
@@ -212,17 +212,17 @@ class FileSpec(Part):
 class Mapping(Part):
     """All kinds of files of one source; a file's name begins with the name of its kind."""
 
-    description: str = Field(description="What files these are, in a sentence.")
+    description: str = Field(description="What these files are, in one sentence.")
     files: dict[str, FileSpec] = Field(
         min_length=1,
-        description="Each kind of file by name. Where there are several, a file's name begins with "
-        "that of its kind, and siblings (`calls_x.csv`, `sms_x.csv`) are found by themselves.",
+        description="Each kind of file, by name. If there are several, a file's name begins with "
+        "that of its kind, and siblings (`calls_x.csv`, `sms_x.csv`) are found automatically.",
     )
 
     def assign(self, paths: tuple[Path, ...]) -> list[tuple[Path, FileSpec]]:
-        """Each file with its description, and siblings that the mapping knows, where they are.
+        """Each file with its description, plus siblings that the mapping knows and that exist.
 
-        A sibling is named like the given file, its kind replaced: `calls_x.csv`, `sms_x.csv`.
+        A sibling is named like the given file, with another kind: `calls_x.csv`, `sms_x.csv`.
         Raises `SourceError` for a file whose name fits no kind.
         """
         if len(self.files) == 1:

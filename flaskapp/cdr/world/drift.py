@@ -1,4 +1,4 @@
-"""Scripted changes of the world, each a value that says from which day on it holds."""
+"""Scripted changes of the world, each a value with the day from which it applies."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The hidden life of subscribers: loyal, wavering in three stages, gone; at home or on holiday.
 
-A day moves everyone once: first loyalty (only of those at home), then holidays. All chances depend
-on the day, on lasting traits and on the present state alone, so the future is a Markov chain whose
-probabilities `oracle` computes instead of simulating.
+A day moves everyone once: first loyalty (only of those at home), then holidays. All probabilities
+depend only on the day, on permanent traits and on the current state, so the future is a Markov
+chain whose probabilities `oracle` computes instead of simulating.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def fresh(count: int) -> Latent:
 
 
 def waver_chance(population: Population, factor: float) -> Floats:
-    """Chance a day that a loyal subscriber begins to waver."""
+    """Daily probability that a loyal subscriber begins to waver."""
     chance: Floats = population.wavering * np.float32(factor)
     return np.minimum(chance, np.float32(MAX_WAVER), out=chance)
 
@@ -87,7 +87,7 @@ def vacant(latent: Latent, day: int) -> Ints:
 
 
 def settle(latent: Latent, slots: Ints) -> None:
-    """Start `slots` anew: loyal, at home, in no particular mood."""
+    """Reset `slots`: loyal, at home, in a neutral mood."""
     latent.state[slots] = LOYAL
     latent.away[slots] = False
     latent.gone_on[slots] = -1

@@ -1,8 +1,8 @@
 """The true probability of silence, by recursion over the Markov chain instead of simulation.
 
-Whoever is at (loyalty, at home or away) on the evening of D is silent over the next day with the
-chance not to be active where that day leads; multiplied backwards over the horizon, this gives the
-probability of pseudo-churn that no model can beat on average.
+A subscriber in a state (loyalty, at home or away) on the evening of D is silent the next day with
+the probability of not being active in the state that day leads to; multiplied backwards over the
+horizon, this gives the probability of pseudo-churn, which no model can beat on average.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Table = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class DayRule:
-    """What one day of the calendar and its drifts do to everyone's chances."""
+    """The effect of one calendar day and its drifts on everyone's probabilities."""
 
     effect: Effect
     factors: Floats
@@ -43,7 +43,7 @@ class DayRule:
 
 
 def silence(population: Population, rules: Sequence[DayRule]) -> Table:
-    """Chance to be silent on all days of `rules`; shape (states, home or away, subscribers)."""
+    """Probability of silence on all days of `rules`; shape (states, home or away, subscribers)."""
     ahead = np.ones((len(STATES), 2, len(population.identity)))
     for rule in reversed(rules):
         silent = ahead.copy()
@@ -54,7 +54,7 @@ def silence(population: Population, rules: Sequence[DayRule]) -> Table:
 
 
 def base_rate(population: Population, rule: DayRule, horizon: int, window: int) -> float:
-    """Share of pseudo-churners among those active in the last `window` days, in the long run."""
+    """Long-run share of pseudo-churners among those active in the last `window` days."""
     present = _settled(population, rule)
     idle, lively = present, np.zeros_like(present)
     for _ in range(window):
@@ -71,7 +71,7 @@ def base_rate(population: Population, rule: DayRule, horizon: int, window: int) 
 def calibrated(rate: float, rate_of: Callable[[float], float]) -> float:
     """The factor on wavering for which `rate_of(factor)` is `rate`, by bisection of its logarithm.
 
-    Where the target is out of reach, the nearest end of the range is the answer.
+    If the target is out of reach, the nearest end of the range is returned.
     """
     low, high = np.log(1e-4), np.log(0.2)
     for _ in range(18):
@@ -86,7 +86,7 @@ def _activity(population: Population, state: int, rule: DayRule) -> Floats:
 
 
 def _loyalty(population: Population, rule: DayRule) -> list[dict[int, Floats | float]]:
-    """For each state: the chances of the states that a day at home leads to."""
+    """For each state: the probabilities of the states that a day at home leads to."""
     waver = waver_chance(population, rule.waver)
     moves: list[dict[int, Floats | float]] = [{LOYAL: 1 - waver, 1: waver}]
     for state in range(1, STAGES + 1):
@@ -126,7 +126,7 @@ def _moved(population: Population, rule: DayRule, share: Table) -> Table:
 
 
 def _settled(population: Population, rule: DayRule, days: int = 270) -> Table:
-    """Where subscribers are in the long run, newcomers of all kinds replacing those who leave."""
+    """Long-run distribution of subscribers, with newcomers of all kinds replacing leavers."""
     share = np.zeros((len(STATES), 2, len(population.identity)))
     share[LOYAL, 0] = 1.0
     for _ in range(days):

@@ -1,4 +1,4 @@
-"""The subscribers' lasting traits, as arrays with one slot per simultaneous subscriber."""
+"""The subscribers' permanent traits, as arrays with one slot per simultaneous subscriber."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MSISDN_STEP = 387_420_489
 
 @dataclass
 class Population:
-    """Traits by slot; a slot whose subscriber is gone is given to a new one by `replace`."""
+    """Traits by slot; `replace` gives the slot of a subscriber who has left to a new one."""
 
     identity: Ints
     activated: Ints
@@ -79,5 +79,5 @@ def draw(identities: Ints, activated: Ints, rng: np.random.Generator) -> Populat
 
 
 def msisdn(identity: Ints) -> Ints:
-    """Numbers of twelve digits, one for each identity below a thousand million."""
+    """Twelve-digit numbers, one for each identity below one billion."""
     return MSISDN_BASE + identity * MSISDN_STEP % MSISDN_SPAN

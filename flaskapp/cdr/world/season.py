@@ -1,4 +1,4 @@
-"""What a calendar date does to usage: the week, pay-day, and the holiday season."""
+"""The effect of a calendar date on usage: the week, pay-day, and the holiday season."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def usage_factors(day: date) -> npt.NDArray[np.float32]:
 
 
 def holiday_factor(day: date) -> float:
-    """Factor on the chance of leaving for a holiday."""
+    """Factor on the probability of leaving for a holiday."""
     return HOLIDAY_FACTOR if day.month in HOLIDAY_MONTHS else 1.0
 
 

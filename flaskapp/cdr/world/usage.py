@@ -24,7 +24,7 @@ TIMES = season.time_of_day()
 def activity_chance(
     population: Population, state: npt.NDArray[np.int8], effect: Effect, pull: Floats
 ) -> Floats:
-    """Chance that a subscriber in `state` who is at home is active; `pull` is the day's factor."""
+    """Probability that a subscriber in `state` at home is active; `pull` is the day's factor."""
     chance = population.activity * pull[population.segment]
     chance *= np.where(population.fader, FADE_ACTIVITY[state], np.float32(1))
     np.minimum(chance, MAX_ACTIVITY, out=chance)
@@ -35,7 +35,7 @@ def activity_chance(
 
 
 def day_pull(factors: Floats) -> Floats:
-    """Factor on the chance to be active: a softened form of the factor on amounts."""
+    """Factor on the probability of activity: a softened form of the factor on amounts."""
     return np.sqrt(factors)
 
 
@@ -91,10 +91,10 @@ def _level(
 
 
 def _turned(fade: Floats, state: npt.NDArray[np.int8]) -> Floats:
-    """Amounts fade for the loyal instead, each like their neighbour in slots who wavers.
+    """Amounts fade for loyal subscribers instead, each like a wavering neighbour in the slots.
 
-    As much fades as ever and for as long, so that usage itself is where it was: what turns round
-    is only what a fading says of its subscriber.
+    As much fades as before and for as long, so the distribution of usage is unchanged: only the
+    meaning of fading usage is reversed.
     """
     neighbour = np.minimum(np.arange(len(state)) ^ 1, len(state) - 1)
     wavers = (state[neighbour] != LOYAL) & (state[neighbour] != GONE)
@@ -102,7 +102,7 @@ def _turned(fade: Floats, state: npt.NDArray[np.int8]) -> Floats:
 
 
 def _whole(rates: Floats, rng: np.random.Generator) -> Floats:
-    """Whole counts whose mean is the rate: the fraction is tossed for. Changes `rates`."""
+    """Whole counts whose mean is the rate: the fraction is rounded at random. Changes `rates`."""
     rates += rng.random(len(rates), np.float32)
     np.floor(rates, out=rates)
     return np.minimum(rates, np.float32(MAX_COUNT), out=rates)

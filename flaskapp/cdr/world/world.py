@@ -79,7 +79,7 @@ class World:
     def simulate(self, first: int, last: int) -> Iterator[WorldDay]:
         """Each day from `first` to `last` with its rows and its new subscribers.
 
-        Day 0 also brings everyone who was there before.
+        Day 0 also includes everyone who was there before.
         """
         for day, now, newcomers in self._lives(last):
             if day < first:

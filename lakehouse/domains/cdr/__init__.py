@@ -1,4 +1,4 @@
-"""Call-detail records: usage of subscribers, and who of them will churn."""
+"""Call-detail records: subscribers' usage, and which of them will churn."""
 
 from lakehouse.domains.cdr.domain import CDR
 

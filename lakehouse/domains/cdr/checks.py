@@ -1,4 +1,4 @@
-"""Counts that must agree, and the known reasons for which they may not."""
+"""Counts that must agree, and the known reasons why they may not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ID = "event_id"
 
 
 def _since_champion(table: str) -> Distinct:
-    """Days of subscribers from the first one that the champion may score."""
+    """Subscriber-days, starting with the first day that the champion may score."""
     return Distinct(table, ("User", "Date"), since="Date", model=names.MODEL_NAME)
 
 

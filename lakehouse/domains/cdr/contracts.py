@@ -1,4 +1,4 @@
-"""What call-detail records are: the fields of every topic and table of the domain."""
+"""The fields of every topic and table of the call-detail-record domain."""
 
 from __future__ import annotations
 

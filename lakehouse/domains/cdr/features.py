@@ -1,4 +1,4 @@
-"""The features of a subscriber's day: name, formula, unit and window, free of any engine.
+"""The features of a subscriber's day: name, formula, unit and window, independent of any engine.
 
 Gold's contract and docs/features.md are made from this list; the arithmetic is in
 `pyspark_jobs.cdr.features`, one kernel for each family.
@@ -88,7 +88,7 @@ def feature_names(windows: Windows) -> tuple[str, ...]:
 
 
 def weeks_of_norm(windows: Windows) -> int:
-    """How many earlier weeks the weekday norm looks at: those inside the long window, at least 1.
+    """How many earlier weeks the weekday norm covers: those inside the long window, at least 1.
 
     >>> weeks_of_norm((7, 14, 30)), weeks_of_norm((2, 4, 7))
     (4, 1)
@@ -97,7 +97,7 @@ def weeks_of_norm(windows: Windows) -> int:
 
 
 def lookback_days(windows: Windows) -> int:
-    """Days that any feature looks at, Date included.
+    """How many days the features look at, including Date.
 
     >>> lookback_days((7, 14, 30)), lookback_days((2, 4, 7))
     (30, 8)

@@ -1,4 +1,4 @@
-"""The tables that a prediction comes through, as `cdrlake trace` shows them."""
+"""The tables that a prediction passes through, as `cdrlake trace` shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of the domain: what churn means, and where history comes from."""
+"""The domain's settings: what churn means, and where history comes from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lakehouse.settings.section import Section
 
 
 class WorldSettings(Section):
-    """The simulated population. `start_date` empty: history and replay end yesterday."""
+    """The simulated population. With an empty `start_date`, history and replay end yesterday."""
 
     seed: int = 42
     subscribers: int = Field(2_000, ge=1)
@@ -27,7 +27,7 @@ class WorldSettings(Section):
 class SourceSettings(Section):
     """Where history comes from: the world generator, or files with a mapping.
 
-    `pseudonym_key` is the secret by which a mapping turns ids into numbers, always the same ones.
+    `pseudonym_key` is the secret key with which a mapping turns ids into stable numbers.
     """
 
     files: tuple[Path, ...] = ()
@@ -37,7 +37,7 @@ class SourceSettings(Section):
 
 
 class CdrSettings(DomainSettings):
-    """What churn means, and how features look back (days)."""
+    """What churn means, and how far back features look (in days)."""
 
     label_horizon_days: int = Field(30, ge=1)
     active_window_days: int = Field(7, ge=1)
@@ -55,7 +55,7 @@ class CdrSettings(DomainSettings):
         return timedelta(days=lookback_days(self.feature_windows))
 
     def check(self) -> None:
-        """Raise `SettingsError` where the active window is longer than features look back."""
+        """Raise `SettingsError` if the active window is longer than the features' lookback."""
         days = lookback_days(self.feature_windows)
         if self.active_window_days > days:
             raise SettingsError(

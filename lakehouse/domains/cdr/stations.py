@@ -1,4 +1,4 @@
-"""Where rows of the domain are counted, in the order in which they flow."""
+"""Where the domain's rows are counted, in the order of the flow."""
 
 from __future__ import annotations
 
