@@ -7,7 +7,9 @@ it and the version it names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+import random
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import cast
 
@@ -22,6 +24,7 @@ from lakehouse.contracts import Contract
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.features import gold_contract, lookback_days
 from lakehouse.domains.settings import Settings
+from lakehouse.errors import LedgerError
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from pyspark_jobs.cdr import daily
@@ -32,7 +35,13 @@ from pyspark_jobs.delta.differences import Difference
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import readers
 
+LOG = logging.getLogger(__name__)
 DAY = timedelta(days=1)
+
+
+def sample(dates: Sequence[date], count: int) -> list[date]:
+    """Up to `count` of the dates, chosen at random, in order."""
+    return sorted(random.sample(list(dates), min(count, len(dates))))
 
 
 class Verifier:
@@ -56,6 +65,30 @@ class Verifier:
             return []
         found = store.scan(uri, self._options).select("Date").unique().collect()
         return found["Date"].sort().to_list()
+
+    def settled(self) -> list[date]:
+        """Dates that no event may change any more: the streams that run do not disturb these."""
+        dates = self.dates()
+        lateness = self._settings.cdr.allowed_lateness_days * DAY
+        return [day for day in dates if day < dates[-1] - lateness]
+
+    def require(self, tables: Iterable[str], dates: Sequence[date]) -> None:
+        """Verify the files of `tables` and the rows of `dates`, and log what differs.
+
+        Raises `LedgerError` where anything does.
+        """
+        found = self.files(tables)
+        for number, day in enumerate(dates, 1):
+            found.extend(self.day(day))
+            LOG.info("%s verified, %d of %d days", day, number, len(dates))
+        for one in found:
+            LOG.error("%s", one)
+        if found:
+            raise LedgerError.sentence(
+                f"{len(found):,} values differ from what follows from bronze, as listed above. "
+                "Restore these days from a backup (docs/operations.md, Verify)."
+            )
+        LOG.info("all files and %d days are as they should be", len(dates))
 
     def day(self, day: date) -> list[Difference]:
         """Everything that silver, gold and the predictions wrongly hold for `day`."""

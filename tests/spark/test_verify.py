@@ -19,6 +19,7 @@ from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.contracts import BRONZE_EVENTS, MEASURES
 from lakehouse.domains.cdr.features import gold_contract
 from lakehouse.domains.settings import Settings
+from lakehouse.errors import LedgerError
 from lakehouse.kinds import arrow_schema
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
@@ -115,6 +116,18 @@ def test_a_changed_value_is_named_by_table_key_and_column(
     assert len(found) == 1
     assert found[0].stored == repr(value)
     assert found[0].key.startswith("User=4500000")
+
+
+def test_only_days_that_no_event_may_change_are_settled(verifier: Verifier, made: Settings) -> None:
+    late = made.cdr.allowed_lateness_days
+    assert verifier.settled() == [START + timedelta(days=n) for n in range(DAYS - 1 - late)]
+    verifier.require(all_tables(), verifier.settled())
+
+
+def test_a_difference_is_an_error_that_says_what_to_do(made: Settings, verifier: Verifier) -> None:
+    day = date.fromisoformat(rewrite(made, names.SILVER_DAILY, "events", 7).split("Date=")[1][:10])
+    with pytest.raises(LedgerError, match=r"1 values? differ|values differ"):
+        verifier.require([], [day])
 
 
 def test_a_file_that_is_missing_or_of_another_size_is_named(
