@@ -9,13 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from lakehouse.errors import ModelError
+from lakehouse.models import scoring
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.scoring import Scorer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """One version of a model: its files checked against the registry, and ready to score."""
+    """One version of a model: its files checked against the registry, and ready to score.
+
+    Each loading makes another value, which is only equal to itself.
+    """
 
     name: str
     version: int
@@ -85,7 +89,7 @@ def warm(name: str, version: int, sha256: str, load: Callable[[], Bundle]) -> Lo
     loaded = LoadedModel(name, version, sha256, load())
     row = np.zeros((1, len(loaded.features)))
     scores = loaded.scorer.score(row)
-    loaded.scorer.contributions(row)
+    scoring.reasons(loaded.scorer, row)
     if scores.probability.shape != (1,) or not np.isfinite(scores.probability[0]):
         raise ModelError(
             f"model {name}, version {version}", "one finite probability for one row",

@@ -1,0 +1,78 @@
+"""The ASGI application: let in, find the route, answer; and what runs beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+from lakehouse.settings import Settings
+from serving.rest import catalogue, page
+from serving.rest.door import Door
+from serving.rest.errors import RestError, retry_later
+from serving.rest.exchange import Exchange, Receive, Scope, Send
+from serving.rest.gate import Gate
+from serving.rest.routes import Route, Router
+
+# What the protocol notes in the scope of a request that comes on top of too many others.
+SHED = "cdrlake.shed"
+
+
+class App:
+    """The service. `extra` are routes of domains."""
+
+    def __init__(self, door: Door, settings: Settings, extra: Sequence[Route] = ()) -> None:
+        self._door, self._gate, self._clock = door, Gate(settings, door.clock), door.clock
+        self._stop = threading.Event()
+        routes = [*catalogue.routes(), *extra]
+        self._router = Router([*routes, *page.routes(routes, self._gate)])
+        self._follower = threading.Thread(
+            target=door.models.follow,
+            args=(self._stop, settings.serving.poll_seconds),
+            name="registry",
+            daemon=True,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, send, self._clock)
+        label = "none"
+        try:
+            if SHED in scope:
+                self._door.metrics.refused("overload")
+                raise retry_later(503, "Too many requests at a time; ask again in a second.")
+            route, exchange.path = self._router.find(scope["method"], scope["path"])
+            label = route.path
+            own = self._gate.admit(scope["headers"], route.access, route.acts)
+            exchange.identify(own)
+            await route.handler(self._door, exchange)
+        except Exception as error:  # every error is an answer
+            await self._fail(exchange, error)
+        self._door.metrics.answered(label, exchange.status, exchange.seconds)
+
+    async def _fail(self, exchange: Exchange, error: Exception) -> None:
+        if exchange.status:  # it has been answered; what failed came after
+            raise error
+        if not exchange.request_id:
+            exchange.identify(None)
+        if isinstance(error, RestError) and error.status == 429:
+            self._door.metrics.refused("rate")
+        await exchange.fail(error)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Ask the registry before the first request, and end what runs beside after the last."""
+        await receive()
+        await asyncio.to_thread(self._door.models.refresh)
+        self._follower.start()
+        self._door.log.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._stop.set()
+        self._door.models.hint()
+        await asyncio.to_thread(self._door.log.close)
+        await send({"type": "lifespan.shutdown.complete"})
