@@ -71,6 +71,11 @@ class Models:
             return staged
         return self._catch_up(model, agreed)
 
+    def in_service(self, name: str) -> LoadedModel | None:
+        """The champion in memory, however old; None before there is one. For health pages."""
+        served = self._model(name).served
+        return served.champion if served else None
+
     def is_current(self, name: str) -> bool:
         """Whether `served` answers without loading anything."""
         model = self._models.get(name)

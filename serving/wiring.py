@@ -12,6 +12,7 @@ from lakehouse.publisher import Publisher
 from lakehouse.registry import open_registry
 from lakehouse.settings import Settings
 from serving.agreement import SharedAgreement
+from serving.control import FileWatch, Listener
 from serving.models import Models
 from serving.rest import extension
 from serving.rest.app import App
@@ -38,4 +39,6 @@ def application(
     lookups = {name: FeatureSource(settings, one) for name, one in scored.items()}
     models = Models(registries, clock, agreement)
     door = Door(models, serving, clock, metrics, log, lookups)
-    return App(door, settings, extension.routes(domains, serving))
+    control = [domain.control for domain in domains if domain.control is not None]
+    hints = (Listener(settings, control, clock), FileWatch(settings.tracking_uri, clock))
+    return App(door, settings, extension.routes(domains, serving), hints)

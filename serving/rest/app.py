@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
 
 from lakehouse.settings import Settings
 from serving.rest import catalogue, page
@@ -18,20 +20,35 @@ from serving.rest.routes import Route, Router
 SHED = "cdrlake.shed"
 
 
-class App:
-    """The service. `extra` are routes of domains."""
+class Hints(Protocol):
+    """Something that notices when the registry has changed."""
 
-    def __init__(self, door: Door, settings: Settings, extra: Sequence[Route] = ()) -> None:
+    def follow(self, stop: threading.Event, hint: Callable[[], None]) -> None:
+        """Call `hint` after every change until `stop` is set."""
+        ...
+
+
+class App:
+    """The service.
+
+    `extra` are routes of domains, and `hints` what notices that the registry has changed.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        settings: Settings,
+        extra: Sequence[Route] = (),
+        hints: Sequence[Hints] = (),
+    ) -> None:
         self._door, self._gate, self._clock = door, Gate(settings, door.clock), door.clock
         self._stop = threading.Event()
         routes = [*catalogue.routes(), *extra]
         self._router = Router([*routes, *page.routes(routes, self._gate)])
-        self._follower = threading.Thread(
-            target=door.models.follow,
-            args=(self._stop, settings.serving.poll_seconds),
-            name="registry",
-            daemon=True,
-        )
+        models, poll_s = door.models, settings.serving.poll_seconds
+        beside = [partial(models.follow, self._stop, poll_s)]
+        beside += [partial(one.follow, self._stop, models.hint) for one in hints]
+        self._threads = [threading.Thread(target=run, daemon=True) for run in beside]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
@@ -68,7 +85,8 @@ class App:
         """Ask the registry before the first request, and end what runs beside after the last."""
         await receive()
         await asyncio.to_thread(self._door.models.refresh)
-        self._follower.start()
+        for thread in self._threads:
+            thread.start()
         self._door.log.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()

@@ -6,6 +6,7 @@ from typing import Any
 
 from serving.rest import inference_v2 as v2
 from serving.rest import invocations, predict, service
+from serving.rest import v2_messages as messages
 from serving.rest.invocations import CSV, JSON
 from serving.rest.routes import Route
 
@@ -20,8 +21,8 @@ def routes() -> list[Route]:
 
 def _service() -> list[Route]:
     return [
-        Route("GET", "/health", "Whether a model is in service", service.health,
-              answer=service.Health, access="health", statuses=(503,)),
+        Route("GET", "/health", "Whether the process answers, and which versions do",
+              service.health, answer=service.Health, access="health"),
         Route("GET", "/metrics", "Metrics for Prometheus", service.metrics, access="metrics",
               answers_in="text/plain"),
         Route("GET", "/models", "Every model in service", service.list_models,
@@ -36,7 +37,7 @@ def _invocations() -> list[Route]:
         Route("GET", "/ping", "Whether a model is in service", invocations.ping,
               answer=invocations.Ping, access="health", statuses=(503,)),
         Route("POST", "/invocations", "Predict for a frame of records", invocations.invocations,
-              invocations.Invocation, invocations.Answer, media=(JSON, CSV),
+              invocations.BODY, invocations.Answer, media=(JSON, CSV),
               statuses=(404, 415, 422, 503)),
     ]  # fmt: skip
 
@@ -60,12 +61,12 @@ def _v2() -> list[Route]:
             ("POST", f"{stem}/infer", v2.infer),
         ]
     return [
-        Route("GET", "/v2", "What this server is", v2.server, answer=v2.ServerMetadata,
+        Route("GET", "/v2", "What this server is", v2.server, answer=messages.ServerMetadata,
               access="health"),
-        Route("GET", "/v2/health/live", "Whether the process answers", v2.live, answer=v2.Live,
+        Route("GET", "/v2/health/live", "Whether the process answers", v2.live, answer=messages.Live,
               access="health"),
         Route("GET", "/v2/health/ready", "Whether a model is in service", v2.ready,
-              answer=v2.Ready, access="health", statuses=(503,)),
+              answer=messages.Ready, access="health", statuses=(503,)),
         *(Route(method, path, "", handler, is_hidden=True) for method, path, handler in made),
     ]  # fmt: skip
 
@@ -79,13 +80,13 @@ def of_model(name: str, record: Any) -> list[Route]:
               answer=service.ModelInfo, statuses=_MISSING),
         Route("POST", f"/models/{name}/reload", "Ask the registry now", service.reload,
               answer=service.ModelInfo, statuses=_MISSING),
-        Route("GET", stem, f"Inputs and outputs of {name}", v2.metadata, answer=v2.ModelMetadata,
+        Route("GET", stem, f"Inputs and outputs of {name}", v2.metadata, answer=messages.ModelMetadata,
               statuses=_MISSING),
         Route("GET", f"{stem}/ready", f"Whether {name} can answer", v2.model_ready,
-              answer=v2.ModelReady, statuses=_MISSING),
+              answer=messages.ModelReady, statuses=_MISSING),
         Route("POST", f"{stem}/infer", f"Predict with {name}: a tensor of each feature", v2.infer,
-              v2.InferRequest, v2.InferAnswer, statuses=(404, 422, 503)),
+              messages.InferRequest, messages.InferAnswer, statuses=(404, 422, 503)),
         Route("POST", f"{stem}/versions/{{version}}/infer", f"Predict with one version of {name}",
-              v2.infer, v2.InferRequest, v2.InferAnswer, parameters=_VERSION,
+              v2.infer, messages.InferRequest, messages.InferAnswer, parameters=_VERSION,
               statuses=(404, 422, 503)),
     ]  # fmt: skip

@@ -39,6 +39,22 @@ class Invocation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     params: dict[str, Any] | None = None
 
 
+_FORMS = ("dataframe_split", "dataframe_records", "instances")
+_RECORDS = {"type": "array", "items": {"type": "object"}, "minItems": 1}
+# What the page shows of `Invocation`.
+BODY: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "dataframe_split": Split,
+        "dataframe_records": _RECORDS,
+        "instances": _RECORDS,
+        "params": {"type": "object"},
+    },
+    "additionalProperties": False,
+    "oneOf": [{"required": [name]} for name in _FORMS],
+}
+
+
 class Ping(msgspec.Struct, frozen=True):
     """`ok` with a model in service."""
 

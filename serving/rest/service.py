@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from lakehouse.version import VERSION
-from serving.models import NotReadyError, UnknownModelError
+from serving.models import UnknownModelError
 from serving.rest.answers import encode
 from serving.rest.door import Door
 from serving.rest.errors import RestError, retry_later
@@ -58,16 +58,13 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 async def health(door: Door, exchange: Exchange) -> None:
-    """200 with a model in service, else 503."""
+    """200 as long as the process answers; whether it can predict is in `status`."""
     found: dict[str, int | None] = {}
     for name in door.models.names:
-        try:
-            found[name] = door.models.served(name).champion.version
-        except NotReadyError:
-            found[name] = None
-    is_ready = door.models.ready()
-    state: Literal["ready", "starting"] = "ready" if is_ready else "starting"
-    await exchange.answer(encode(Health(state, VERSION, found)), 200 if is_ready else 503)
+        champion = door.models.in_service(name)
+        found[name] = champion.version if champion else None
+    state: Literal["ready", "starting"] = "ready" if door.models.ready() else "starting"
+    await exchange.answer(encode(Health(state, VERSION, found)))
 
 
 async def list_models(door: Door, exchange: Exchange) -> None:
