@@ -57,7 +57,7 @@ class KMeansScorer:
         first = near[:, 0]
         second = near[:, 1] if near.shape[1] > 1 else np.full(len(rows), np.inf)
         both = first + second
-        clear = np.where(both > 0, 1.0 - np.divide(first, both, where=both > 0), 0.5)
+        clear = 1.0 - np.divide(first, both, out=np.full(len(rows), 0.5), where=both > 0)
         return Scores(first, clear, order[:, 0].astype(np.int32))
 
     def contributions(self, rows: Floats) -> None:

@@ -1,4 +1,4 @@
-"""Features of all cards in Spark tasks, by bucket of cards; the function is the one used anywhere."""
+"""Features of all cards in Spark tasks, by bucket of cards, by the one function for it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def training_rows(
 def _by_bucket(
     purchases: DataFrame, work: Callable[[pl.DataFrame], pl.DataFrame], schema: str, buckets: int
 ) -> DataFrame:
-    """Apply a function of the whole history of some cards, in tasks, a bucket of cards at a time."""
+    """Apply a function of the whole history of some cards, in tasks, bucket by bucket."""
 
     def task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held = [*batches]

@@ -14,14 +14,17 @@ from pyspark_jobs.segments.hazard_fit import Gather, Part
 
 
 def in_tasks(rows: DataFrame) -> Gather:
-    """Each partition of the frame as one part, in its task. Cache the frame: it is read each time."""
+    """Each partition of the frame as one part, in its task. Cache it: each call reads it."""
 
     def gather(part: Part) -> list[Floats]:
         def task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             held = [one for one in batches if len(one)]
             if held:
                 found = part(pl.DataFrame(pl.from_arrow(pa.Table.from_batches(held))))
-                columns = [pa.array([found.ravel().tolist()]), pa.array([found.shape[1]], pa.int32())]
+                columns = [
+                    pa.array([found.ravel().tolist()]),
+                    pa.array([found.shape[1]], pa.int32()),
+                ]
                 yield pa.RecordBatch.from_arrays(columns, ["sums", "width"])
 
         done = rows.mapInArrow(task, "sums array<double>, width int").collect()

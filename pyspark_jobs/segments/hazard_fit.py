@@ -41,7 +41,7 @@ def here(rows: pl.DataFrame) -> Gather:
 
 def fit(blank: HazardModel, gather: Gather) -> Fitted:
     """Fit the terms of `blank`, whose coefficients, means and scales are not looked at."""
-    moments = sum(gather(lambda rows: _moments(blank, rows)))
+    moments = _total(gather, lambda rows: _moments(blank, rows))
     weight, purchases = moments[0, :2]
     mean = moments[1] / weight
     scale = np.sqrt(np.maximum(moments[2] / weight - mean**2, 0.0)) + 1e-9
@@ -54,7 +54,7 @@ def fit(blank: HazardModel, gather: Gather) -> Fitted:
     first[-1] = np.log(purchases / (weight - purchases))
     ridge = np.full(len(first), RIDGE)
     ridge[-1] = 0.0
-    best = newton(lambda beta: sum(gather(lambda rows: _sums(shaped, rows, beta))), first, ridge)
+    best = newton(lambda beta: _total(gather, lambda rows: _sums(shaped, rows, beta)), first, ridge)
     terms = tuple(
         msgspec.structs.replace(one, coefficient=float(value))
         for one, value in zip(scaled, best[:-1], strict=True)
@@ -70,8 +70,15 @@ def recalibrate(model: HazardModel, gather: Gather) -> HazardModel:
     """
     plain = msgspec.structs.replace(model, level=0.0, slope=0.0)
     weak = np.full(2, RIDGE)
-    best = newton(lambda beta: sum(gather(lambda rows: _shift(plain, rows, beta))), np.zeros(2), weak)
+    best = newton(
+        lambda beta: _total(gather, lambda rows: _shift(plain, rows, beta)), np.zeros(2), weak
+    )
     return msgspec.structs.replace(model, level=float(best[0]), slope=float(best[1]))
+
+
+def _total(gather: Gather, part: Part) -> Floats:
+    total: Floats = np.sum(np.stack([*gather(part)]), axis=0)
+    return total
 
 
 def newton(sums: Callable[[Floats], Floats], start: Floats, ridge: Floats) -> Floats:
@@ -122,7 +129,9 @@ def _shift(model: HazardModel, rows: pl.DataFrame, beta: Floats) -> Floats:
     days = person_days(rows, model.features)
     coefficients = np.array([one.coefficient for one in model.terms])
     offset = _design(model, days) @ coefficients + model.intercept
-    return _logistic(np.column_stack([np.ones(len(days.day)), np.log(days.day)]), days, beta, offset)
+    return _logistic(
+        np.column_stack([np.ones(len(days.day)), np.log(days.day)]), days, beta, offset
+    )
 
 
 def _logistic(design: Floats, days: PersonDays, beta: Floats, offset: Floats | float) -> Floats:
@@ -134,5 +143,3 @@ def _logistic(design: Floats, days: PersonDays, beta: Floats, offset: Floats | f
     last = np.zeros(len(beta))
     last[0] = (days.weight * (np.logaddexp(0.0, raw) - days.bought * raw)).sum()
     return np.vstack([curvature, gradient, last])
-
-

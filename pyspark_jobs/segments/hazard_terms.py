@@ -5,7 +5,7 @@ from __future__ import annotations
 from lakehouse.domains.segments.next_purchase import FIRST_DAY, HORIZON
 from lakehouse.models.hazard_terms import DAY, WAITED, WEEKDAY, Factor, Term
 
-# Inputs of the model that knows a card's history, and of the one that has a request's three numbers.
+# Inputs of the model that knows a card's history, and of the one for a request of three numbers.
 HISTORY = (
     "days_bought", "n", "amount", "merchants", "recency", "median_gap", "longest_gap", "tenure",
     "days_7", "days_14", "days_28", "days_56", "days_90", "n_28", "refunds",

@@ -1,4 +1,4 @@
-"""Types of cards: MLlib's k-means on slow features, kept as centroids and named by the last version.
+"""Types of cards: MLlib's k-means on slow features, kept as centroids.
 
 Which number of types to take is decided by how well segments explain later spending and how little
 cards move from week to week, not by how far apart clusters look. The latter is set beside the same
@@ -81,7 +81,7 @@ def assign(model: KMeansModel, features: pl.DataFrame) -> Numbers:
 
 
 def explained(cells: Numbers, spent: Floats, later: Numbers, spent_later: Floats) -> float:
-    """R2 in later data of the mean by cell of earlier data; the overall mean where a cell is new."""
+    """R2, in later data, of the means by cell of earlier data; a new cell has the overall mean."""
     mean = {one: spent[cells == one].mean() for one in np.unique(cells)}
     guess = np.array([mean.get(one, spent.mean()) for one in later])
     left, all_of_it = ((spent_later - by) ** 2 for by in (guess, spent_later.mean()))

@@ -37,6 +37,7 @@ FEATURES = {
     "refunded": "sum of the refunds, above 0",
 }
 _AGO, _THOUSANDTHS = pl.col("ago"), 1_000
+_SUMS, _TICKET = ("amount", "amount_28", "refunded"), "ticket"
 
 
 def card_features(purchases: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -59,13 +60,23 @@ def card_features(purchases: pl.DataFrame, as_of: date) -> pl.DataFrame:
     bought = known.filter(pl.col("thousandths") > 0)
     born = bought.group_by("card").agg(tenure=_AGO.max() + 1)
     refunds = known.filter(pl.col("thousandths") < 0, day >= first)
-    back = refunds.group_by("card").agg(
-        refunds=pl.len(), refunded=-pl.col("thousandths").sum() / _THOUSANDTHS
-    )
+    back = refunds.group_by("card").agg(refunds=pl.len(), refunded=-pl.col("thousandths").sum())
     window = bought.filter(day >= first).group_by("card").agg(*_of_the_window())
     rows = window.join(born, on="card").join(back, on="card", how="left")
-    columns = [pl.col(name).cast(pl.Float64).fill_null(0.0) for name in FEATURES]
-    return rows.select("card", *columns).sort("card")
+    columns = [pl.col(name).cast(pl.Float64).fill_null(0.0) for name in FEATURES if name != _TICKET]
+    return _with_quotients(rows.select("card", *columns)).sort("card")
+
+
+def _with_quotients(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sums of thousandths as amounts, and the ticket.
+
+    numpy divides: polars multiplies by the reciprocal of a divisor that all rows share, and so the
+    last bit of a card's figure would depend on which cards stand beside it.
+    """
+    sums = {name: rows[name].to_numpy() / _THOUSANDTHS for name in _SUMS}
+    sums[_TICKET] = sums["amount"] / rows["n"].to_numpy()
+    found = rows.with_columns(pl.Series(name, values) for name, values in sums.items())
+    return found.select("card", *FEATURES)
 
 
 def _of_the_window() -> list[pl.Expr]:
@@ -76,13 +87,12 @@ def _of_the_window() -> list[pl.Expr]:
     return [
         _AGO.n_unique().alias("days_bought"),
         pl.len().alias("n"),
-        (spent.sum() / _THOUSANDTHS).alias("amount"),
+        spent.sum().alias("amount"),
         pl.col("merchant").n_unique().alias("merchants"),
-        (spent.sum() / _THOUSANDTHS / pl.len()).alias("ticket"),
         _AGO.min().alias("recency"),
         gaps.median().fill_null(never).alias("median_gap"),
         gaps.max().cast(pl.Float64).fill_null(never).alias("longest_gap"),
-        *(_AGO.filter(_AGO < n).n_unique().alias(f"days_{n}") for n in (7, 14, 28, 56, 90)),
-        *((_AGO < n).sum().alias(f"n_{n}") for n in (7, 28)),
-        (spent.filter(_AGO < 28).sum() / _THOUSANDTHS).alias("amount_28"),
+        *(_AGO.filter(n > _AGO).n_unique().alias(f"days_{n}") for n in (7, 14, 28, 56, 90)),
+        *((n > _AGO).sum().alias(f"n_{n}") for n in (7, 28)),
+        spent.filter(_AGO < 28).sum().alias("amount_28"),
     ]

@@ -14,6 +14,7 @@ FIRST_DAY, HORIZON = "first_day", "k"
 WAIT, SEEN = "wait", "seen"
 LONGEST = 90
 _EPOCH = date(1970, 1, 1)
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def with_next_purchase(
     )
 
 
-def bought_within(rows: pl.DataFrame, k: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def bought_within(rows: pl.DataFrame, k: int) -> tuple[Flags, Flags]:
     """Whether each row's card bought within k days, and whether that is known: seen to the end."""
     wait, seen = rows[WAIT].to_numpy(), rows[SEEN].to_numpy()
     return (wait > 0) & (wait <= k), seen >= k

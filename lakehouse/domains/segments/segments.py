@@ -40,7 +40,7 @@ def joined(cells: Numbers, types: int) -> dict[int, int]:
     to move until the next version.
     """
     share = np.bincount(cells, minlength=types * len(STATES)) / max(len(cells), 1)
-    shown = {}
+    shown: dict[int, int] = {}
     for kind in range(types):
         first, second, third = (kind * len(STATES) + at for at in range(len(STATES)))
         to = {first: first, second: second, third: third}
