@@ -38,6 +38,9 @@ Name = Literal[
     "procedure_five_million_rows_s",
     "cost_growth_batch_200",
     "startup_first_number_s",
+    "will_spend_k7_auc",
+    "will_spend_k7_brier",
+    "segments_r2_next_28_days",
 ]
 ROUNDS = {"small": 1, "full": 5}
 

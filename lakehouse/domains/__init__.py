@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from lakehouse.domain import Domain
 from lakehouse.domains.cdr import CDR
+from lakehouse.domains.segments import SEGMENTS
 from lakehouse.errors import SettingsError, closest
 from lakehouse.names import OPS_TABLES
 
-DOMAINS = (CDR,)
+DOMAINS = (CDR, SEGMENTS)
 
 
 def domain(name: str) -> Domain:
