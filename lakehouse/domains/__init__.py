@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from lakehouse.domain import Domain
+from lakehouse.domains.cards import CARDS
 from lakehouse.domains.cdr import CDR
 from lakehouse.errors import SettingsError, closest
 from lakehouse.names import OPS_TABLES
 
-DOMAINS = (CDR,)
+DOMAINS = (CDR, CARDS)
 
 
 def domain(name: str) -> Domain:
