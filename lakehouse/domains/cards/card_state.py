@@ -4,8 +4,8 @@
 arrives, Spark to the transactions of a card in the order in which they arrived, so both get the
 same bits. All sums are of integers.
 
-The fate of odd events: a transaction that the card's last week already holds is a repetition and has
-no features (`step` returns None). A late one counts what happened before its own time among the
+The fate of odd events: a transaction that the card's last week already holds is a repetition and
+has no features (`step` returns None). A late one counts what happened before its own time among the
 transactions that arrived before it, and is kept for those that follow. One that is more than a week
 behind the card's latest is scored, but not kept.
 """
@@ -119,4 +119,3 @@ def _speed(km: float, gap: float) -> float:
 
 def _ratio(cents: int, count: int, total: int) -> float:
     return cents * count / total if total else MISSING
-

@@ -41,7 +41,15 @@ TRAINING = (
     _degrees("long", "longitude of the cardholder's home", 180),
     Field("city_pop", "long", "population of the city", nullable=True, minimum=0),
     _text("job", "job of the cardholder"),
-    Field("dob", "date", "date of birth", nullable=True),
+    # Text: dates before 2000 are out of the bounds of a message's dates.
+    Field(
+        "dob",
+        "string",
+        "date of birth, YYYY-MM-DD",
+        nullable=True,
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        pattern_reason="bad_date",
+    ),
     ID,
     Field("unix_time", "long", "the source's time, seconds", nullable=True),
     _degrees("merch_lat", "latitude of the merchant", 90),

@@ -47,7 +47,6 @@ def transaction(row: Mapping[str, Any]) -> Transaction:
     >>> found.at, found.cents, found.place
     (60, 100, None)
     """
-    born: date | None = row.get("dob")
     return Transaction(
         id=row["trans_num"],
         card=row["cc_num"],
@@ -58,7 +57,7 @@ def transaction(row: Mapping[str, Any]) -> Transaction:
         home=_place(row.get("lat"), row.get("long")),
         place=_place(row.get("merch_lat"), row.get("merch_long")),
         city_pop=row.get("city_pop"),
-        born=None if born is None else (born - _EPOCH.date()).days,
+        born=_born(row.get("dob")),
     )
 
 
@@ -95,3 +94,11 @@ def kilometres(one: tuple[float, float] | None, other: tuple[float, float] | Non
 
 def _place(lat: float | None, long: float | None) -> tuple[float, float] | None:
     return None if lat is None or long is None else (lat, long)
+
+
+def _born(text: str | None) -> int | None:
+    """Days from 1970 to a date of birth; None if there is no such date."""
+    try:
+        return None if text is None else (date.fromisoformat(text) - _EPOCH.date()).days
+    except ValueError:
+        return None
