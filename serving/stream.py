@@ -75,6 +75,10 @@ class StreamDoor(Generic[E, S]):
         Raises `AccessError` when the broker refuses this client, and `ServiceError` for a decision
         that cannot be delivered.
         """
+        fresh = threading.Thread(
+            target=self._champion.keep_fresh, args=(self._clock, stop), name="champion", daemon=True
+        )
+        fresh.start()
         try:
             model = self._await_model(stop)
             if model is None:
@@ -87,6 +91,10 @@ class StreamDoor(Generic[E, S]):
                 self._access.check()
         finally:
             self._close()
+
+    def snapshot_every(self, seconds: float) -> None:
+        """Save the state of every partition once in so many seconds."""
+        self._partitions.snapshot_s = seconds
 
     def _await_model(self, stop: threading.Event) -> LoadedModel | None:
         said = False
