@@ -58,7 +58,7 @@ class StreamDoor(Generic[E, S]):
         clock: Clock,
         pace: Pace,
     ) -> None:
-        self._description, self._champion, self._clock = description, champion, clock
+        self._description, self.champion, self._clock = description, champion, clock
         self._pace = pace
         self._access = Access(kafka)
         group = {"group.id": description.name, **CONSUMER}
@@ -76,7 +76,7 @@ class StreamDoor(Generic[E, S]):
         that cannot be delivered.
         """
         fresh = threading.Thread(
-            target=self._champion.keep_fresh, args=(self._clock, stop), name="champion", daemon=True
+            target=self.champion.keep_fresh, args=(self._clock, stop), name="champion", daemon=True
         )
         fresh.start()
         try:
@@ -87,7 +87,7 @@ class StreamDoor(Generic[E, S]):
                 self._partitions.follow(self._consumer)
             while not stop.is_set():
                 with self._access.checked():
-                    self._turn(self._champion.current or model)
+                    self._turn(self.champion.current or model)
                 self._access.check()
         finally:
             self._close()
@@ -99,7 +99,7 @@ class StreamDoor(Generic[E, S]):
     def _await_model(self, stop: threading.Event) -> LoadedModel | None:
         said = False
         while not stop.is_set():
-            model = self._champion.current or self._champion.refresh()
+            model = self.champion.current or self.champion.refresh()
             if model is not None:
                 return model
             if not said:
