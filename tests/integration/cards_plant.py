@@ -8,19 +8,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+
+from confluent_kafka.admin import AdminClient
 
 from cdrlake.cards import door
 from flaskapp.cards.world.world import World
 from lakehouse import kafka
 from lakehouse.clock import SystemClock
-from lakehouse.domains.cards import features, names
+from lakehouse.domains.cards import CARDS, features, names
 from lakehouse.domains.settings import Settings
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.linear import LinearModel, LinearScorer
 from lakehouse.publisher import Publisher
 from lakehouse.registry import ModelVersion
+from tests.integration.conftest import wait_for
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WEIGHTS = {"amount": 0.01, "count_1h": 0.8, "km_from_last": 0.01, "new_merchant": 0.5}
@@ -32,6 +36,32 @@ MODEL = LinearModel(
     scale=(1.0,) * len(features.NAMES),
     threshold=0.5,
 )
+
+
+class Empty:
+    """Empty topics and no consumer groups, for the time of one test; snapshots are its own."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        cards = settings.cards.model_copy(update={"snapshot_dir": str(folder / "state")})
+        self.settings = settings.model_copy(update={"cards": cards})
+
+    def __enter__(self) -> Settings:
+        """Create the topics."""
+        kafka.create_topics(self.settings.kafka, CARDS.topics)
+        return self.settings
+
+    def __exit__(self, *_: object) -> None:
+        """Delete topics and groups, and wait until they are gone."""
+        admin = AdminClient(kafka.client_options(self.settings.kafka))
+        for future in admin.delete_topics(list(names.TOPICS)).values():
+            future.result(30)
+        groups = [names.GROUP_DOOR, names.GROUP_RECORD, names.GROUP_ALARMS, "alarms-test"]
+        for gone in admin.delete_consumer_groups(groups).values():
+            gone.exception(30)
+        wait_for(
+            lambda: not set(names.TOPICS) & set(admin.list_topics(timeout=10).topics),
+            "the deletion",
+        )
 
 
 def version(number: int) -> ModelVersion:
@@ -75,9 +105,10 @@ def send(settings: Settings, messages: Sequence[dict[str, Any] | bytes]) -> None
     """Write transactions, or raw bytes, to `topic_1`."""
     publisher = Publisher(settings.kafka)
     for one in messages:
-        raw = isinstance(one, bytes)
-        key = None if raw else one["cc_num"]
-        publisher.send(names.TOPIC_TRANSACTIONS, key, one if raw else json.dumps(one))
+        if isinstance(one, bytes):
+            publisher.send(names.TOPIC_TRANSACTIONS, None, one)
+        else:
+            publisher.send(names.TOPIC_TRANSACTIONS, one["cc_num"], json.dumps(one))
     publisher.deliver()
 
 

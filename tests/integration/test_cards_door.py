@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from cdrlake.services.kafka import KafkaBroker
-from lakehouse import kafka
-from lakehouse.domains.cards import CARDS, names
+from lakehouse.domains.cards import names
 from lakehouse.domains.cards.card_state import CardState, step
 from lakehouse.domains.cards.messages import from_validated
 from lakehouse.domains.settings import Settings
 from tests.integration.cards_plant import (
     START,
+    Empty,
     Versions,
     decided,
     deciding,
@@ -28,25 +28,13 @@ from tests.integration.conftest import wait_for
 
 @pytest.fixture
 def topics(settings: Settings, broker: KafkaBroker, tmp_path: Path) -> Iterator[Settings]:
-    """Empty topics, and snapshots of this test alone."""
-    kafka.create_topics(settings.kafka, CARDS.topics)
-    cards = settings.cards.model_copy(update={"snapshot_dir": str(tmp_path / "state")})
-    yield settings.model_copy(update={"cards": cards})
-    admin = AdminClient(kafka.client_options(settings.kafka))
-    for future in admin.delete_topics(list(names.TOPICS)).values():
-        future.result(30)
-    gone = [*admin.delete_consumer_groups([names.GROUP_DOOR]).values()]
-    for future in gone:
-        future.exception(30)
-    wait_for(
-        lambda: not set(names.TOPICS) & set(admin.list_topics(timeout=10).topics), "the deletion"
-    )
+    """Empty topics."""
+    with Empty(settings, tmp_path) as own:
+        yield own
 
 
 def expected(transactions: list[dict[str, object]]) -> dict[str, tuple[float, ...]]:
     """Features of each transaction, by the same function in one undisturbed pass."""
-    from datetime import datetime
-
     states: dict[str, CardState] = {}
     found: dict[str, tuple[float, ...]] = {}
     for row in transactions:

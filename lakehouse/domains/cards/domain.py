@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse.checks import At, Check, Distinct, Held, Keys, Messages, Sql
-from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Station, Topic, Words
+from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Service, Station, Topic, Words
 from lakehouse.domains.cards import contracts, names
 
 TRANSACTIONS = Feed(
@@ -62,7 +62,6 @@ _READ = Distinct(names.BRONZE_TRANSACTIONS, _ID)
 _DECIDED = Distinct(names.BRONZE_DECISIONS, _ID)
 _ROWS = f"SELECT COUNT(*) FROM {names.MYSQL_TABLE}"  # noqa: S608
 _FLAGGED = f"{_ROWS} WHERE is_fraud = 1"
-_ALARMS = "SELECT COUNT(*) FROM card_alarms"
 STATIONS = (
     Station("topic_1", "messages", "topic", names.TOPIC_TRANSACTIONS),
     Station("bronze", "rows", "table", names.BRONZE_TRANSACTIONS),
@@ -72,7 +71,7 @@ STATIONS = (
     Station("gold", "rows", "table", names.GOLD_FEATURES),
     Station("scored", "rows", "table", names.PREDICTIONS),
     Station("database", "rows", "sql", _ROWS),
-    Station("alarms", "rows", "sql", _ALARMS),
+    Station("alarms", "messages", "topic", names.TOPIC_ALARMS),
 )
 CHECKS = (
     Check("in topic_1 = held", Messages(names.TOPIC_TRANSACTIONS), Held(names.TOPIC_TRANSACTIONS)),
@@ -80,7 +79,7 @@ CHECKS = (
     Check("in topic_2 = held", Messages(names.TOPIC_DECISIONS), Held(names.TOPIC_DECISIONS)),
     Check("decided = in the database", _DECIDED, At("database")),
     Check("read = features", _READ, Distinct(names.GOLD_FEATURES, _ID)),
-    Check("flagged = alarms", Sql(_FLAGGED), Sql(_ALARMS)),
+    Check("flagged = alarms", Sql(_FLAGGED), Keys(names.TOPIC_ALARMS)),
     Check("confirmed = sent", Keys(names.TOPIC_OUTCOMES), Distinct(names.BRONZE_OUTCOMES, _ID)),
 )
 CARDS = Domain(
@@ -119,5 +118,13 @@ CARDS = Domain(
             ("kafka_timestamp", "offset"),
             (("decision", "decision"), ("score", "score"), ("predicted_at", "at")),
         ),
+    ),
+    services=(
+        Service("cards-source", "flaskapp.cards.source", port="cards.source_port"),
+        Service("cards-page", "flaskapp.cards.investigate", port="cards.page_port"),
+        Service("cards-record", "cdrlake.cards.record"),
+        Service("cards-alarms", "cdrlake.cards.alarms"),
+        Service("cards-door", "cdrlake.cards.door"),
+        Service("cards-producer", "cdrlake.cards.producer"),
     ),
 )
