@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +18,7 @@ from lakehouse.domains.cards import names
 from lakehouse.domains.cards.card_state import CardState, step
 from lakehouse.domains.cards.messages import from_validated
 from lakehouse.domains.settings import Settings
+from lakehouse.settings import ROOT
 from tests.integration.cards_plant import (
     START,
     Empty,
@@ -110,3 +116,42 @@ def test_the_last_good_model_goes_on_without_a_registry(topics: Settings) -> Non
         wait_for(lambda: len(decided(topics)) == 15, "decisions of the new model")
     numbers = [decided(topics)[row["trans_num"]]["model_version"] for row in sent[:15]]
     assert numbers == [1] * 10 + [3] * 5
+
+
+def start_process(settings: Settings, folder: Path, number: int) -> subprocess.Popen[bytes]:
+    """A door as a process of its own, with the model of these tests."""
+    env = os.environ | {"CDRLAKE_CARDS__SNAPSHOT_DIR": settings.cards.snapshot_dir}
+    with (folder / f"door-{number}.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.cards_door_process"],
+            cwd=ROOT, env=env, stdout=log, stderr=log,
+        )  # fmt: skip
+
+
+def test_killed_doors_and_rebalances_leave_no_gap(topics: Settings, tmp_path: Path) -> None:
+    """Two doors share the topic; one is killed twice while transactions arrive."""
+    sent = rows(cards=30, days=8)
+    lots = [sent[number::4] for number in range(4)]
+    ordered = [one for lot in lots for one in sorted(lot, key=lambda row: row["unix_time"])]
+    doors = [start_process(topics, tmp_path, number) for number in range(2)]
+    try:
+        done = 0
+        for number, lot in enumerate(lots):
+            send(topics, list(lot))
+            done += len(lot)
+            if number in (1, 2):  # in the middle of its work
+                victim = doors[number % 2]
+                wait_for(lambda: len(decided(topics)) > done - len(lot), "some decisions")  # noqa: B023
+                victim.send_signal(signal.SIGKILL)
+                victim.wait(30)
+                doors[number % 2] = start_process(topics, tmp_path, number + 2)
+            wait_for(lambda: len(decided(topics)) == done, "decisions")  # noqa: B023
+    finally:
+        for one in doors:
+            one.terminate()
+        codes = [one.wait(60) for one in doors]
+    assert codes == [0, 0]
+    assert features_of(topics) == expected(ordered)
+    every = [json.loads(one.value()) for one in received(topics, names.TOPIC_DECISIONS)]
+    # What was decided twice, was decided alike.
+    assert {tuple(one["features"]) for one in every} == set(expected(ordered).values())
