@@ -71,7 +71,32 @@ class Quality(Struct, frozen=True):
 def blueprint(settings: Settings, clock: Clock) -> Blueprint:
     """The page and its routes."""
     api = Blueprint("investigate", __name__, template_folder="templates")
+    _reads(api, settings)
+    declared = Operation(
+        "Record a verdict", Confirmed, body=(Verdict,), errors={404: Error}, acts=True
+    )
 
+    @api.post("/confirm")
+    @operation(declared)
+    def confirm() -> Confirmed | Response:
+        given = requests.build(Verdict, requests.parse_object(request.get_data()))
+        with mysql.connect(settings.mysql) as connection:
+            is_known = verdicts.confirm(
+                connection, given.trans_num, bool(given.fraud_confirmed), clock.now()
+            )
+        if not is_known:
+            return answers.error(f"no transaction is called {given.trans_num}", 404)
+        return Confirmed(given.trans_num, given.fraud_confirmed)
+
+    @api.get("/health")
+    @operation(Operation("Whether the service runs", dict[str, str], access="health"))
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return api
+
+
+def _reads(api: Blueprint, settings: Settings) -> None:
     @api.get("/")
     @operation(Operation("The investigators' page", media="text/html"))
     def page() -> Response:
@@ -100,29 +125,6 @@ def blueprint(settings: Settings, clock: Clock) -> Blueprint:
     def quality() -> Quality:
         with mysql.connect(settings.mysql) as connection:
             return Quality(*map(_figure, verdicts.quality(connection)))
-
-    declared = Operation(
-        "Record a verdict", Confirmed, body=(Verdict,), errors={404: Error}, acts=True
-    )
-
-    @api.post("/confirm")
-    @operation(declared)
-    def confirm() -> Confirmed | Response:
-        given = requests.build(Verdict, requests.parse_object(request.get_data()))
-        with mysql.connect(settings.mysql) as connection:
-            is_known = verdicts.confirm(
-                connection, given.trans_num, bool(given.fraud_confirmed), clock.now()
-            )
-        if not is_known:
-            return answers.error(f"no transaction is called {given.trans_num}", 404)
-        return Confirmed(given.trans_num, given.fraud_confirmed)
-
-    @api.get("/health")
-    @operation(Operation("Whether the service runs", dict[str, str], access="health"))
-    def health() -> dict[str, str]:
-        return {"status": "ok"}
-
-    return api
 
 
 def _figure(found: Estimate) -> Figure:

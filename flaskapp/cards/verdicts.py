@@ -65,14 +65,18 @@ def relay(connection: Any, publisher: Publisher) -> int:
     """
     with mysql.transaction(connection) as cursor:
         cursor.execute(
-            f"SELECT id, trans_num, message FROM {WAITING} ORDER BY id LIMIT {LOT} FOR UPDATE"  # noqa: S608
+            f"SELECT id, trans_num, message FROM {WAITING} WHERE sent = FALSE "  # noqa: S608
+            f"ORDER BY id LIMIT {LOT} FOR UPDATE"
         )
         found = cursor.fetchall()
         for _, trans_num, message in found:
             publisher.send(names.TOPIC_OUTCOMES, trans_num, message)
         publisher.deliver()
         if found:
-            cursor.execute(f"DELETE FROM {WAITING} WHERE id <= %s", (found[-1][0],))  # noqa: S608
+            cursor.executemany(
+                f"UPDATE {WAITING} SET sent = TRUE WHERE id = %s",  # noqa: S608
+                [(number,) for number, _, _ in found],
+            )
     return len(found)
 
 

@@ -43,12 +43,8 @@ def manifest(
 ) -> Manifest:
     """The manifest of a forest, except for its files; the costs of a decision are in its recipe."""
 
-    def days(rows: LabelledRows) -> tuple[datetime, datetime]:
-        moments = rows.frame[FRAUD.time]
-        return moments[0], moments[-1]
-
-    train_first, test_first = days(parts.fit)[0], days(parts.test)[0]
-    train_last, test_last = days(parts.calibrate)[1], days(parts.test)[1]
+    train_first, test_first = _moment(parts.fit, 0), _moment(parts.test, 0)
+    train_last, test_last = _moment(parts.calibrate, -1), _moment(parts.test, -1)
     trained = len(parts.fit.label) + len(parts.calibrate.label)
     return Manifest(
         details=forest_scorer.details(model),
@@ -81,3 +77,8 @@ def manifest(
         figures=figures,
         files={},
     )  # fmt: skip
+
+
+def _moment(rows: LabelledRows, place: int) -> datetime:
+    found: datetime = rows.frame[FRAUD.time][place]
+    return found

@@ -41,9 +41,11 @@ CREATE TABLE IF NOT EXISTS fraud_detection_2_table (
     KEY queue (fraud_confirmed, is_fraud, expected_loss)
 );
 
--- Confirmations on their way to Kafka, written together with the row that they are about.
+-- Verdicts, written together with the row that they are about, and whether Kafka has them.
 CREATE TABLE IF NOT EXISTS card_confirmations (
     id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     trans_num VARCHAR(64) NOT NULL,
-    message JSON NOT NULL
+    message JSON NOT NULL,
+    sent BOOLEAN NOT NULL DEFAULT FALSE,
+    KEY waiting (sent, id)
 );

@@ -126,5 +126,6 @@ CARDS = Domain(
         Service("cards-alarms", "cdrlake.cards.alarms"),
         Service("cards-door", "cdrlake.cards.door"),
         Service("cards-producer", "cdrlake.cards.producer"),
+        Service("cards-pipeline", "pyspark_jobs.jobs.cards_pipeline", job=True),
     ),
 )
