@@ -41,6 +41,9 @@ env: ## make .env, the secrets of docker compose (docs/deploy.md)
 demo: setup ## set everything up and run the main job, from POST to monitored prediction
 	@$(BIN)/cdrlake demo
 
+demo-cards: setup ## decide card transactions, with outages, verdicts and a second model
+	@$(BIN)/cdrlake demo --domain cards
+
 demos: setup ## run the main job of every domain, and end with one table
 	@$(BIN)/cdrlake demo --domain all
 

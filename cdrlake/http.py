@@ -36,6 +36,10 @@ class Api:
         """GET from monitoring."""
         return self._call(self.monitor + path, None)
 
+    def call(self, url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """GET from any service of the installation, or POST with a body."""
+        return self._call(url, body)
+
     def healthy(self, base: str) -> bool:
         """Whether a service answers its health page with success."""
         try:

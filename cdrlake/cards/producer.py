@@ -17,7 +17,8 @@ from lakehouse.publisher import Publisher
 def source_url(settings: Settings) -> str:
     """The source's address: that of the settings, or of this installation's simulator."""
     chosen = settings.cards
-    return chosen.source_url or f"http://127.0.0.1:{chosen.source_port}/current-transactions"
+    simulator = f"http://127.0.0.1:{chosen.source_port}/current-transactions"
+    return chosen.source_url or f"{simulator}?n={chosen.source_rows}"
 
 
 def serve(settings: Settings, stop: threading.Event) -> None:

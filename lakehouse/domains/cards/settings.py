@@ -13,17 +13,19 @@ from lakehouse.settings.model import DomainSettings
 class CardsSettings(DomainSettings):
     """Card transactions: where they come from, what decisions cost, and who verifies them.
 
-    `source_url` is polled every `poll_seconds`; empty, the producer uses the simulator of this
-    installation. The simulator answers `source_calls_per_minute` calls, 0 for any number.
+    `source_url` is polled every `poll_seconds`; empty, the producer asks the simulator of this
+    installation for `source_rows` transactions at a time. The simulator answers
+    `source_calls_per_minute` calls, 0 for any number.
     `messages_per_second` slows the producer, the door and the recorder, 0 for no limit. The
     snapshots of the door are in `snapshot_dir`, below the state folder by default.
     """
 
     allowed_lateness_days: int = Field(4_000, ge=0)
     source_url: str = ""
-    poll_seconds: float = Field(15.0, gt=0)
+    poll_seconds: float = Field(1.0, gt=0)
+    source_rows: int = Field(500, ge=1, le=10_000)
     source_port: int = Field(5020, ge=1, le=65535)
-    source_calls_per_minute: int = Field(5, ge=0)
+    source_calls_per_minute: int = Field(0, ge=0)
     page_port: int = Field(5021, ge=1, le=65535)
     producer_rate: float = Field(0, ge=0)
     door_rate: float = Field(0, ge=0)
@@ -38,7 +40,6 @@ class CardsSettings(DomainSettings):
     reviews_per_hour: float = Field(20.0, gt=0)
     verify_share: float = Field(0.01, gt=0, le=1)
     validated_dir: str = "output/cards"
-    hold_back_days: int = Field(1, ge=1)
     files: tuple[Path, ...] = ()
 
     @property
