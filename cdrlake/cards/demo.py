@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cdrlake import jobs
@@ -52,7 +53,7 @@ def _outages(stack: Stack, waiter: Waiter, settings: Settings) -> None:
         with stack.steps.step(f"Take {name} away: {goes_on}") as step:
             before, rows = _tally(settings), _rows(settings)
             stack.restart(name)
-            waiter.until(lambda rows=rows: _more_than(settings, rows), f"{name} to be made up for")
+            waiter.until(partial(_more_than, settings, rows), f"{name} to be made up for")
             step.say(f"{_tally(settings) - before:,} decided meanwhile, nothing lost")
 
 
