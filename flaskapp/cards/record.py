@@ -153,16 +153,16 @@ def verify_chance(decision: dict[str, Any], share: float) -> float:
     """How likely a transaction is to be looked at: always if flagged, else by its score.
 
     Of those that are not flagged, `share` is drawn, more of those with a higher score: the chance
-    is the greater of `share` and a tenth of the score, so that it is never 0.
+    is the greater of `share` and a quarter of the score, so that it is never 0.
 
     >>> verify_chance({"is_fraud": 1, "score": 0.9}, 0.01)
     1.0
     >>> verify_chance({"is_fraud": 0, "score": 0.3}, 0.01)
-    0.03
+    0.075
     """
     if decision["is_fraud"]:
         return 1.0
-    return float(min(1.0, max(share, 0.1 * decision["score"])))
+    return float(min(1.0, max(share, 0.25 * decision["score"])))
 
 
 def is_drawn(trans_num: str, chance: float) -> bool:
