@@ -16,6 +16,7 @@ import typer
 
 from cdrlake import boundary
 from cdrlake.cli_options import Cluster, Csv, Mapping, OneDomain, Profile, SomeDomains, Yes
+from cdrlake.cli_serve import serve
 from cdrlake.command_groups import Commands
 from cdrlake.console import CONSOLE, working
 from lakehouse.errors import SettingsError
@@ -239,6 +240,9 @@ def eda(
 
         result = run(config, load())
     CONSOLE.print(f"report: {result.report}", soft_wrap=True)
+
+
+app.command()(serve)
 
 
 def main() -> None:
