@@ -10,6 +10,7 @@ from lakehouse.domains.cdr.settings import (
     SourceSettings,
     WorldSettings,
 )
+from lakehouse.domains.fraud.settings import FraudSettings
 from lakehouse.settings import ROOT, model
 from lakehouse.settings import load as read
 
@@ -20,6 +21,7 @@ class Settings(model.Settings):
     world: WorldSettings = WorldSettings()
     source: SourceSettings = SourceSettings()
     cdr: CdrSettings = CdrSettings()
+    fraud: FraudSettings = FraudSettings()
 
 
 def load(

@@ -15,6 +15,7 @@ from lakehouse.models.manifest import FOREST
 from lakehouse.models.scoring import Scorer
 
 LINEAR = "linear"
+HALF_SPACE = "hst"
 Load = Callable[[bytes, dict[str, Any]], Scorer]
 
 
@@ -39,9 +40,16 @@ def _linear(data: bytes, part: dict[str, Any]) -> Scorer:
     return linear.load(data, part)
 
 
+def _half_space(data: bytes, part: dict[str, Any]) -> Scorer:
+    from lakehouse.models import half_space_model
+
+    return half_space_model.load(data, part)
+
+
 MODEL_KINDS: Mapping[str, ModelKind] = {
     FOREST: ModelKind("random forest", "model.onnx", _forest),
     LINEAR: ModelKind("logistic regression", "model.json", _linear),
+    HALF_SPACE: ModelKind("half-space trees", "model.json", _half_space),
 }
 
 
