@@ -10,8 +10,11 @@ from lakehouse.domains.fraud import names
 COMPONENTS = tuple(f"V{number}" for number in range(1, 29))
 FEATURES = (*COMPONENTS, "Amount")
 
-MESSAGE_ID = Field("message_id", "string", "id of the event; the source never uses it twice")
-ACCOUNT = Field("account_number", "string", "whose card it is; the key of the message")
+_ID = r"^[^\x00-\x1f]{1,190}$"
+MESSAGE_ID = Field(
+    "message_id", "string", "id of the event; the source never uses it twice", pattern=_ID
+)
+ACCOUNT = Field("account_number", "string", "whose card it is; the key of the message", pattern=_ID)
 AT = Field("ingest_ts", "timestamp", "moment at which the source sent the event, UTC")
 CLASS = Field("Class", "int", "1 for a fraud, 0 for an honest payment", minimum=0, maximum=1)
 KNOWN_AT = Field("known_at", "timestamp", "moment at which the truth became known, UTC")
