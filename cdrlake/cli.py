@@ -37,17 +37,21 @@ def load() -> Settings:
 
 
 def _settings(
-    csv: list[Path] | None = None, mapping: str | None = None, profile: str | None = None
+    csv: list[Path] | None = None,
+    mapping: str | None = None,
+    profile: str | None = None,
+    domains: tuple[Domain, ...] = (),
 ) -> Settings:
     """Settings with the command's own choices, which child processes inherit by environment."""
-    from cdrlake import runs
+    from cdrlake import extension, runs
 
     if mapping is not None:
         os.environ["CDRLAKE_SOURCE__MAPPING"] = mapping
         profile = profile or runs.profile_of_mapping(mapping)
     if csv:
         files = [str(runs.readable(path)) for path in csv]
-        os.environ["CDRLAKE_SOURCE__FILES"] = json.dumps(files)
+        own = extension.of(domains[0]).csv_variable if len(domains) == 1 else None
+        os.environ[own or "CDRLAKE_SOURCE__FILES"] = files[0] if own else json.dumps(files)
     if profile is not None:
         os.environ["CDRLAKE_PROFILE"] = profile
     return load()
@@ -81,7 +85,8 @@ def demo(
     """Run the main job: from one POST to a monitored prediction."""
     from cdrlake import runs
 
-    runs.demo(_settings(csv, mapping, profile), _domain(domain), cluster)
+    chosen = _domain(domain)
+    runs.demo(_settings(csv, mapping, profile, (chosen,)), chosen, cluster)
 
 
 @app.command()
@@ -95,7 +100,8 @@ def up(
     """Start everything and leave it running until Ctrl-C."""
     from cdrlake import runs
 
-    runs.up(_settings(csv, mapping, profile), _domains(domain), cluster)
+    chosen = _domains(domain)
+    runs.up(_settings(csv, mapping, profile, chosen), chosen, cluster)
 
 
 @app.command()

@@ -76,7 +76,7 @@ class Laws:
         rng = np.random.default_rng([seed, 1])
         activity = rng.gamma(1.5, 1.0, accounts) + 0.05
         shift = np.zeros((PATTERNS + 1, WIDTH))
-        shift[:PATTERNS, rng.permutation(WIDTH)[:_SHARED]] = -2.0
+        shift[:PATTERNS, rng.permutation(WIDTH)[:_SHARED]] = -1.5
         for pattern in shift:
             own = rng.permutation(WIDTH)[:_OWN]
             pattern[own] += rng.choice([-1.0, 1.0], _OWN) * rng.uniform(0.8, 1.6, _OWN)

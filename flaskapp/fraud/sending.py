@@ -15,12 +15,12 @@ import polars as pl
 from msgspec import Meta
 
 from flaskapp import state, streams
-from flaskapp.fraud import csv_rows, truth
+from flaskapp.fraud import truth
 from flaskapp.fraud.laws import PLANS, TEXTS, Change, Laws
 from flaskapp.fraud.world import CardWorld
 from flaskapp.stream_source import NothingToSendError, StreamContext, StreamRequest, Wait
 from flaskapp.streams import Stream
-from lakehouse.domains.fraud import contracts, names
+from lakehouse.domains.fraud import contracts, names, raw_file
 from lakehouse.domains.fraud.settings import FraudSettings
 from lakehouse.domains.settings import Settings
 from lakehouse.http.requests import InvalidRequestError
@@ -82,7 +82,7 @@ def open_rows(settings: FraudSettings, drift: str | None, first_row: int) -> Row
     if settings.source is not None:
         if drift is not None:
             raise InvalidRequestError("drift must be left out: these rows come from a file")
-        return csv_rows.read(settings.source, settings.source_options)
+        return raw_file.read(settings.source, settings.source_options)
     laws = Laws.draw(settings.world_seed, settings.accounts, settings.world_rate)
     return CardWorld(laws) if drift is None else CardWorld(laws, PLANS[drift], first_row)
 

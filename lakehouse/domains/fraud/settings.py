@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
@@ -44,8 +43,10 @@ class FraudSettings(DomainSettings):
     sends. Truth that waits for its prediction for more than `truth_days` goes to quarantine.
     `project_dir` is the folder of `model_metadata.json`, `models` and `training_datasets`.
     `base_rate` is the true share of frauds, if rows of the source over-represent them.
+    With `retrain_hours` the pipeline trains so often; otherwise only when it is asked to.
     """
 
+    allowed_lateness_days: int = Field(60, ge=0)
     source: str | None = None
     source_options: dict[str, str] = {}
     accounts: int = Field(2_000, ge=1)
@@ -55,7 +56,7 @@ class FraudSettings(DomainSettings):
     truth_days: int = Field(45, ge=1)
     join_seconds: float = Field(2.0, ge=0)
     base_rate: float | None = Field(None, gt=0, lt=1)
-    retrain: Literal["by hand", "on schedule"] = "by hand"
+    retrain_hours: float | None = Field(None, gt=0)
     project_dir: str = "output/fraud"
     truth: TruthSettings = TruthSettings()
     learner: LearnerSettings = LearnerSettings()
