@@ -37,6 +37,8 @@ Name = Literal[
     "procedure_five_million_rows_s",
     "cost_growth_batch_200",
     "startup_first_number_s",
+    "hst_vs_river",
+    "fraud_events_per_second",
 ]
 ROUNDS = {"small": 1, "full": 5}
 

@@ -25,7 +25,7 @@ from lakehouse.domains.fraud.domain import CARDS
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import StreamError
 from lakehouse.registry import open_registry
-from pyspark_jobs.fraud import metadata, requests
+from pyspark_jobs.fraud import exports, metadata, requests
 from pyspark_jobs.fraud.requests import Answer
 
 PIPELINE = "fraud-pipeline"
@@ -94,6 +94,17 @@ def dataset(csv: Csv = None) -> None:
     """Build the next training set: version 0 from the raw file, then what was joined since."""
     options = ["--csv", csv] if csv else []
     jobs.run("fraud_train", "--dataset", *options)
+
+
+@fraud.command()
+def joined(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Goes into the files' names.")] = "1",
+) -> None:
+    """Export joined rows as part_<id>_<n>.csv, and their figures as dominostats.json."""
+    settings = load()
+    written, found = exports.joined(settings, name), exports.stats(settings)
+    figures = ", ".join(f"{key} {value:.4f}" for key, value in found.items())
+    CONSOLE.print(f"{len(written)} files; {figures}")
 
 
 @fraud.command()

@@ -1,4 +1,9 @@
-"""The candidates of a training: a forest, a logistic regression, and the online learner, frozen."""
+"""The candidates of a training: a forest, a logistic regression, and the online learner, frozen.
+
+Each is fitted to the older rows first: its scores of the newer ones, which it has not seen, give
+the curve to probabilities, the threshold, and its rank among the candidates. Then it is fitted once
+more to all of them, and keeps the curve.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,7 @@ from lakehouse.models import (
     linear,
     onnx_file,
 )
-from lakehouse.models.forest import Floats
+from lakehouse.models.forest import Floats, Forest
 from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.forest_scorer import ForestScorer
 from lakehouse.models.half_space_model import HalfSpaceScorer
@@ -34,6 +39,14 @@ from pyspark_jobs.training.forests import Shape
 FOREST_SHAPE = Shape(trees=100, depth=10, features_per_split="sqrt", min_instances=3)
 _LOG_ODDS_MAX = 30.0
 Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows for Spark to fit on: the `older` ones, and `all` that training may see."""
+
+    older: DataFrame
+    all: DataFrame
 
 
 @dataclass(frozen=True)
@@ -64,9 +77,13 @@ class Recent:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted model: its kind, its scorer, its file, and its kind's part of the manifest."""
+    """A fitted model: its kind, its scorer, its file, and its kind's part of the manifest.
+
+    `ranked` are the scores that it gave to the recent rows before it was fitted to them.
+    """
 
     name: str
+    ranked: Floats
     kind: str
     scorer: Scorer
     file: Callable[[], bytes]
@@ -74,54 +91,52 @@ class Candidate:
     params: dict[str, str]
 
 
-def logistic(train: DataFrame, recent: Recent) -> Candidate:
+def logistic(rows: Rows, recent: Recent) -> Candidate:
     """A logistic regression, recalibrated on recent rows."""
-    coefficients, intercept = forests.fit_logistic(train, FEATURES)
-    raw = LinearModel(
-        features=FEATURES,
-        coefficients=tuple(coefficients.tolist()),
-        intercept=intercept,
-        mean=(0.0,) * len(FEATURES),
-        scale=(1.0,) * len(FEATURES),
-        threshold=0.5,
-    )
-    log_odds = np.clip(LinearScorer(raw).score(recent.rows).raw, -_LOG_ODDS_MAX, _LOG_ODDS_MAX)
+    before = _linear(*forests.fit_logistic(rows.older, FEATURES), 0.5)
+    raw = LinearScorer(before).score(recent.rows).raw
+    log_odds = np.clip(raw, -_LOG_ODDS_MAX, _LOG_ODDS_MAX)
     found = calibration.fit(1.0 / (1.0 + np.exp(-log_odds)), recent.label)
-    model = LinearModel(
-        features=FEATURES,
-        coefficients=tuple((coefficients * found.slope).tolist()),
-        intercept=intercept * found.slope + found.offset + recent.prior_shift,
-        mean=raw.mean,
-        scale=raw.scale,
-        threshold=0.5,
+    shift = found.offset + recent.prior_shift
+    ranked = 1.0 / (1.0 + np.exp(-(found.slope * log_odds + shift)))
+    coefficients, intercept = forests.fit_logistic(rows.all, FEATURES)
+    final = _linear(
+        coefficients * found.slope, intercept * found.slope + shift, recent.threshold(ranked)
     )
-    threshold = recent.threshold(LinearScorer(model).score(recent.rows).probability)
-    fields = {name: getattr(model, name) for name in model.__struct_fields__}
-    final = LinearModel(**(fields | {"threshold": threshold}))
-    params = {"calibration": f"Platt, slope {found.slope:.4f}, offset {found.offset:.4f}"}
     return Candidate(
-        "logistic_regression", LINEAR, LinearScorer(final), lambda: linear.encode(final), {}, params
-    )
+        "logistic_regression", ranked, LINEAR, LinearScorer(final), lambda: linear.encode(final),
+        {}, {"calibration": _in_words(found)},
+    )  # fmt: skip
 
 
-def forest(spark: SparkSession, train: DataFrame, recent: Recent, settings: Settings) -> Candidate:
+def _linear(coefficients: Floats, intercept: float, threshold: float) -> LinearModel:
+    width = len(FEATURES)
+    return LinearModel(
+        features=FEATURES, coefficients=tuple(coefficients.tolist()), intercept=intercept,
+        mean=(0.0,) * width, scale=(1.0,) * width, threshold=threshold,
+    )  # fmt: skip
+
+
+def forest(spark: SparkSession, rows: Rows, recent: Recent, settings: Settings) -> Candidate:
     """A random forest, recalibrated on recent rows."""
     shape = replace(FOREST_SHAPE, trees=max(settings.model.trees))
-    fitted = forests.fit_forest(train, FEATURES, shape, settings.model.seed)
-    flat = forests.flatten(spark, fitted, f"{settings.lake_uri}/_scratch")
-    votes = kernel.votes(kernel.pack(flat, len(FEATURES)), recent.rows) / shape.trees
+
+    def fitted(train: DataFrame) -> Forest:
+        grown = forests.fit_forest(train, FEATURES, shape, settings.model.seed)
+        return forests.flatten(spark, grown, f"{settings.lake_uri}/_scratch")
+
+    older = kernel.pack(fitted(rows.older), len(FEATURES))
+    votes = kernel.votes(older, recent.rows) / shape.trees
     found = calibration.fit(votes, recent.label)
     curve = replace(found, offset=found.offset + recent.prior_shift)
-    threshold = recent.threshold(curve.apply(votes))
-    model = ForestModel(FEATURES, flat, curve, threshold)
+    ranked = curve.apply(votes)
+    model = ForestModel(FEATURES, fitted(rows.all), curve, recent.threshold(ranked))
     params = {
-        "trees": str(shape.trees),
-        "depth": str(shape.depth),
-        "min_instances": str(shape.min_instances),
-        "calibration": f"Platt, slope {found.slope:.4f}, offset {found.offset:.4f}",
-    }
+        "trees": str(shape.trees), "depth": str(shape.depth),
+        "min_instances": str(shape.min_instances), "calibration": _in_words(found),
+    }  # fmt: skip
     return Candidate(
-        "random_forest", FOREST, ForestScorer(model), lambda: onnx_file.encode(model),
+        "random_forest", ranked, FOREST, ForestScorer(model), lambda: onnx_file.encode(model),
         forest_scorer.details(model), params,
     )  # fmt: skip
 
@@ -129,21 +144,24 @@ def forest(spark: SparkSession, train: DataFrame, recent: Recent, settings: Sett
 def half_space(rows: Floats, recent: Recent, settings: Settings) -> Candidate | None:
     """Half-Space Trees that have seen the same rows in order; None if they fill no window."""
     wanted = settings.fraud.learner
-    trees = HalfSpaceTrees.grow(
-        FEATURES, TreeShape(wanted.trees, wanted.height, wanted.window), wanted.seed
-    )
-    _, trees = trees.score_and_learn(rows)
+    shape = TreeShape(wanted.trees, wanted.height, wanted.window)
+    _, trees = HalfSpaceTrees.grow(FEATURES, shape, wanted.seed).score_and_learn(rows)
     if not trees.window:
         return None
-    curve = half_space_model.fit_curve(trees.score(recent.rows), recent.label)
-    shifted = curve._replace(offset=curve.offset + recent.prior_shift)
-    draft = HalfSpaceScorer(half_space_model.frozen(trees, shifted))
-    threshold = recent.threshold(draft.score(recent.rows).probability)
-    model = half_space_model.frozen(trees, shifted._replace(threshold=threshold))
+    score = trees.score(recent.rows)
+    curve = half_space_model.fit_curve(score, recent.label)
+    curve = curve._replace(offset=curve.offset + recent.prior_shift)
+    ranked = 1.0 / (1.0 + np.exp(-(curve.slope * score + curve.offset)))
+    _, trees = trees.score_and_learn(recent.rows)
+    model = half_space_model.frozen(trees, curve._replace(threshold=recent.threshold(ranked)))
     params = {
         "trees": str(wanted.trees), "height": str(wanted.height), "window": str(wanted.window)
     }  # fmt: skip
     return Candidate(
-        "half_space_trees", HALF_SPACE, HalfSpaceScorer(model),
+        "half_space_trees", ranked, HALF_SPACE, HalfSpaceScorer(model),
         lambda: half_space_model.encode(model), {}, params,
     )  # fmt: skip
+
+
+def _in_words(found: calibration.Calibration) -> str:
+    return f"Platt, slope {found.slope:.4f}, offset {found.offset:.4f}"

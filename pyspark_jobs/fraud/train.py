@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -30,7 +30,7 @@ from lakehouse.models.scoring import Scores
 from lakehouse.registry import ModelVersion, Registry
 from lakehouse.registry.gates import Gates, Limit, Verdict
 from pyspark_jobs.fraud import candidates, control, dataset, evaluation, metadata, papers
-from pyspark_jobs.fraud.candidates import Candidate, Recent
+from pyspark_jobs.fraud.candidates import Candidate, Recent, Rows
 from pyspark_jobs.fraud.evaluation import Judged
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
 from pyspark_jobs.training.sample import LabelledRows
@@ -59,7 +59,6 @@ class Parts:
     weight_of_honest: float
     dataset_version: int
     delta_version: int
-    train: DataFrame = field(repr=False)
 
     def weight(self, rows: pl.DataFrame) -> Floats:
         """What each row stands for in the true mixture."""
@@ -78,10 +77,7 @@ def train(
     number = dataset.latest(settings)
     say(f"training set {number}" + ("" if built else ", nothing was joined since"))
     parts = _parts(spark, settings, number)
-    try:
-        found = _compete(spark, parts, settings, say)
-    finally:
-        parts.train.unpersist()
+    found = _compete(spark, parts, settings, say)
     chosen, trained, test, scores = _judged(parts, found, settings)
     with tempfile.TemporaryDirectory() as folder:
         version = registry.register(Path(folder), write_bundle(Path(folder), trained, test, scores))
@@ -121,7 +117,6 @@ def _parts(spark: SparkSession, settings: Settings, number: int) -> Parts:
         weight_of_honest=_weight(rows, int(count), settings.fraud.base_rate),
         dataset_version=number,
         delta_version=delta_version,
-        train=train,
     )
     rows.unpersist()
     _require(parts, settings, last - first)
@@ -172,28 +167,32 @@ def _compete(spark: SparkSession, parts: Parts, settings: Settings, say: Say) ->
         _matrix(parts.recent), parts.recent["Class"].to_numpy().astype(np.int64),
         parts.weight(parts.recent), settings.fraud.learner.alert_rate,
     )  # fmt: skip
-    rows = spark.createDataFrame(parts.fit.select("Class", *FEATURES).to_arrow())
-    weighted = rows.fillna(0.0).withColumnRenamed("Class", "label")
-    weight = f.when(f.col("label") == 1, 1.0).otherwise(parts.weight_of_honest)
-    train = (
-        weighted.withColumn("weight", weight)
-        .repartition(spark.sparkContext.defaultParallelism)
-        .persist()
-    )
+    older, newer = (_for_spark(spark, rows) for rows in (parts.fit, parts.recent))
+    rows = Rows(older.persist(), older.unionByName(newer).persist())
     try:
         fitted = [
-            candidates.logistic(train, recent),
-            candidates.forest(spark, train, recent, settings),
+            candidates.logistic(rows, recent),
+            candidates.forest(spark, rows, recent, settings),
             candidates.half_space(_matrix(parts.fit), recent, settings),
         ]
     finally:
-        train.unpersist()
+        rows.older.unpersist()
+        rows.all.unpersist()
     found = {one.name: one for one in fitted if one is not None}
     judged = _judge(parts, parts.recent, settings)
-    scores = {name: one.scorer.score(recent.rows).probability for name, one in found.items()}
-    winner = evaluation.best(judged, scores)
+    winner = evaluation.best(judged, {name: one.ranked for name, one in found.items()})
     say(f"{winner} ranks recent payments best of {', '.join(found)}")
     return [found.pop(winner), *found.values()]
+
+
+def _for_spark(spark: SparkSession, rows: pl.DataFrame) -> DataFrame:
+    """Rows to fit on, all of the same weight: what they stand for counts when they are judged."""
+    frame = spark.createDataFrame(rows.select("Class", *FEATURES).to_arrow()).fillna(0.0)
+    return (
+        frame.withColumnRenamed("Class", "label")
+        .withColumn("weight", f.lit(1.0))
+        .repartition(spark.sparkContext.defaultParallelism)
+    )
 
 
 def _judged(
