@@ -67,8 +67,8 @@ class Split:
         label = self.label[newer]
         weight = np.where(label == 1, 1.0, self.weight_of_honest)
         recent = Recent(self.rows[newer], label, weight, settings.fraud.learner.alert_rate)
-        frames = [self._frame(spark, part) for part in (older, slice(0, self.test_from))]
-        rows = Rows(*(frame.persist() for frame in frames))
+        train = slice(0, self.test_from)
+        rows = Rows(self.rows[train], self.label[train], recent_from)
         fitted = [
             candidates.logistic(rows, recent),
             candidates.forest(spark, rows, recent, settings),
@@ -78,12 +78,6 @@ class Split:
         judged = Judged(label, weight, np.arange(len(label)), self.seed)
         winner = evaluation.best(judged, {name: one.ranked for name, one in found.items()})
         return [found.pop(winner), *found.values()]
-
-    def _frame(self, spark: SparkSession, part: slice):  # type: ignore[no-untyped-def]
-        frame = pl.DataFrame(dict(zip(FEATURES, self.rows[part].T, strict=True))).with_columns(
-            label=pl.Series(self.label[part]), weight=pl.lit(1.0)
-        )
-        return spark.createDataFrame(frame.to_arrow()).repartition(2)
 
 
 def public() -> Split:

@@ -6,8 +6,6 @@ it, so that help and mistakes are answered at once.
 
 from __future__ import annotations
 
-import json
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cdrlake import boundary
+from cdrlake.chosen_settings import chosen_settings
 from cdrlake.cli_options import Cluster, Csv, Mapping, OneDomain, Profile, SomeDomains, Yes
 from cdrlake.command_groups import Commands
 from cdrlake.console import CONSOLE, working
@@ -34,27 +33,6 @@ def load() -> Settings:
     from lakehouse.domains import settings
 
     return settings.load()
-
-
-def _settings(
-    csv: list[Path] | None = None,
-    mapping: str | None = None,
-    profile: str | None = None,
-    domains: tuple[Domain, ...] = (),
-) -> Settings:
-    """Settings with the command's own choices, which child processes inherit by environment."""
-    from cdrlake import extension, runs
-
-    if mapping is not None:
-        os.environ["CDRLAKE_SOURCE__MAPPING"] = mapping
-        profile = profile or runs.profile_of_mapping(mapping)
-    if csv:
-        files = [str(runs.readable(path)) for path in csv]
-        own = extension.of(domains[0]).csv_variable if len(domains) == 1 else None
-        os.environ[own or "CDRLAKE_SOURCE__FILES"] = files[0] if own else json.dumps(files)
-    if profile is not None:
-        os.environ["CDRLAKE_PROFILE"] = profile
-    return load()
 
 
 def _domains(names: str | None) -> tuple[Domain, ...]:
@@ -86,7 +64,7 @@ def demo(
     from cdrlake import runs
 
     chosen = _domains(domain)
-    runs.demo(_settings(csv, mapping, profile, chosen), chosen, cluster)
+    runs.demo(chosen_settings(csv, mapping, profile, chosen), chosen, cluster)
 
 
 @app.command()
@@ -101,7 +79,7 @@ def up(
     from cdrlake import runs
 
     chosen = _domains(domain)
-    runs.up(_settings(csv, mapping, profile, chosen), chosen, cluster)
+    runs.up(chosen_settings(csv, mapping, profile, chosen), chosen, cluster)
 
 
 @app.command()
@@ -109,7 +87,7 @@ def down() -> None:
     """Stop what `up` runs in another terminal."""
     from cdrlake import runs
 
-    runs.down(_settings())
+    runs.down(chosen_settings())
 
 
 @app.command()
@@ -117,7 +95,7 @@ def reset(yes: Yes = False) -> None:
     """Stop everything, wipe its state and what it wrote to the output; downloads stay."""
     from cdrlake import runs, wipe
 
-    settings = _settings()
+    settings = chosen_settings()
     if not yes and not typer.confirm(f"Wipe {wipe.describe(settings)}?"):
         raise typer.Abort
     runs.reset(settings)
@@ -136,7 +114,7 @@ def status(domain: OneDomain = None) -> None:
     """Show each process, each query's last batch and its lag."""
     from cdrlake import runs
 
-    runs.status(_settings(), _domain(domain) if domain else None)
+    runs.status(chosen_settings(), _domain(domain) if domain else None)
 
 
 @app.command()
@@ -144,7 +122,7 @@ def ledger(domain: OneDomain = None) -> None:
     """Count the rows at every station and check that they agree."""
     from cdrlake import runs
 
-    runs.ledger(_settings(), _domain(domain))
+    runs.ledger(chosen_settings(), _domain(domain))
 
 
 @app.command()
@@ -152,7 +130,7 @@ def doctor(domain: SomeDomains = None) -> None:
     """Check what this machine has, and name what is missing."""
     from cdrlake import runs
 
-    runs.doctor(_settings(), _domains(domain))
+    runs.doctor(chosen_settings(), _domains(domain))
 
 
 @app.command()
@@ -160,7 +138,7 @@ def jars() -> None:
     """Fetch the jars that Spark and the embedded servers need, unless they are there."""
     from cdrlake import runs
 
-    runs.fetch_jars(_settings())
+    runs.fetch_jars(chosen_settings())
 
 
 @app.command()
@@ -168,7 +146,7 @@ def topics(domain: OneDomain = None) -> None:
     """Create the topics that are missing and list all with their message counts."""
     from cdrlake import runs
 
-    runs.topics(_settings(), _domain(domain))
+    runs.topics(chosen_settings(), _domain(domain))
 
 
 @app.command()

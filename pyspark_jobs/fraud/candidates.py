@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from lakehouse.domains.fraud.contracts import FEATURES
 from lakehouse.domains.settings import Settings
@@ -33,20 +36,33 @@ from lakehouse.models.linear import LinearModel, LinearScorer
 from lakehouse.models.manifest import FOREST
 from lakehouse.models.model_kinds import HALF_SPACE, LINEAR
 from lakehouse.models.scoring import Scorer
-from pyspark_jobs.training import forests
-from pyspark_jobs.training.forests import Shape
+from pyspark_jobs.training import train_rows
+from pyspark_jobs.training.forests import Grower, Shape
 
 FOREST_SHAPE = Shape(trees=100, depth=10, features_per_split="sqrt", min_instances=3)
 _LOG_ODDS_MAX = 30.0
+# The inverse of the penalty on coefficients, as scikit-learn has it.
+_PENALTY, _STEPS = 0.1, 1_000
+
 Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows for Spark to fit on: the `older` ones, and `all` that training may see."""
+    """Rows to fit on, in order of time: the first `older` of them, and all of them in the end.
 
-    older: DataFrame
-    all: DataFrame
+    All have the same weight: what a row stands for counts when models are judged, while a model
+    fitted with those weights ranks worse (docs/decisions.md).
+    """
+
+    values: Floats
+    label: Labels
+    older: int
+
+    def part(self, everything: bool) -> tuple[Floats, Labels]:
+        """The older rows, or all."""
+        last = len(self.label) if everything else self.older
+        return self.values[:last], self.label[:last]
 
 
 @dataclass(frozen=True)
@@ -93,44 +109,51 @@ class Candidate:
 
 def logistic(rows: Rows, recent: Recent) -> Candidate:
     """A logistic regression, recalibrated on recent rows."""
-    before = _linear(*forests.fit_logistic(rows.older, FEATURES), 0.5)
+    before = _fitted_linear(*rows.part(everything=False))
     raw = LinearScorer(before).score(recent.rows).raw
     log_odds = np.clip(raw, -_LOG_ODDS_MAX, _LOG_ODDS_MAX)
     found = calibration.fit(1.0 / (1.0 + np.exp(-log_odds)), recent.label)
     shift = found.offset + recent.prior_shift
     ranked = 1.0 / (1.0 + np.exp(-(found.slope * log_odds + shift)))
-    coefficients, intercept = forests.fit_logistic(rows.all, FEATURES)
-    final = _linear(
-        coefficients * found.slope, intercept * found.slope + shift, recent.threshold(ranked)
+    final = _fitted_linear(*rows.part(everything=True))
+    final = msgspec.structs.replace(
+        final,
+        coefficients=tuple(found.slope * each for each in final.coefficients),
+        intercept=final.intercept * found.slope + shift,
+        threshold=recent.threshold(ranked),
     )
     return Candidate(
         "logistic_regression", ranked, LINEAR, LinearScorer(final), lambda: linear.encode(final),
-        {}, {"calibration": _in_words(found)},
+        {}, {"penalty": str(_PENALTY), "calibration": _in_words(found)},
     )  # fmt: skip
 
 
-def _linear(coefficients: Floats, intercept: float, threshold: float) -> LinearModel:
-    width = len(FEATURES)
+def _fitted_linear(values: Floats, label: Labels) -> LinearModel:
+    filled = np.nan_to_num(values)
+    scaler = StandardScaler().fit(filled)
+    fitted = LogisticRegression(C=_PENALTY, max_iter=_STEPS).fit(scaler.transform(filled), label)
     return LinearModel(
-        features=FEATURES, coefficients=tuple(coefficients.tolist()), intercept=intercept,
-        mean=(0.0,) * width, scale=(1.0,) * width, threshold=threshold,
+        features=FEATURES, coefficients=tuple(fitted.coef_[0].tolist()),
+        intercept=float(fitted.intercept_[0]), mean=tuple(scaler.mean_.tolist()),
+        scale=tuple(scaler.scale_.tolist()), threshold=0.5,
     )  # fmt: skip
 
 
 def forest(spark: SparkSession, rows: Rows, recent: Recent, settings: Settings) -> Candidate:
-    """A random forest, recalibrated on recent rows."""
+    """A random forest grown in Spark's tasks, recalibrated on recent rows."""
     shape = replace(FOREST_SHAPE, trees=max(settings.model.trees))
 
-    def fitted(train: DataFrame) -> Forest:
-        grown = forests.fit_forest(train, FEATURES, shape, settings.model.seed)
-        return forests.flatten(spark, grown, f"{settings.lake_uri}/_scratch")
+    def fitted(everything: bool) -> Forest:
+        train, fold = train_rows.from_arrays(*rows.part(everything))
+        with Grower(spark, train) as grower:
+            return grower.grow(shape, fold, settings.model.seed)
 
-    older = kernel.pack(fitted(rows.older), len(FEATURES))
+    older = kernel.pack(fitted(everything=False), len(FEATURES))
     votes = kernel.votes(older, recent.rows) / shape.trees
     found = calibration.fit(votes, recent.label)
     curve = replace(found, offset=found.offset + recent.prior_shift)
     ranked = curve.apply(votes)
-    model = ForestModel(FEATURES, fitted(rows.all), curve, recent.threshold(ranked))
+    model = ForestModel(FEATURES, fitted(everything=True), curve, recent.threshold(ranked))
     params = {
         "trees": str(shape.trees), "depth": str(shape.depth),
         "min_instances": str(shape.min_instances), "calibration": _in_words(found),

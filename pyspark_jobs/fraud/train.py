@@ -167,32 +167,18 @@ def _compete(spark: SparkSession, parts: Parts, settings: Settings, say: Say) ->
         _matrix(parts.recent), parts.recent["Class"].to_numpy().astype(np.int64),
         parts.weight(parts.recent), settings.fraud.learner.alert_rate,
     )  # fmt: skip
-    older, newer = (_for_spark(spark, rows) for rows in (parts.fit, parts.recent))
-    rows = Rows(older.persist(), older.unionByName(newer).persist())
-    try:
-        fitted = [
-            candidates.logistic(rows, recent),
-            candidates.forest(spark, rows, recent, settings),
-            candidates.half_space(_matrix(parts.fit), recent, settings),
-        ]
-    finally:
-        rows.older.unpersist()
-        rows.all.unpersist()
+    both = pl.concat([parts.fit, parts.recent])
+    rows = Rows(_matrix(both), both["Class"].to_numpy().astype(np.int64), len(parts.fit))
+    fitted = [
+        candidates.logistic(rows, recent),
+        candidates.forest(spark, rows, recent, settings),
+        candidates.half_space(_matrix(parts.fit), recent, settings),
+    ]
     found = {one.name: one for one in fitted if one is not None}
     judged = _judge(parts, parts.recent, settings)
     winner = evaluation.best(judged, {name: one.ranked for name, one in found.items()})
     say(f"{winner} ranks recent payments best of {', '.join(found)}")
     return [found.pop(winner), *found.values()]
-
-
-def _for_spark(spark: SparkSession, rows: pl.DataFrame) -> DataFrame:
-    """Rows to fit on, all of the same weight: what they stand for counts when they are judged."""
-    frame = spark.createDataFrame(rows.select("Class", *FEATURES).to_arrow()).fillna(0.0)
-    return (
-        frame.withColumnRenamed("Class", "label")
-        .withColumn("weight", f.lit(1.0))
-        .repartition(spark.sparkContext.defaultParallelism)
-    )
 
 
 def _judged(

@@ -73,4 +73,5 @@ FRAUD = Domain(
     checks=CHECKS,
     hops=HOPS,
     services=(Service("fraud-pipeline", "pyspark_jobs.jobs.fraud_pipeline", job=True),),
+    control=names.TOPIC_CONTROL,
 )
