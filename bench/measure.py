@@ -41,6 +41,8 @@ Name = Literal[
     "will_spend_k7_auc",
     "will_spend_k7_brier",
     "segments_r2_next_28_days",
+    "hst_vs_river",
+    "fraud_events_per_second",
 ]
 ROUNDS = {"small": 1, "full": 5}
 
