@@ -37,6 +37,11 @@ Name = Literal[
     "procedure_five_million_rows_s",
     "cost_growth_batch_200",
     "startup_first_number_s",
+    "serving_vs_fastapi",
+    "serving_vs_flask",
+    "serving_list_vs_fastapi",
+    "serving_p99_ms",
+    "serving_overload_goodput",
 ]
 ROUNDS = {"small": 1, "full": 5}
 
