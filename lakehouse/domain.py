@@ -182,7 +182,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Domain:
-    """Everything that shared modules know about a domain."""
+    """Everything that shared modules know about a domain.
+
+    `queried` are the tables that its SQL files may read and write.
+    """
 
     name: str
     topics: tuple[Topic, ...]
@@ -194,6 +197,7 @@ class Domain:
     checks: tuple[Check, ...] = ()
     hops: tuple[Hop, ...] = ()
     services: tuple[Service, ...] = ()
+    queried: tuple[Contract, ...] = ()
 
     def feed(self, topic: str) -> Feed | None:
         """The feed of a topic; None if the domain does not read that topic."""

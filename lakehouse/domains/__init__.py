@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from lakehouse.domain import Domain
 from lakehouse.domains.cdr import CDR
+from lakehouse.domains.clicks import CLICKS
 from lakehouse.errors import SettingsError, closest
 from lakehouse.names import OPS_TABLES
 
-DOMAINS = (CDR,)
+DOMAINS = (CDR, CLICKS)
 
 
 def domain(name: str) -> Domain:

@@ -137,7 +137,7 @@ def _problems(count: int, absent: Mapping[str, Places]) -> pa.Array | None:
     if not absent:
         return None
     problems = np.full(count, None, object)
-    for name, places in reversed(absent.items()):
+    for name, places in reversed(list(absent.items())):
         problems[places] = f"{name} is NULL"
     return pa.array(problems, pa.string())
 

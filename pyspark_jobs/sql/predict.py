@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import ArrowUDFType, arrow_udf
+from pyspark.sql.pandas.functions import arrow_udf
 
 from lakehouse.errors import ModelError
 from lakehouse.models.inputs import Inputs, Matrix
@@ -39,7 +39,7 @@ def register(spark: SparkSession, place: RegistryPlace) -> None:
     def predict(*columns: pa.Array) -> pa.Array:
         return score(models_of(place), *columns)
 
-    spark.udf.register(NAME, arrow_udf(predict, RETURNS, ArrowUDFType.SCALAR))
+    spark.udf.register(NAME, arrow_udf(predict, RETURNS))  # type: ignore[call-overload]
 
 
 def score(models: LiveModels, *columns: pa.Array) -> pa.StructArray:
