@@ -16,6 +16,10 @@ TIMEOUT_S = 10.0
 _TYPE = "application/vnd.schemaregistry.v1+json"
 
 
+class NoAnswerError(ServiceError):
+    """The registry cannot be reached at the moment; the same call may succeed later."""
+
+
 class UnknownSchemaError(ContractError):
     """The registry has no schema with the id of a message."""
 
@@ -75,8 +79,8 @@ class SchemaClient:
         except (OSError, ValueError) as error:
             raise self._unreachable(str(error)) from None
 
-    def _unreachable(self, got: str) -> ServiceError:
-        return ServiceError(
+    def _unreachable(self, got: str) -> NoAnswerError:
+        return NoAnswerError(
             f"schema registry at {self._url}", "an answer", got, "check schemas.url in the settings"
         )
 

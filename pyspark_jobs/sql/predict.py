@@ -1,8 +1,8 @@
 """The SQL function `predict`: any registered model, asked by name.
 
-    predict('Bot Detector', array(country, platform), array(views, orders))
-    predict('Bot Detector$3', ...)                 -- version 3, whoever is champion
-    predict('customer_churn', struct(*))           -- by the names of the features
+    predict('Model', array(country, platform), array(visits, orders))
+    predict('Model$3', ...)         -- version 3, whoever is champion
+    predict('Model', struct(*))     -- by the names of the features
 
 It answers with a struct: `prediction`, `probability` of the positive class, `model_version`, and
 `error`, which says why there is no prediction.

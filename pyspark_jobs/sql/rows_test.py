@@ -4,10 +4,10 @@ A test is a YAML file in the folder `tests` beside the SQL:
 
     given:
       events:
-        - {user_id: "1", ts: 2026-01-01T10:00:00Z, event: main_page}
+        - {id: "1", ts: 2026-01-01T10:00:00Z, amount: 5}
     expect:
-      events_in_10_minutes_window:
-        - {user_id: "1", window_start: 2026-01-01T10:00:00Z, main_page_views: 1}
+      sums:
+        - {id: "1", start: 2026-01-01T10:00:00Z, amount: 5}
 
 Of each expected row only the columns that it names are compared. Rows may come in any order.
 """
@@ -36,6 +36,7 @@ from pyspark_jobs.sql.run import NO_DATA
 from pyspark_jobs.sql.sql_file import SqlFile, with_ticks
 
 Way = Literal["batch", "stream"]
+WAYS: tuple[Way, ...] = ("batch", "stream")
 Rows = list[dict[str, Any]]
 # A tick so far behind the last event that every window has ended by then.
 AFTER = timedelta(days=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from lakehouse.domain import Domain
 from lakehouse.settings import Settings
@@ -14,13 +15,14 @@ from pyspark_jobs.sql.run import Pipeline
 from pyspark_jobs.sql.ticks import IdleTicker
 
 FOLDER = ROOT / "conf" / "pipelines"
+S = TypeVar("S", bound=Settings)
 
 
 @dataclass(frozen=True)
-class SqlService:
+class SqlService(Generic[S]):
     """The files in `conf/pipelines/<domain>`, run in the session of a job."""
 
-    job: Job[Settings]
+    job: Job[S]
     domain: Domain
 
     def run(self, every_seconds: float | None, service: str | None = None) -> None:

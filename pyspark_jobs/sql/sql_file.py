@@ -1,10 +1,10 @@
 """A file of a SQL pipeline: one query, and before it comments that say where its rows go.
 
-    -- topic: bot_detection_results          rows go to this topic,
-    -- format: avro                          as Avro (or JSON, which is the default),
-    -- table: gold.bot_detection_results     to this Delta table,
-    -- collection: bot_detection_results     and to this collection of documents
-    -- key: user_id, window_start            what tells one row from another
+    -- topic: results          rows go to this topic,
+    -- format: avro            as Avro (or JSON, which is the default),
+    -- table: gold.results     to this Delta table,
+    -- collection: results     and to this collection of documents
+    -- key: id, start          what tells one row from another
     SELECT ...
 
 A file without topic, table and collection is a view for the other files, called like the file.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -60,7 +60,7 @@ class IdleTicker:
                 self._ticked[stream] = now
 
 
-def latest_of(progress: list[dict[str, Any]]) -> datetime | None:
+def latest_of(progress: Sequence[Mapping[str, Any]]) -> datetime | None:
     """The latest event time that the batches of a query have seen."""
     seen = [one["eventTime"]["max"] for one in progress if "max" in one.get("eventTime", {})]
     return max(map(datetime.fromisoformat, seen), default=None)
