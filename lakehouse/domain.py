@@ -184,7 +184,8 @@ class Service:
 class Domain:
     """Everything that shared modules know about a domain.
 
-    `queried` are the tables that its SQL files may read and write.
+    `queried` are the tables that its SQL files may read and write, and `asked` the models that they
+    ask, beside those of `scored`.
     """
 
     name: str
@@ -198,6 +199,7 @@ class Domain:
     hops: tuple[Hop, ...] = ()
     services: tuple[Service, ...] = ()
     queried: tuple[Contract, ...] = ()
+    asked: tuple[str, ...] = ()
 
     def feed(self, topic: str) -> Feed | None:
         """The feed of a topic; None if the domain does not read that topic."""

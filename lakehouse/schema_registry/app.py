@@ -38,6 +38,10 @@ def create_app(settings: Settings, registry: SchemaRegistry) -> Flask:
 
 
 def _schemas(app: Flask, registry: SchemaRegistry) -> None:
+    @app.get("/health")
+    def health() -> Response:
+        return _answer({"status": "ok"})
+
     @app.get("/subjects")
     def subjects() -> Response:
         return _answer(registry.subjects())

@@ -60,6 +60,15 @@ CLICKS = Domain(
             (("ts", "ts"), ("event", "event")),
         ),
     ),
-    services=(Service("clicks-pipeline", "pyspark_jobs.jobs.clicks_pipeline", job=True),),
+    services=(
+        Service("schema-registry", "lakehouse.schema_registry", port="schemas.port"),
+        Service(
+            "clicks-pipeline",
+            "pyspark_jobs.jobs.clicks_pipeline",
+            after=("schema-registry",),
+            job=True,
+        ),
+    ),
     queried=(contracts.USERS, contracts.RESULTS),
+    asked=(names.MODEL_NAME,),
 )
