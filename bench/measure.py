@@ -29,6 +29,7 @@ Name = Literal[
     "score_vs_sklearn",
     "score_one_row_us",
     "train_vs_sklearn",
+    "train_two_vs_one_worker",
     "monitor_vs_full_nannyml",
     "monitor_million_rows_s",
     "world_rows_per_second",

@@ -76,12 +76,12 @@ def demo(
     mapping: Mapping = None,
     profile: Profile = None,
     cluster: Cluster = False,
-    domain: OneDomain = None,
+    domain: SomeDomains = None,
 ) -> None:
     """Run the main job: from one POST to a monitored prediction."""
     from cdrlake import runs
 
-    runs.demo(_settings(csv, mapping, profile), _domain(domain), cluster)
+    runs.demo(_settings(csv, mapping, profile), _domains(domain), cluster)
 
 
 @app.command()
@@ -115,6 +115,14 @@ def reset(yes: Yes = False) -> None:
     if not yes and not typer.confirm(f"Wipe {wipe.describe(settings)}?"):
         raise typer.Abort
     runs.reset(settings)
+
+
+@app.command()
+def serve() -> None:
+    """Serve every registered model over HTTP, until Ctrl-C."""
+    from serving import __main__ as serving
+
+    raise typer.Exit(serving.main())
 
 
 @app.command()
@@ -200,8 +208,7 @@ def verify(
     """Compare files and rows of the lake with what they must be, to the bit; changes nothing."""
     from cdrlake import jobs
 
-    chosen = ["--all"] if every else ["--days", str(days)]
-    jobs.run(jobs.of(_domain(domain), "verify"), *chosen)
+    jobs.run(jobs.of(_domain(domain), "verify"), *(["--all"] if every else ["--days", str(days)]))
 
 
 @app.command()

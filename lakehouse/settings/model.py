@@ -15,6 +15,7 @@ from lakehouse.settings.monitoring import MonitoringSettings
 from lakehouse.settings.outside import DocumentSettings, SchemaSettings
 from lakehouse.settings.root import from_root
 from lakehouse.settings.section import Section
+from lakehouse.settings.serving import ServingSettings
 
 
 class LakeSettings(Section):
@@ -175,6 +176,7 @@ class Settings(Section):
     monitoring: MonitoringSettings = MonitoringSettings()
     schemas: SchemaSettings = SchemaSettings()
     documents: DocumentSettings = DocumentSettings()
+    serving: ServingSettings = ServingSettings()
 
     @field_validator("timezone")
     @classmethod

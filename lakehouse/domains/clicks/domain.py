@@ -71,4 +71,6 @@ CLICKS = Domain(
     ),
     queried=(contracts.USERS, contracts.RESULTS),
     asked=(names.MODEL_NAME,),
+    title="Clicks",
+    about="What users look at in a shop, in windows of minutes, and which of them are bots.",
 )
