@@ -12,22 +12,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql import types as t
 
-from lakehouse.contracts import Contract, Field
+from lakehouse.contracts import Contract
 from lakehouse.domain import Domain, Feed
-from lakehouse.names import STREAM_TICKS, table_uri
+from lakehouse.names import table_uri
 from lakehouse.settings import Settings
+from lakehouse.ticks import TICKS
 from pyspark_jobs.delta import tables
 from pyspark_jobs.engine import readers
 from pyspark_jobs.sql.sql_file import TICK, TICKING
-
-TICKS = Contract(
-    STREAM_TICKS,
-    (
-        Field("stream", "string", "name of the stream"),
-        Field("ts", "timestamp", "event time that the stream has reached, though no event came"),
-    ),
-    key=("stream", "ts"),
-)
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
-from deltalake import write_deltalake
-
 from lakehouse.clock import Clock
-from lakehouse.kinds import arrow_schema
-from lakehouse.names import table_uri
 from lakehouse.settings import Settings
-from pyspark_jobs.sql.catalog import TICKS
+from lakehouse.ticks import send
 
 IDLE_S = 10.0
-
-
-def send(settings: Settings, stream: str, moment: datetime) -> None:
-    """Say that the time of a stream has reached `moment`; later events before it are late."""
-    rows = pa.Table.from_pylist([{"stream": stream, "ts": moment}], schema=arrow_schema(TICKS))
-    uri = table_uri(settings.lake_uri, TICKS.name)
-    write_deltalake(uri, rows, mode="append", storage_options=settings.lake_options)
 
 
 @dataclass

@@ -14,14 +14,14 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from lakehouse import store
+from lakehouse import store, ticks
 from lakehouse.domains.clicks import CLICKS, contracts, names
 from lakehouse.domains.settings import Settings
 from lakehouse.kinds import arrow_schema
 from lakehouse.names import table_uri
 from lakehouse.settings import ROOT
 from pyspark_jobs.delta import tables
-from pyspark_jobs.sql import predict, rows_test, sql_file, ticks
+from pyspark_jobs.sql import predict, rows_test, sql_file
 from pyspark_jobs.sql.catalog import Catalog
 from pyspark_jobs.sql.live_models import RegistryPlace
 from pyspark_jobs.sql.run import Pipeline

@@ -11,9 +11,9 @@ from lakehouse import store
 from lakehouse.domains.settings import Settings
 from lakehouse.names import STREAM_TICKS, table_uri
 from lakehouse.settings.model import LakeSettings
+from lakehouse.ticks import TICKS
 from pyspark_jobs.delta import tables
 from pyspark_jobs.sql import sql_file, ticks
-from pyspark_jobs.sql.catalog import TICKS
 from pyspark_jobs.sql.sql_file import SqlError, with_ticks
 from tests.unit.test_predict import Clock
 
@@ -61,9 +61,7 @@ def test_a_name_that_is_no_view_is_refused(tmp_path: Path) -> None:
 
 
 def test_ticks_pass_the_watermark_and_go_no_further() -> None:
-    query = (
-        "SELECT * FROM events WATERMARK ts DELAY OF INTERVAL 30 SECONDS AS e -- events WATERMARK"
-    )
+    query = "SELECT * FROM events WATERMARK ts DELAY OF INTERVAL 30 SECONDS AS e -- a WATERMARK"
     assert with_ticks(query, STREAMS) == (
         "SELECT * FROM (SELECT * EXCEPT (_tick) FROM events_ticking WATERMARK ts DELAY OF INTERVAL "
         "30 SECONDS WHERE NOT (_tick AND ts IS NOT NULL)) AS e -- a WATERMARK"
