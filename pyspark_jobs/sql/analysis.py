@@ -55,6 +55,8 @@ class Analysis:
     def run(self) -> list[Analysed]:
         """All files that are understood, in order; those that are not are in `failed`."""
         for name in self.files:
+            self.spark.catalog.dropTempView(name)  # of an earlier analysis in this session
+        for name in self.files:
             if name not in self.done and name not in self.failed:
                 self._resolve(name, ())
         return list(self.done.values())
