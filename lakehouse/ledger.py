@@ -6,7 +6,7 @@ row has one prediction, and the mirrors hold what the lake holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -127,6 +127,17 @@ def snapshot(settings: Settings, domain: Domain) -> Ledger:
 
 
 UNAVAILABLE = (CdrlakeError, KafkaException, mysql.Error, OSError, KeyError)
+
+
+def snapshot_of_all(settings: Settings, domains: Sequence[Domain]) -> Ledger:
+    """The cheapest counts of several domains in one; steps of all but the first have its name."""
+    found = [(domain, snapshot(settings, domain)) for domain in domains]
+    steps = [
+        step if domain is domains[0] else replace(step, name=f"{domain.name} {step.name}")
+        for domain, one in found
+        for step in one.steps
+    ]
+    return Ledger(tuple(steps), notes=tuple(note for _, one in found for note in one.notes))
 
 
 class _Counts:
