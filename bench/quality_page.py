@@ -65,9 +65,8 @@ the first drifted day (0: the same day) to the first finding of any kind.
 {sections}
 The first six plans are the simulator's. The others change what is recorded: outgoing and incoming
 calls swapped, weekends halved, another tariff for a fifth of the subscribers, a tenth of the rows
-lost, all measures down by half a per cent a day. "All clear" on the last day,
-{ANALYSIS_DAYS // 2 + HORIZON}
-days after the first drifted one, is wrong wherever the change still holds; "the new normal" says
+lost, all measures down by half a per cent a day. "All clear" on the last day is wrong wherever the
+change still holds ({ANALYSIS_DAYS // 2 + HORIZON} days after its first); "the new normal" says
 that inputs no longer move but have not come back. ROC-AUC lost is the mean of the drifted days,
 against the same world without the plan.
 

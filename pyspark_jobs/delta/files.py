@@ -43,7 +43,14 @@ def write_file(
     with PyFileSystem(handler).open_output_stream(path) as target:
         # Unlike polars and delta-rs, Arrow can store a checksum in each page.
         data = chosen.to_arrow(compat_level=pl.CompatLevel.oldest())
-        pq.write_table(data, target, write_statistics=False, write_page_checksum=True)
+        repeating = [name for name in contract.names if name not in contract.key]
+        pq.write_table(
+            data,
+            target,
+            use_dictionary=repeating,
+            write_statistics=False,
+            write_page_checksum=True,
+        )
     return PendingFile(path, handler.get_file_info([path])[0].size, _statistics(rows, contract))
 
 

@@ -359,10 +359,12 @@ def test_all_that_made_it_unequal_once_happens_and_it_is_equal(
     compact.write("gold.readings", pl.DataFrame({"day": days}))
     compact.write("scored.readings", pl.DataFrame({"day": days[2:]}))
     store = MemoryStore(tmp_path / "registry")
-    registry = Registry(store, FixedClock(NOW))
+    clock = FixedClock(NOW)
+    registry = Registry(store, clock)
     older, newer = (version(store, tmp_path, day) for day in (days[0], days[2]))
     for number in (newer, older):
         registry.promote(number, "for the test")
+        clock.advance(60)
     gold, scored = (
         Distinct(table, ("day",), since="day", model="m")
         for table in ("gold.readings", "scored.readings")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -224,8 +226,9 @@ def test_of_files_never_seen_before_a_flipped_bit_is_found_or_changes_nothing(
     for table in (names.SILVER_DAILY, names.GOLD_FEATURES):
         for file, whole in flips(made, table, 7):
             day = date.fromisoformat(str(file).split("Date=")[1][:10])
+            shutil.rmtree(table_uri(made.lake_uri, FILE_CHECKSUMS), ignore_errors=True)
             try:
-                verifier.require([], [day])
+                verifier.require([table], [day])
             except (LedgerError, StorageError):
                 continue
             assert pq.ParquetFile(file).read().equals(pq.ParquetFile(pa.BufferReader(whole)).read())
@@ -240,7 +243,7 @@ def test_readers_see_a_flipped_bit_by_the_checksum_of_its_page(
     for _ in flips(made, BRONZE_EVENTS.name, 7):
         try:
             assert pl.DataFrame(readers.read_table(spark, uri).toArrow()).equals(right)
-        except PySparkException:
+        except (PySparkException, Py4JJavaError):
             refused += 1
     assert refused > 4
 
