@@ -130,14 +130,20 @@ UNAVAILABLE = (CdrlakeError, KafkaException, mysql.Error, OSError, KeyError)
 
 
 def snapshot_of_all(settings: Settings, domains: Sequence[Domain]) -> Ledger:
-    """The cheapest counts of several domains in one; steps of all but the first have its name."""
-    found = [(domain, snapshot(settings, domain)) for domain in domains]
-    steps = [
-        step if domain is domains[0] else replace(step, name=f"{domain.name} {step.name}")
-        for domain, one in found
-        for step in one.steps
-    ]
-    return Ledger(tuple(steps), notes=tuple(note for _, one in found for note in one.notes))
+    """The cheapest counts of several domains in one.
+
+    The steps of all but the first domain carry its name; such a domain is left out while it is
+    empty, because nobody runs it.
+    """
+    first, *others = domains
+    found = snapshot(settings, first)
+    steps, notes = [*found.steps], [*found.notes]
+    for domain in others:
+        found = snapshot(settings, domain)
+        if any(step.count for step in found.steps):
+            steps += [replace(step, name=f"{domain.name} {step.name}") for step in found.steps]
+            notes += found.notes
+    return Ledger(tuple(steps), notes=tuple(notes))
 
 
 class _Counts:
