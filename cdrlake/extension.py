@@ -37,9 +37,9 @@ class Extension:
     """What a domain adds to the shared commands; each part may be missing.
 
     `load_history` fills the source before the queries start and says what it did, `act` is the
-        main job of `demo`, `show` prints what it came to. `stream` decides the domain's events until it
-        is stopped. `csv_variable` is the environment variable that names the domain's own file, given
-        with `--csv`, to every process.
+    main job of `demo`, `show` prints what it came to. `stream` decides the domain's events until it
+    is stopped. `csv_variable` is the environment variable that names the domain's own file, given
+    with `--csv`, to every process.
     """
 
     groups: tuple[Group, ...] = ()
