@@ -52,6 +52,9 @@ class Contract:
     """The fields of a topic or table, its key, and its partition columns.
 
     `statistics` names the columns, besides the key, whose minimum and maximum each file records.
+    A table with `bucket_by` has a column `bucket`, a hash of that column modulo the table's number
+    of buckets. Rows older than `keep_days`, by the first partition column, are deleted in
+    maintenance.
     """
 
     name: str
@@ -61,6 +64,8 @@ class Contract:
     change_feed: bool = False
     version: int = CONTRACT_VERSION
     statistics: tuple[str, ...] = ()
+    bucket_by: str | None = None
+    keep_days: int | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -83,6 +88,8 @@ BATCH = (
     Field("batch_id", "long", "micro-batch that wrote the row"),
     Field("ingested_at", "timestamp", "moment of ingestion, UTC"),
 )
+# Rows of one entity are always in the same bucket, so a task that has a bucket has all of them.
+BUCKET = Field("bucket", "int", "hash of the entity, modulo the table's number of buckets")
 EXTRAS = Field("extras", "string", "unknown fields as JSON", nullable=True)
 # Why a message is refused; a domain adds reasons of its own.
 REASONS = (
@@ -126,12 +133,16 @@ def bronze(name: str, message: Contract, *derived: Field) -> Contract:
 
 
 def predictions(
-    name: str, key: tuple[Field, ...], label: Field, partition_by: tuple[str, ...] = ()
+    name: str,
+    key: tuple[Field, ...],
+    label: Field,
+    partition_by: tuple[str, ...] = (),
+    bucket_by: str | None = None,
 ) -> Contract:
     """Contract of a table of predictions: one row for each key and version of the model.
 
     `key` identifies the entity and the time of the prediction; `label` is the outcome (null until
-    known).
+    known). With `bucket_by`, the table has buckets, which the partition columns should include.
     """
     return Contract(
         name,
@@ -154,8 +165,10 @@ def predictions(
                 "latest event behind the row, for latency",
                 nullable=True,
             ),
+            *((BUCKET,) if bucket_by else ()),
         ),
         key=(*(field.name for field in reversed(key)), "model_version"),
         partition_by=partition_by,
         change_feed=True,
+        bucket_by=bucket_by,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,26 +23,39 @@ class PendingFile:
     """A Parquet file that no commit names yet, so nobody reads it.
 
     `path` is relative to the table, `size` is in bytes, `stats` are the file's statistics as JSON.
+    `partition` has the values of the partition columns as text, and `rows` how many rows it holds.
     """
 
     path: str
     size: int
     stats: str
+    partition: Mapping[str, str] = field(default_factory=dict)
+    rows: int = 0
 
 
 def write_file(
     rows: pl.DataFrame, uri: str, contract: Contract, options: Mapping[str, str]
 ) -> PendingFile:
-    """Write `rows` as a file of the unpartitioned table at `uri`, with key statistics only."""
-    path = f"part-{uuid4().hex}.parquet"
-    target, chosen = f"{uri}/{path}", rows.select(contract.names)
+    """Write `rows`, all of one partition, as a file of the table at `uri`.
+
+    Statistics are kept of the key columns only.
+    """
+    values = {name: str(rows[name][0]) for name in contract.partition_by}
+    folder = "".join(f"{name}={value}/" for name, value in values.items())
+    path = f"{folder}part-{uuid4().hex}.parquet"
+    target = f"{uri}/{path}"
+    chosen = rows.select(name for name in contract.names if name not in values)
     if "://" not in uri:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         chosen.write_parquet(target, compression="snappy", statistics=False)
-        return PendingFile(path, Path(target).stat().st_size, _statistics(rows, contract))
-    remote = dict(options)
-    chosen.write_parquet(target, compression="snappy", statistics=False, storage_options=remote)
-    size = DeltaStorageHandler(uri, remote).get_file_info([path])[0].size
-    return PendingFile(path, size, _statistics(rows, contract))
+        size = Path(target).stat().st_size
+    else:
+        remote = dict(options)
+        chosen.write_parquet(
+            target, compression="snappy", statistics=False, storage_options=remote
+        )
+        size = DeltaStorageHandler(uri, remote).get_file_info([path])[0].size
+    return PendingFile(path, size, _statistics(rows, contract), values, len(rows))
 
 
 def _statistics(rows: pl.DataFrame, contract: Contract) -> str:
