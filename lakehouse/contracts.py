@@ -132,6 +132,35 @@ def bronze(name: str, message: Contract, *derived: Field) -> Contract:
     return Contract(name, fields, ("topic", "partition", "offset"), statistics=statistics)
 
 
+# A reason is a feature, and whether it raises the score; null for a model that gives none.
+_REASONS = tuple(
+    field
+    for rank in ("1", "2", "3")
+    for field in (
+        Field(f"reason_{rank}", "string", f"feature that moved the score most, {rank}", True),
+        Field(f"reason_{rank}_raises", "boolean", "whether it raised the score", True),
+    )
+)
+_SPOKEN = (
+    Field("features_str", "string", "features of the row as JSON, in the model's order"),
+    Field("reasons", "string", "three strongest reasons as JSON", nullable=True),
+)
+
+
+def published(contract: Contract) -> Contract:
+    """The contract of a table's rows in MySQL and in messages.
+
+    Features and reasons of predictions are JSON there, under the names that users know; the bucket
+    is left out. Other tables are published as they are.
+    """
+    if "feature_names" not in contract.names:
+        return contract
+    light = {"feature_names", "features", BUCKET.name, *(field.name for field in _REASONS)}
+    at = contract.names.index("feature_names")
+    kept = (*contract.fields[:at], *_SPOKEN, *contract.fields[at:])
+    return replace(contract, fields=tuple(field for field in kept if field.name not in light))
+
+
 def predictions(
     name: str,
     key: tuple[Field, ...],
@@ -154,8 +183,9 @@ def predictions(
             Field("probability_1", "double", "calibrated probability of the positive class"),
             Field("rawPrediction_0", "double", "raw score for the negative class"),
             Field("rawPrediction_1", "double", "raw score for the positive class"),
-            Field("features_str", "string", "features of the row as JSON, in the model's order"),
-            Field("reasons", "string", "three strongest reasons as JSON", nullable=True),
+            Field("feature_names", "string", "the model's features, in order, comma-separated"),
+            Field("features", "doubles", "features of the row, in that order"),
+            *_REASONS,
             Field("model_version", "int", "version in the registry"),
             Field("run_id", "string", "training run of that version"),
             Field("scored_at", "timestamp", "moment of scoring, UTC"),

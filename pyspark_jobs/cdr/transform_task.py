@@ -113,7 +113,9 @@ class TransformTask:
         if rows.is_empty():
             return Replacement()
         contract = changes_contract(self.span.windows)
-        dated = rows.with_columns(changed_on=pl.lit(self.changed_on))
+        dated = rows.with_columns(
+            base_version=pl.lit(self.gold.version, pl.Int64), changed_on=pl.lit(self.changed_on)
+        )
         uri = table_uri(self.lake_uri, contract.name)
         return Replacement((write_file(dated, uri, contract, self.options),))
 

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import cast
 
-import msgspec
-import numpy as np
 import polars as pl
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
@@ -25,6 +23,7 @@ from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.features import gold_contract, lookback_days
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import LedgerError
+from lakehouse.models.stored_features import unpacked
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from pyspark_jobs.cdr import daily
@@ -120,11 +119,7 @@ class Verifier:
         stored = self._stored(contracts.PREDICTIONS, day)
         for (number,), rows in stored.group_by("model_version"):
             scorer = self._registry.load(self._registry.version(cast(int, number))).scorer
-            features = [
-                msgspec.json.decode(text, type=dict[str, float]) for text in rows["features_str"]
-            ]
-            matrix = np.array([[row[name] for name in scorer.features] for row in features])
-            scores = scorer.score(matrix)
+            scores = scorer.score(unpacked(rows, scorer.features))
             expected = rows.with_columns(
                 probability_1=scores.probability, prediction=scores.prediction
             )

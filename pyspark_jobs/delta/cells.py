@@ -19,6 +19,11 @@ from lakehouse.names import table_uri
 from pyspark_jobs.delta.files import PendingFile, write_file
 
 PATH = "_file"
+_ABOUT: dict[str, pl.DataType] = {
+    "path": pl.String(),
+    "size_bytes": pl.Int64(),
+    "num_records": pl.Int64(),
+}
 # Spark writes timestamps with nanoseconds, everybody else with microseconds.
 _CASTS = pl.ScanCastOptions(datetime_cast=["nanosecond-downcast", "convert-timezone"])
 
@@ -69,6 +74,22 @@ class Cells:
         """Only the files whose partition columns satisfy `holds`."""
         return replace(self, files=self.files.filter(holds))
 
+    def of_files(self, files: Sequence[PendingFile]) -> Cells:
+        """These files of the same table, although no version may have them yet."""
+        kinds = polars_schema(self.contract)
+        parted = {name: kinds[name] for name in self.contract.partition_by}
+        rows = [
+            {"path": one.path, "size_bytes": one.size, "num_records": one.rows, **one.partition}
+            for one in files
+        ]
+        text: dict[str, pl.DataType] = dict.fromkeys(parted, pl.String())
+        found = pl.DataFrame(rows, schema=_ABOUT | text)
+        casts = [
+            pl.col(name).str.to_date() if kind == pl.Date else pl.col(name).cast(kind)
+            for name, kind in parted.items()
+        ]
+        return replace(self, files=found.with_columns(casts))
+
     def read(self) -> pl.LazyFrame:
         """The rows of these files, with the path of its file in the column `PATH`."""
         kinds = polars_schema(self.contract)
@@ -78,8 +99,8 @@ class Cells:
         rows = pl.scan_parquet(
             [f"{self.uri}/{path}" for path in self.files["path"]],
             schema=kinds,
-            hive_partitioning=True,
-            hive_schema=parted,
+            hive_partitioning=bool(parted),
+            hive_schema=parted or None,
             include_file_paths=PATH,
             missing_columns="insert",
             extra_columns="ignore",
@@ -121,8 +142,8 @@ def _listed(table: DeltaTable, contract: Contract) -> pl.DataFrame:
     if not actions.num_rows:
         kinds = polars_schema(contract)
         parted = {name: kinds[name] for name in contract.partition_by}
-        about = {"path": pl.String(), "size_bytes": pl.Int64(), "num_records": pl.Int64()}
-        return pl.DataFrame(schema=about | parted)
-    known = pl.DataFrame(actions).select("path", "size_bytes", "num_records", "partition")
-    return known.unnest("partition")
-
+        return pl.DataFrame(schema=_ABOUT | parted)
+    known = pl.DataFrame(actions)
+    if not contract.partition_by:
+        return known.select(*_ABOUT)
+    return known.select(*_ABOUT, "partition").unnest("partition")

@@ -51,9 +51,7 @@ def write_file(
         size = Path(target).stat().st_size
     else:
         remote = dict(options)
-        chosen.write_parquet(
-            target, compression="snappy", statistics=False, storage_options=remote
-        )
+        chosen.write_parquet(target, compression="snappy", statistics=False, storage_options=remote)
         size = DeltaStorageHandler(uri, remote).get_file_info([path])[0].size
     return PendingFile(path, size, _statistics(rows, contract), values, len(rows))
 

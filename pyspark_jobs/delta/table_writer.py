@@ -6,6 +6,7 @@ ordinary Delta tables that Spark reads, streams and compacts.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -117,8 +118,8 @@ class DeltaTableWriter:
         """Commit a replacement that was made from the files `read`; none, no commit.
 
         The commit is only valid as the very next version after one in which all removed files are
-        live and the cells have gained no file; otherwise it raises `OvertakenError`, and nothing
-        has changed. `note` goes into the commit.
+        live and the cells have gained no file, or none with a key of ours if files are only added;
+        otherwise it raises `OvertakenError`, and nothing has changed. `note` goes into the commit.
         """
         if not change.added:
             return
@@ -153,7 +154,8 @@ class DeltaTableWriter:
         news = live.join(read.files, on="path", how="anti")
         cells = {tuple(one.partition.values()) for one in change.added}
         named = news.select(pl.col(self._contract.partition_by).cast(pl.String)).iter_rows()
-        if taken := cells.intersection(named):
+        taken = cells.intersection(named)
+        if taken and (change.removed or _share_keys(read, news, change)):
             raise OvertakenError(f"{self.uri}: {len(taken)} cells have got rows")
 
     def _compact(self, note: str) -> None:
@@ -219,6 +221,13 @@ class DeltaTableWriter:
         else:
             self._table.update_incremental()
         return self._table
+
+
+def _share_keys(read: Cells, news: pl.DataFrame, change: Replacement) -> bool:
+    key = list(read.contract.key)
+    theirs = dataclasses.replace(read, files=news).read().select(key)
+    ours = read.of_files(change.added).read().select(key)
+    return ours.join(theirs, on=key, how="semi").head(1).collect().height > 0
 
 
 def _add(file: PendingFile, moment: int) -> AddAction:

@@ -136,10 +136,11 @@ def changes_contract(windows: Windows) -> Contract:
     Rows are only added, and `KEEP_CHANGES_DAYS` later their whole day is deleted.
     """
     gold = gold_contract(windows)
+    base = Field("base_version", "long", "version of gold before the change")
     changed = Field("changed_on", "date", "date of the change, UTC")
     return Contract(
         FEATURE_CHANGES,
-        (*gold.fields, changed),
+        (*gold.fields, base, changed),
         key=gold.key,
         partition_by=(changed.name, BUCKET.name),
         bucket_by=gold.bucket_by,
