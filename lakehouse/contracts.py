@@ -170,8 +170,8 @@ def predictions(
 ) -> Contract:
     """Contract of a table of predictions: one row for each key and version of the model.
 
-    `key` identifies the entity and the time of the prediction; `label` is the outcome (null until
-    known). With `bucket_by`, the table has buckets, which the partition columns should include.
+    `key` identifies entity and time; `label` is the outcome, null until known. With `bucket_by`,
+    the table has buckets, which the partition columns should include.
     """
     return Contract(
         name,
@@ -189,12 +189,7 @@ def predictions(
             Field("model_version", "int", "version in the registry"),
             Field("run_id", "string", "training run of that version"),
             Field("scored_at", "timestamp", "moment of scoring, UTC"),
-            Field(
-                "last_emitted_at",
-                "timestamp",
-                "latest event behind the row, for latency",
-                nullable=True,
-            ),
+            Field("last_emitted_at", "timestamp", "latest event behind the row", nullable=True),
             *((BUCKET,) if bucket_by else ()),
         ),
         key=(*(field.name for field in reversed(key)), "model_version"),
