@@ -13,7 +13,7 @@ STALE := $(if $(HAS),$(if $(filter $(SUPPORTED),$(filter $(WANTS),$(HAS))),,stal
 PART ?= all
 SIZE ?= full
 
-.PHONY: stale help setup env demo up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt generated bench kills faults soak lock reset clean
+.PHONY: stale help setup env demo demos up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt docs generated bench kills faults soak lock reset clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ env: ## make .env, the secrets of docker compose (docs/deploy.md)
 
 demo: setup ## set everything up and run the main job, from POST to monitored prediction
 	@$(BIN)/cdrlake demo
+
+demos: setup ## run the main job of every domain, and end with one table
+	@$(BIN)/cdrlake demo --domain all
 
 up: setup ## set everything up and leave it running (Ctrl-C stops it)
 	@$(BIN)/cdrlake up
@@ -76,6 +79,10 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 
 generated: $(VENV)/.dev ## write the pages and contracts that are made from the code
 	$(BIN)/python -m tests.generated
+
+docs: $(VENV)/.dev ## build the documentation as a site in output/site, which needs no internet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'open output/site/index.html'
 
 bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
 	$(BIN)/python -m bench --part $(PART) --size $(SIZE)

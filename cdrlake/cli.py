@@ -76,12 +76,12 @@ def demo(
     mapping: Mapping = None,
     profile: Profile = None,
     cluster: Cluster = False,
-    domain: OneDomain = None,
+    domain: SomeDomains = None,
 ) -> None:
     """Run the main job: from one POST to a monitored prediction."""
     from cdrlake import runs
 
-    runs.demo(_settings(csv, mapping, profile), _domain(domain), cluster)
+    runs.demo(_settings(csv, mapping, profile), _domains(domain), cluster)
 
 
 @app.command()

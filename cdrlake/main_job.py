@@ -43,10 +43,17 @@ class Cost:
     memory: dict[str, int]
 
 
-def run(settings: Settings, domain: Domain, cluster: bool = False) -> None:
-    """Run the main job of a domain and print its summary; raises when two counts differ.
+def has_demo(domain: Domain) -> bool:
+    """Whether the domain has a main job."""
+    own = extension.of(domain)
+    return own.act is not None and own.show is not None
 
-    It raises too when it took more memory than the machine is asked to have.
+
+def run(settings: Settings, domain: Domain, cluster: bool = False) -> Cost:
+    """Run the main job of a domain and print its summary; what it took.
+
+    Raises `LedgerError` when two counts differ, and `ServiceError` for a domain without a main job
+    or one that took more memory than the machine is asked to have.
     """
     own = extension.of(domain)
     if own.act is None or own.show is None:
@@ -65,10 +72,12 @@ def run(settings: Settings, domain: Domain, cluster: bool = False) -> None:
     ):
         stack.start()
         outcome = own.act(stack, clock)
-    own.show(stack.settings, outcome, Cost(clock.monotonic() - began, memory.at_peak))
+    cost = Cost(clock.monotonic() - began, memory.at_peak)
+    own.show(stack.settings, outcome, cost)
     require_balance(outcome.ledger)
     if not cluster:
         require_memory(memory.peak_bytes)
+    return cost
 
 
 def prepare_state(settings: Settings) -> None:

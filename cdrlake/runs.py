@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from cdrlake import demos, main_job, service_table, wipe
 from cdrlake import doctor as machine
-from cdrlake import main_job, service_table, wipe
 from cdrlake import status as state_of
 from cdrlake.console import CONSOLE, Steps, working
 from cdrlake.services import jars, process
@@ -25,11 +25,18 @@ WATCH_S = 1.0
 STOP_S = 40.0
 
 
-def demo(settings: Settings, domain: Domain, cluster: bool = False) -> None:
-    """Run the main job of a domain; raises when two counts differ, or it took too much memory."""
+def demo(settings: Settings, domains: Sequence[Domain], cluster: bool = False) -> None:
+    """Run the main job of each domain; raises when two counts differ, or it took too much memory.
+
+    Of several domains, those without a main job are left out.
+    """
     _refuse_second(settings)
     machine.require_folders(settings)
-    main_job.run(settings, domain, cluster)
+    if len(domains) == 1:
+        main_job.run(settings, domains[0], cluster)
+        return
+    able = list(filter(main_job.has_demo, domains))
+    demos.run_all(able, lambda domain: main_job.run(settings, domain, cluster))
 
 
 def up(settings: Settings, domains: Sequence[Domain], cluster: bool = False) -> None:

@@ -12,6 +12,7 @@ from flaskapp.parts import assemble
 from flaskapp.runner import Runner
 from lakehouse import mysql
 from lakehouse.clock import SystemClock
+from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import CdrlakeError
 from lakehouse.http import access, server
@@ -24,7 +25,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop`; streams left running are resumed first."""
     access.require_safe_address(settings.api, "simulator.host", settings.simulator.host)
     clock = SystemClock()
-    parts = assemble(settings, clock, sources(settings, clock), stop)
+    parts = assemble(settings, clock, sources(settings, clock), stop, DOMAINS)
     runner, relay, app = parts.runner, parts.relay, create_app(parts)
     relaying = threading.Thread(target=relay.run, name="relay")
     host, port = settings.simulator.host, settings.simulator.port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from flaskapp import pages, routes, views
+from flaskapp import home, pages, routes, views
 from flaskapp.parts import Parts
 from flaskapp.routes import Busy
 from flaskapp.runner import BusyError
@@ -23,6 +23,7 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(routes.blueprint(parts))
     app.register_blueprint(views.blueprint(parts))
     app.register_blueprint(pages.blueprint(parts))
+    app.register_blueprint(home.blueprint(parts))
     app.register_blueprint(shared.blueprint(settings))
     for number, source in enumerate(parts.sources):
         prefix = f"/{source.domain}" if number else None

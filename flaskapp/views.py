@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Literal
 
 from flask import Blueprint, Response, current_app
-from msgspec import Struct
+from msgspec import Struct, defstruct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from flaskapp import outbox
@@ -15,9 +15,11 @@ from flaskapp.metrics import registry
 from flaskapp.parts import Parts
 from lakehouse import ledger, mysql
 from lakehouse.background import Background
+from lakehouse.domain import Domain
 from lakehouse.errors import CdrlakeError
 from lakehouse.http import openapi
 from lakehouse.http.operations import Operation, as_json, operation
+from lakehouse.ledger import Ledger
 
 # Counting takes a moment, and much longer while a server is away.
 FRESH_S, PATIENCE_S = 1.0, 2.0
@@ -73,9 +75,9 @@ class Counts(Struct, frozen=True):
 def blueprint(parts: Parts) -> Blueprint:
     """Routes that only read."""
     views, settings = Blueprint("views", __name__), parts.settings
-    domain = parts.sources[0].declared
-    ask, unknown = partial(ledger.snapshot, settings, domain), ledger.unknown(domain)
-    known = Background(ask, unknown, parts.clock, FRESH_S, PATIENCE_S)
+    known = {one.name: counted(parts, one) for one in parts.domains}
+    names: Any = Literal[tuple(known)]
+    which = defstruct("Which", [("domain", names, parts.sources[0].domain)], frozen=True)
 
     @views.get("/health")
     @operation(Operation("Whether it works", Health, errors={503: Health}, access="health"))
@@ -84,9 +86,9 @@ def blueprint(parts: Parts) -> Blueprint:
         return as_json(found, 200 if found.backlog else 503)
 
     @views.get("/ledger")
-    @operation(Operation("Rows at every station of the flow", Counts))
-    def counts() -> dict[str, Any]:
-        return known.get().as_dict()
+    @operation(Operation("Rows at every station of the flow", Counts, query=which))
+    def counts(query: Any) -> dict[str, Any]:
+        return known[query.domain].get().as_dict()
 
     @views.get("/metrics")
     @operation(Operation("Figures for Prometheus", media="text/plain", access="metrics"))
@@ -99,6 +101,12 @@ def blueprint(parts: Parts) -> Blueprint:
         return openapi.document(current_app, "cdrlake simulator", settings.api)
 
     return views
+
+
+def counted(parts: Parts, domain: Domain) -> Background[Ledger]:
+    """The counts of a domain, at most a second old while its servers answer."""
+    ask, unknown = partial(ledger.snapshot, parts.settings, domain), ledger.unknown(domain)
+    return Background(ask, unknown, parts.clock, FRESH_S, PATIENCE_S)
 
 
 def _health(parts: Parts) -> Health:

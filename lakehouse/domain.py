@@ -146,12 +146,28 @@ class Mirror:
 
 @dataclass(frozen=True)
 class Station:
-    """A place where rows are counted: `of` names a Delta table or a topic, or is an SQL query."""
+    """A place where rows are counted: `of` names a Delta table or a topic, or is an SQL query.
+
+    Pages draw the stations as boxes in a row, under their `title`; a `branch` stands below the box
+    before it. What is counted here and not yet at the stations `taken_by` is still waiting.
+    """
 
     name: str
     unit: str
     kind: Literal["table", "topic", "sql"]
     of: str
+    title: str = ""
+    branch: bool = False
+    taken_by: tuple[str, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """The title, or the name with a capital letter.
+
+        >>> Station("gold", "rows", "table", "gold.features").heading
+        'Gold'
+        """
+        return self.title or self.name[:1].upper() + self.name[1:]
 
 
 @dataclass(frozen=True)
@@ -189,7 +205,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Domain:
-    """Everything that shared modules know about a domain."""
+    """Everything that shared modules know about a domain.
+
+    `title` is its name for people, and `about` says in a sentence what it decides.
+    """
 
     name: str
     topics: tuple[Topic, ...]
@@ -201,6 +220,8 @@ class Domain:
     checks: tuple[Check, ...] = ()
     hops: tuple[Hop, ...] = ()
     services: tuple[Service, ...] = ()
+    title: str = ""
+    about: str = ""
 
     def feed(self, topic: str) -> Feed | None:
         """The feed of a topic; None if the domain does not read that topic."""

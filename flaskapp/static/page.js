@@ -12,7 +12,8 @@ const RATE_WINDOW_S = 5;
 const find = (id) => document.getElementById(id);
 const form = find("form");
 const chart = new Chart(find("chart"));
-const flow = new Flow(find("flow"));
+const domain = document.querySelector("main").dataset.domain;
+const flow = new Flow(find("flow"), JSON.parse(find("flow").dataset.stations));
 const table = document.querySelector("table[data-columns]");
 const columns = JSON.parse(table.dataset.columns);
 const samples = [];
@@ -59,7 +60,7 @@ function showLedger(ledger) {
   const counts = Object.fromEntries(ledger.steps.map((step) => [step.name, step]));
   samples.push({ at: performance.now() / 1000, sent: counts.sent?.count, kafka: counts.kafka?.count });
   while (samples.length > 130) samples.shift();
-  flow.show(counts);
+  flow.show(ledger.steps);
   chart.show(samples);
   const now = samples.at(-1);
   const before = samples.findLast((sample) => now.at - sample.at >= RATE_WINDOW_S) ?? samples[0];
@@ -128,7 +129,7 @@ async function poll() {
   if (!document.hidden) {
     const asked = [
       load("/health", showHealth, { always: true }),
-      load("/ledger", showLedger),
+      load(`/ledger?domain=${domain}`, showLedger),
       load("/streams?limit=6", (found) => showStreams(found.streams)),
       load(`${table.dataset.rows}?limit=8`, showRows),
     ];
@@ -173,7 +174,7 @@ function explainPlan() {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const mode = form.elements.mode.value;
-  const body = { mode, domain: document.querySelector("main").dataset.domain };
+  const body = { mode, domain };
   if (form.elements.drift?.value) body.drift = form.elements.drift.value;
   const names = ["batch_size", "num_batches", "interval", ...(mode === "replay" ? ["days_per_batch"] : [])];
   for (const name of names) body[name] = form.elements[name].valueAsNumber;

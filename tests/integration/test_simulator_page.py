@@ -148,6 +148,24 @@ def test_without_its_database_the_page_says_so_and_makes_nothing_up(
         expect(page.locator("[data-step=mysql] .count")).to_have_text("unknown")
 
 
+def test_the_home_page_shows_each_domain_with_its_flow_and_the_way_to_its_pages(
+    browser: Browser, address: str, loaded: Settings
+) -> None:
+    problems: list[str] = []
+    page = opened(browser, address, WIDE)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.click("header .brand a")
+    expect(page.locator("#health")).to_have_text("connected")
+    section = page.locator("section[data-domain=cdr]")
+    expect(section.locator("[data-step=mysql] .count")).to_have_text(re.compile("^[1-9]"))
+    expect(section.get_by_text("Monitoring: Churn")).to_have_attribute(
+        "href", f"http://127.0.0.1:{loaded.monitoring.port}/"
+    )
+    section.locator(".links a").first.click()
+    expect(page.locator("#stream-state")).to_be_visible()
+    assert problems == []
+
+
 def test_a_service_that_hangs_is_not_all_well(browser: Browser, address: str) -> None:
     page = opened(browser, address, WIDE)
     expect(page.locator("#health")).to_have_text("all well")

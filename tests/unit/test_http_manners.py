@@ -159,7 +159,8 @@ def test_with_a_token_nothing_but_the_open_is_told_without_it(name: str, tmp_pat
                 answer = app.test_client().open(path, method=method, headers=right)
                 assert answer.status_code != 401
     files = {"/static/nothing", "/shared/nothing"}
-    assert opened == {"/", "/health", "/services", "/openapi.json"} | files
+    pages = {"/", "/home"} if name == "simulator" else {"/"}
+    assert opened == pages | {"/health", "/services", "/openapi.json"} | files
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -226,7 +227,7 @@ def test_the_description_is_made_of_the_routes(name: str, tmp_path: Path) -> Non
     assert described == served
     for path, methods in document["paths"].items():
         for one in methods.values():
-            guarded = path not in ("/", "/health", "/services", "/openapi.json")
+            guarded = path not in ("/", "/home", "/health", "/services", "/openapi.json")
             assert ("401" in one["responses"]) is ("security" in one) is guarded
             assert all(
                 "schema" in answer["content"]["application/json"]

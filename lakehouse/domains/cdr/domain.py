@@ -89,4 +89,6 @@ CDR = Domain(
     checks=CHECKS,
     hops=HOPS,
     services=(Service("pipeline", "pyspark_jobs.jobs.cdr_pipeline", job=True),),
+    title="Call-detail records",
+    about="Usage of subscribers, day by day, and which of them will soon leave.",
 )

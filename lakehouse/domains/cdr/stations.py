@@ -15,16 +15,16 @@ _WAITING = (
 _MIRRORED = f"SELECT COUNT(*) FROM {names.MYSQL_PREDICTIONS}"  # noqa: S608
 
 STATIONS = (
-    Station("sent", "rows", "sql", _SENT),
-    Station("mysql", "rows", "sql", _STORED),
-    Station("outbox", "rows", "sql", _WAITING),
-    Station("kafka", "messages", "topic", names.TOPIC_EVENTS),
+    Station("sent", "rows", "sql", _SENT, "Simulator"),
+    Station("mysql", "rows", "sql", _STORED, "MySQL"),
+    Station("outbox", "rows", "sql", _WAITING, branch=True),
+    Station("kafka", "messages", "topic", names.TOPIC_EVENTS, taken_by=("bronze", "quarantine")),
     Station("bronze", "rows", "table", names.BRONZE_EVENTS),
-    Station("quarantine", "messages", "table", names.QUARANTINE_EVENTS),
+    Station("quarantine", "messages", "table", names.QUARANTINE_EVENTS, branch=True),
     Station("silver", "subscriber-days", "table", names.SILVER_DAILY),
     Station("gold", "subscriber-days", "table", names.GOLD_FEATURES),
     Station("predictions", "rows", "table", names.PREDICTIONS),
-    Station("mysql predictions", "rows", "sql", _MIRRORED),
-    Station("kafka predictions", "messages", "topic", names.TOPIC_PREDICTIONS),
-    Station("outcomes", "rows", "table", names.BRONZE_OUTCOMES),
+    Station("outcomes", "rows", "table", names.BRONZE_OUTCOMES, branch=True),
+    Station("mysql predictions", "rows", "sql", _MIRRORED, "In MySQL"),
+    Station("kafka predictions", "messages", "topic", names.TOPIC_PREDICTIONS, "On Kafka", True),
 )

@@ -2,7 +2,7 @@
 export async function linkServices() {
   const ports = await (await fetch("/services")).json();
   for (const link of document.querySelectorAll("a[data-service]")) {
-    link.href = `${location.protocol}//${location.hostname}:${ports[link.dataset.service]}/`;
+    link.href = `${location.protocol}//${location.hostname}:${ports[link.dataset.service]}/${link.dataset.path ?? ""}`;
     link.hidden = false;
   }
 }
