@@ -13,7 +13,7 @@ STALE := $(if $(HAS),$(if $(filter $(SUPPORTED),$(filter $(WANTS),$(HAS))),,stal
 PART ?= all
 SIZE ?= full
 
-.PHONY: stale help setup env demo demos up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt docs generated bench kills faults soak lock reset clean
+.PHONY: stale help setup env demo demos up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt docs generated bench kills race faults soak lock reset clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -89,6 +89,9 @@ bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
 
 kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events, compare every cell
 	$(BIN)/python -m bench.kills
+
+race: $(VENV)/.dev ## three thousand commits that replace files, while OPTIMIZE and VACUUM race them
+	$(BIN)/python -m bench.commit_race
 
 faults: $(VENV)/.dev ## kill and hurt every process, count what is lost (docs/reliability.md; ONLY=poison)
 	$(BIN)/python -m bench.faults --only '$(ONLY)' --publish

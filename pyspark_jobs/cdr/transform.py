@@ -42,10 +42,11 @@ Run = Callable[[BucketTask], Changes]
 class Due(msgspec.Struct, frozen=True):
     """What a commit of feature changes says of the commit of gold that follows it.
 
-    `files` are the paths of the changed rows, by bucket.
+    `files` are the paths of the changed rows, by bucket; `gold_id` is the id of the table.
     """
 
     token: str
+    gold_id: str
     closed_through: str
     files: dict[int, tuple[str, ...]]
 
@@ -119,8 +120,11 @@ class Transform:
             self._apply(latest, in_tasks, in_tasks)
         else:
             self.apply_events(few, in_tasks)
-        written = (names.SILVER_DAILY, self._silver), (names.GOLD_FEATURES, self._gold)
-        self._notes.note_tables(*((name, table.latest()) for name, table in written))
+        self._notes.note_tables(
+            (names.SILVER_DAILY, self._silver.latest()),
+            (names.FEATURE_CHANGES, self._changes.latest()),
+            (names.GOLD_FEATURES, self._gold.latest()),
+        )
 
     def apply_events(self, events: pl.DataFrame, in_tasks: Run | None = None) -> None:
         """Bring silver and gold up to date with `events` (columns of `daily.event_columns`).
@@ -189,7 +193,7 @@ class Transform:
         for one in changed:
             number = int(one.partition["bucket"])
             by_bucket[number] = (*by_bucket.get(number, ()), one.path)
-        due = Due(uuid4().hex, str(task.span.closed), by_bucket)
+        due = Due(uuid4().hex, self._gold_id(), str(task.span.closed), by_bucket)
         self._changes.append(changed, self._clock.now(), msgspec.json.encode(due).decode())
         try:
             gold = found[names.GOLD_FEATURES]
@@ -201,8 +205,13 @@ class Transform:
         """Bring gold up to date with the last feature changes, if a crash came in between."""
         note = self._changes.last_note("userMetadata")
         due = msgspec.json.decode(note, type=Due) if note else None
-        if due and self._gold.last_note("changes") != due.token:
+        if due is None or due.gold_id != self._gold_id():
+            return
+        if self._gold.last_note("changes") != due.token:
             self._put(due, run)
+
+    def _gold_id(self) -> str:
+        return str(self._gold.latest().metadata().id)
 
     def _put(self, due: Due, run: Run) -> None:
         options = self._settings.lake_options

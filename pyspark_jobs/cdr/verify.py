@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse import store
-from lakehouse.contracts import Contract
+from lakehouse.contracts import BUCKET, Contract
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.features import gold_contract, lookback_days
 from lakehouse.domains.settings import Settings
@@ -29,7 +29,7 @@ from lakehouse.registry import Registry
 from pyspark_jobs.cdr import daily
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import FROM_SILVER, gold_rows
-from pyspark_jobs.delta import differences
+from pyspark_jobs.delta import differences, tables
 from pyspark_jobs.delta.differences import Difference
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import readers
@@ -95,9 +95,11 @@ class Verifier:
 
     def _of_silver(self, day: date) -> list[Difference]:
         bronze = self._bronze().where(f.col("Date") == day)
-        events = cast(pl.DataFrame, pl.from_arrow(daily.event_columns(bronze).toArrow()))
+        buckets = tables.buckets(self._settings, contracts.SILVER_DAILY)
+        rows = daily.event_columns(bronze, buckets).toArrow()
+        events = cast(pl.DataFrame, pl.from_arrow(rows))
         stored = self._stored(contracts.SILVER_DAILY, day)
-        expected = daily.apply_events(stored.clear(), events)
+        expected = _with_bucket(daily.apply_events(stored.clear(), events), events)
         return differences.of_rows(names.SILVER_DAILY, stored, expected, daily.KEY)
 
     def _of_gold(self, day: date) -> list[Difference]:
@@ -106,11 +108,11 @@ class Verifier:
         cdr = self._settings.cdr
         since = day - (lookback_days(cdr.feature_windows) - 1) * DAY
         silver = self._scan(contracts.SILVER_DAILY).filter(pl.col("Date").is_between(since, day))
-        days = silver.select(FROM_SILVER).collect()
+        days = silver.select(*FROM_SILVER, BUCKET.name).collect()
         scope = days.select("User").unique().with_columns(since=pl.lit(day))
         closed_through = date.fromisoformat(closed) if closed else day - DAY
         span = Span(day, closed_through, cdr.active_window_days, cdr.feature_windows)
-        expected = gold_rows(days, scope, span)
+        expected = _with_bucket(gold_rows(days, scope, span), days)
         return differences.of_rows(
             self._gold.name, self._stored(self._gold, day), expected, daily.KEY
         )
@@ -139,3 +141,9 @@ class Verifier:
         if not store.exists(table_uri(self._settings.lake_uri, contract.name), self._options):
             return pl.DataFrame(schema=contract.names)
         return self._scan(contract).filter(pl.col("Date") == day).collect()
+
+
+def _with_bucket(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with the bucket in which `known` has the subscriber."""
+    buckets = known.select("User", BUCKET.name).unique()
+    return rows.join(buckets, on="User", how="left", maintain_order="left")

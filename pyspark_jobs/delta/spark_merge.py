@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from delta.tables import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse.contracts import Contract
 from pyspark_jobs.delta.files import PendingFile
+
+LISTS = ("longs", "doubles", "strings")
 
 
 def update(
@@ -36,4 +38,10 @@ def update(
     allowed = None
     if unless_after is not None:
         allowed = f.col(f"t.{unless_after[0]}") <= f.lit(unless_after[1])
-    merge.whenMatchedUpdate(allowed, {name: f.col(f"s.{name}") for name in columns}).execute()
+    merge.whenMatchedUpdate(allowed, {name: _value(contract, name) for name in columns}).execute()
+
+
+def _value(contract: Contract, name: str) -> Column:
+    value = f.col(f"s.{name}")
+    # Read from a file, a list might hold nulls, for all that Spark knows; the table's may not.
+    return f.array_compact(value) if contract.field(name).kind in LISTS else value

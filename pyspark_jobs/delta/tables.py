@@ -111,7 +111,8 @@ def _refuse_other_layout(uri: str, contract: Contract, options: dict[str, str]) 
         f"{needed}, partitioned by {', '.join(contract.partition_by) or 'nothing'}",
         f"a table of an earlier version, partitioned by {', '.join(stored) or 'nothing'}"
         + (f" and without {', '.join(missing)}" if missing else ""),
-        "stop the services and move its folder away; it is computed again from bronze",
+        "stop the services and move its folder away, or rebuild the lake (docs/operations.md, "
+        "Rebuild the lake)",
     )
 
 

@@ -23,6 +23,7 @@ from pyspark_jobs.engine.bucket_tasks import Changes
 from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.scoring.score_task import UPDATED, PredictionFiles, with_all_columns
 
+_REFUSED = (CommitFailedError, OvertakenError, *CONFLICTS)
 _again = stamina.retry(on=CommitFailedError, attempts=ATTEMPTS, wait_initial=0.05)
 
 
@@ -64,19 +65,15 @@ class Predictions:
         has are merged by Spark. Raises `OvertakenError` when that does not help.
         """
         written = 0
-        for attempt in range(1, ATTEMPTS + 1):
-            cells = self._table.cells()
-            found = run(PredictionFiles(self._scored, cells, self._options, as_of))
-            new = found.get(self._contract.name, Replacement())
-            try:
+        for attempt in stamina.retry_context(on=_REFUSED, attempts=ATTEMPTS, wait_initial=0.05):
+            with attempt:
+                cells = self._table.cells()
+                found = run(PredictionFiles(self._scored, cells, self._options, as_of))
+                new = found.get(self._contract.name, Replacement())
                 # In this order: the merge is refused if a row has changed since it was read.
                 written += self._update(found.get(UPDATED, Replacement()), as_of, spark)
                 self._table.replace(new, cells, self._context.clock.now())
-            except (CommitFailedError, OvertakenError, *CONFLICTS):
-                if attempt == ATTEMPTS:
-                    raise
-                continue
-            return written + new.rows
+                written += new.rows
         return written
 
     def _update(
@@ -123,7 +120,7 @@ class Predictions:
 
         Returns how many rows changed.
         """
-        if rows.is_empty() or not self._has_outcomes():
+        if rows.is_empty() or not self.has_outcomes():
             return 0
         # In this order: a later word either is in bronze already, or its writer is noticed.
         label, pair = self._scored.label, self._pair
@@ -135,7 +132,8 @@ class Predictions:
             self._table.merge(changed, pair, (label,), insert=False)
         return len(changed)
 
-    def _has_outcomes(self) -> bool:
+    def has_outcomes(self) -> bool:
+        """Whether there are outcomes to label rows with."""
         told = self._scored.outcomes
         if told is None:
             return False
@@ -144,7 +142,7 @@ class Predictions:
     def _said_of(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Entity, time and label of the latest outcomes, under the names of the predictions."""
         told, scored = self._scored.outcomes, self._scored
-        assert told is not None  # noqa: S101 looked up by `_has_outcomes`
+        assert told is not None  # noqa: S101 looked up by `has_outcomes`
         place = table_uri(self._lake, told.table.name)
         times = _within(told.time, rows[scored.time])
         found = store.scan(place, dict(self._options)).filter(times)

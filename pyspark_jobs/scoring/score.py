@@ -172,6 +172,8 @@ class Scoring:
 
     def _label(self, rows: DataFrame) -> None:
         """Fill in the outcomes that are known already, for as many rows at a time as may be."""
+        if not self._predictions.has_outcomes():
+            return
         day = _day(self._scored)
         ripe = rows.where(day <= f.lit(self._predictions.ripe)).select(*self._key)
         counted = ripe.groupBy(day.alias("day")).count().orderBy("day").collect()
