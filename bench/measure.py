@@ -23,6 +23,7 @@ Name = Literal[
     "daily_sums_vs_flink",
     "daily_sums_vs_pathway",
     "day_vs_everything_again",
+    "freshness_bronze_p99_s",
     "freshness_silver_p95_s",
     "freshness_prediction_p95_s",
     "score_vs_mllib",

@@ -17,6 +17,7 @@ from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.contracts import MEASURES
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
+from lakehouse.settings.model import LakeSettings, SparkSettings
 from pyspark_jobs.cdr import transform_task
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows
@@ -108,6 +109,21 @@ def pieces(events: Events, count: int) -> list[Events]:
 def test_in_thirty_pieces_as_in_one_go(make_lake: Callable[[str], Settings]) -> None:
     events = world()
     assert_same(run(make_lake("whole"), [events]), run(make_lake("parts"), pieces(events, 30)))
+
+
+def test_in_four_buckets_and_thirty_pieces_as_in_one_bucket_and_one_go(
+    make_lake: Callable[[str], Settings], tmp_path: Path
+) -> None:
+    events = world()
+    lake, spark = LakeSettings(uri=str(tmp_path / "four")), SparkSettings(buckets=4)
+    four = Settings(lake=lake, spark=spark)
+    create_tables(four)
+    spread = events.with_columns(bucket=(pl.col("User").str.tail(3).cast(pl.Int32) % 4))
+    whole = run(make_lake("whole"), [events])
+    run(four, pieces(spread, 30))
+    for one, other in zip(silver_and_gold(whole), silver_and_gold(four), strict=True):
+        assert other["bucket"].n_unique() == 4
+        assert one.drop("bucket").equals(other.drop("bucket"))
 
 
 def test_some_subscribers_after_the_others_as_all_at_once(
