@@ -33,6 +33,7 @@ Name = Literal[
     "transform_two_vs_one_worker",
     "score_two_vs_one_worker",
     "train_vs_sklearn",
+    "train_two_vs_one_worker",
     "monitor_vs_full_nannyml",
     "monitor_million_rows_s",
     "world_rows_per_second",

@@ -118,6 +118,14 @@ def reset(yes: Yes = False) -> None:
 
 
 @app.command()
+def serve() -> None:
+    """Serve every registered model over HTTP, until Ctrl-C."""
+    from serving import __main__ as serving
+
+    raise typer.Exit(serving.main())
+
+
+@app.command()
 def status(domain: OneDomain = None) -> None:
     """Show each process, each query's last batch and its lag."""
     from cdrlake import runs
@@ -200,8 +208,7 @@ def verify(
     """Compare files and rows of the lake with what they must be, to the bit; changes nothing."""
     from cdrlake import jobs
 
-    chosen = ["--all"] if every else ["--days", str(days)]
-    jobs.run(jobs.of(_domain(domain), "verify"), *chosen)
+    jobs.run(jobs.of(_domain(domain), "verify"), *(["--all"] if every else ["--days", str(days)]))
 
 
 @app.command()

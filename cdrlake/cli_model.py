@@ -160,6 +160,21 @@ def challenge(
 
 
 @model.command()
+def split(
+    number: Annotated[int | None, typer.Argument(help="Default: none, the split ends.")] = None,
+    share: Annotated[float, typer.Option(help="The part of the callers, 0 to 1.")] = 0.1,
+    domain: Of = DEFAULT,
+    name: Name = None,
+) -> None:
+    """Let a version answer a part of the callers, always the same ones; the champion the others."""
+    _choose(domain, name).registry.split(number, share)
+    said = "everybody is answered by the champion"
+    if number is not None:
+        said = f"version {number} answers {share:.0%} of the callers"
+    CONSOLE.print(said)
+
+
+@model.command()
 def approve(
     number: Number,
     by: Annotated[str, typer.Option(help="Who approves; kept with the version.")],

@@ -76,7 +76,7 @@ def score_frame(scorer: Scorer, frame: pl.DataFrame, scored: Scored) -> pl.DataF
         found[FEATURES] = list(rows) if rows.size == 0 else rows
         found[FEATURE_NAMES] = [",".join(scorer.features)] * len(rows)
     if reason_names()[0][0] in scored.table.names:
-        found |= reasons(scorer, rows)
+        found |= reason_columns(scorer, rows)
     mine = [pl.Series(name, found[name]) for name in scored.table.names if name in found]
     types = polars_schema(scored.table)
     kinds = {one.name: types[one.name] for one in mine}
@@ -93,16 +93,15 @@ def reason_names() -> list[tuple[str, str]]:
     return [(f"reason_{rank}", f"reason_{rank}_raises") for rank in range(1, REASONS + 1)]
 
 
-def reasons(scorer: Scorer, rows: Floats) -> dict[str, pl.Series]:
+def reason_columns(scorer: Scorer, rows: Floats) -> dict[str, pl.Series]:
     """The features that moved each row's score most; null for a kind that cannot tell."""
     moved = scorer.contributions(rows)
     found: dict[str, pl.Series] = {}
     names = pl.Series(scorer.features, dtype=pl.String)
     nobody = [None] * len(rows)
-    if moved is not None:
-        strongest = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :REASONS]
+    strongest = None if moved is None else _strongest(moved)
     for rank, (name, raises) in enumerate(reason_names()):
-        if moved is None or rank >= len(names):
+        if moved is None or strongest is None or rank >= len(names):
             found |= {name: pl.Series(nobody, dtype=pl.String)}
             found |= {raises: pl.Series(nobody, dtype=pl.Boolean)}
             continue
@@ -110,6 +109,33 @@ def reasons(scorer: Scorer, rows: Floats) -> dict[str, pl.Series]:
         found[name] = names.gather(which[:, 0])
         found[raises] = pl.Series(np.take_along_axis(moved, which, axis=1)[:, 0] > 0)
     return found
+
+
+def reasons(scorer: Scorer, rows: Floats) -> pl.Series:
+    """The features that moved each row's score most, as JSON; null for a kind that cannot tell."""
+    columns = reason_columns(scorer, rows)
+    if columns[reason_names()[0][0]].null_count() == len(rows):
+        return pl.Series([None] * len(rows), dtype=pl.String)
+    place = {name: at for at, name in enumerate(scorer.features)}
+    texts = []
+    for rank, (name, raises) in enumerate(reason_names()[: len(place)]):
+        which = columns[name].replace_strict(place, return_dtype=pl.Int64).to_numpy()[:, None]
+        reason = pl.DataFrame(
+            {
+                "feature": columns[name],
+                "value": np.take_along_axis(rows, which, axis=1)[:, 0],
+                "direction": pl.select(
+                    pl.when(columns[raises]).then(pl.lit("raises")).otherwise(pl.lit("lowers"))
+                ).to_series(),
+            }
+        )
+        text = reason.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+        texts.append(text.alias(str(rank)))
+    return pl.select(pl.format("[{}]", pl.concat_str(texts, separator=","))).to_series()
+
+
+def _strongest(moved: Floats) -> npt.NDArray[np.int64]:
+    return np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :REASONS]
 
 
 def matrix(frame: pl.DataFrame, features: tuple[str, ...]) -> Floats:

@@ -53,7 +53,7 @@ def test_contributions_and_the_intercept_add_up_to_the_log_odds() -> None:
 
 
 def test_reasons_name_the_features_that_moved_a_row_most() -> None:
-    found = scoring.reasons(LinearScorer(model()), np.array([[14.0, 18.0]]))
+    found = scoring.reason_columns(LinearScorer(model()), np.array([[14.0, 18.0]]))
     assert {name: column.to_list() for name, column in found.items()} == {
         "reason_1": ["amount"],
         "reason_1_raises": [True],

@@ -13,7 +13,7 @@ from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
 from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.forest_scorer import ForestScorer
-from lakehouse.models.scoring import matrix, score_frame
+from lakehouse.models.scoring import matrix, reasons, score_frame
 from lakehouse.models.stored_features import features_of, reasons_of, spoken, unpacked
 
 L = LEAF
@@ -89,14 +89,21 @@ def test_a_model_that_gives_no_reasons_publishes_none() -> None:
 
 
 def test_the_strongest_reasons_name_feature_value_and_direction() -> None:
-    reasons = reasons_of(score_frame(scorer(), gold([4.0], [2]), CHURN).to_dicts()[0])
-    assert reasons[:2] == [
+    found = reasons_of(score_frame(scorer(), gold([4.0], [2]), CHURN).to_dicts()[0])
+    assert found[:2] == [
         {"feature": "days_silent", "value": 4.0, "direction": "raises"},
         {"feature": "calls", "value": 2.0, "direction": "raises"},
     ]
-    assert len(reasons) == 3
-    reasons = reasons_of(score_frame(scorer(), gold([4.0], [9]), CHURN).to_dicts()[0])
-    assert reasons[1] == {"feature": "calls", "value": 9.0, "direction": "lowers"}
+    assert len(found) == 3
+    found = reasons_of(score_frame(scorer(), gold([4.0], [9]), CHURN).to_dicts()[0])
+    assert found[1] == {"feature": "calls", "value": 9.0, "direction": "lowers"}
+
+
+def test_reasons_as_json_are_those_of_the_columns() -> None:
+    frame = gold([4.0, 0.0], [2, 9])
+    rows = score_frame(scorer(), frame, CHURN).to_dicts()
+    texts = reasons(scorer(), matrix(frame, FEATURES))
+    assert [json.loads(text) for text in texts] == [reasons_of(row) for row in rows]
 
 
 def test_one_row_has_the_probability_that_it_has_among_many() -> None:
