@@ -90,7 +90,7 @@ class Race:
                 bucket=pl.lit(0),
             ).cast(polars_schema(RACED))  # type: ignore[arg-type]
             try:
-                writer.replace(cells.put(rows, known.select(*KEY, PATH)), cells, NOW)
+                writer.replace_files(cells.put(rows, known.select(*KEY, PATH)), cells, NOW)
             except OvertakenError:
                 self.overtaken += 1
                 continue

@@ -149,7 +149,9 @@ class Transform:
             many = self._population(task) > self._settings.spark.small_batch_rows
             found = (in_tasks if many else run)(task)
             try:
-                self._silver.replace(found[names.SILVER_DAILY], task.silver, self._clock.now())
+                self._silver.replace_files(
+                    found[names.SILVER_DAILY], task.silver, self._clock.now()
+                )
             except OvertakenError:
                 continue
             self._commit(task, found, in_tasks if many else run)
@@ -197,7 +199,7 @@ class Transform:
         self._changes.append(changed, self._clock.now(), msgspec.json.encode(due).decode())
         try:
             gold = found[names.GOLD_FEATURES]
-            self._gold.replace(gold, task.gold, self._clock.now(), _note(due))
+            self._gold.replace_files(gold, task.gold, self._clock.now(), _note(due))
         except OvertakenError:
             self._put(due, run)
 
@@ -220,7 +222,7 @@ class Transform:
             found = run(PutChanges(self._changes.uri, options, gold, due.files))
             try:
                 change = found[names.GOLD_FEATURES]
-                self._gold.replace(change, gold, self._clock.now(), _note(due))
+                self._gold.replace_files(change, gold, self._clock.now(), _note(due))
             except OvertakenError:
                 continue
             return

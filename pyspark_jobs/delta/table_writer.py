@@ -21,6 +21,7 @@ from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
 from pyspark_jobs.delta.cells import Cells, Replacement
 from pyspark_jobs.delta.files import PendingFile
+from pyspark_jobs.delta.predicates import matches
 
 ATTEMPTS = 5
 HISTORY = 200
@@ -112,7 +113,7 @@ class DeltaTableWriter:
         """All files as they stand now."""
         return Cells.of(self._open(), self._lake_uri, self._contract, self._options)
 
-    def replace(
+    def replace_files(
         self, change: Replacement, read: Cells, at: datetime, note: Mapping[str, str] | None = None
     ) -> None:
         """Commit a replacement that was made from the files `read`; none, no commit.
@@ -182,7 +183,7 @@ class DeltaTableWriter:
             return
         merge = table.merge(
             data,
-            predicate=self._matches(rows, self._contract.key),
+            predicate=matches(rows, self._contract.key, self._contract.partition_by),
             source_alias="s",
             target_alias="t",
             streamed_exec=False,
@@ -200,7 +201,7 @@ class DeltaTableWriter:
         """
         merge = (self._table or self._open()).merge(
             rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
-            predicate=self._matches(rows, key),
+            predicate=matches(rows, key, self._contract.partition_by),
             source_alias="s",
             target_alias="t",
         )
@@ -209,11 +210,16 @@ class DeltaTableWriter:
             merge = merge.when_not_matched_insert_all()
         merge.execute()
 
-    def _matches(self, rows: pl.DataFrame, key: Sequence[str]) -> str:
-        """Predicate for equal keys within the partitions of `rows`; other files are not opened."""
-        same = [f's."{name}" = t."{name}"' for name in key]
-        named = [name for name in self._contract.partition_by if name in rows.columns]
-        return " AND ".join([*(_among(rows[name].unique().sort()) for name in named), *same])
+    def replace(self, rows: pl.DataFrame) -> None:
+        """Replace the whole table, for one that stays small and has this one writer.
+
+        Raises `CommitFailedError` when another writer has changed the table since `read`.
+        """
+        data = rows.select(self._contract.names).to_arrow(compat_level=pl.CompatLevel.oldest())
+        properties = CommitProperties(max_commit_retries=0)
+        write_deltalake(
+            self._table or self._open(), data, mode="overwrite", commit_properties=properties
+        )
 
     def _open(self) -> DeltaTable:
         if self._table is None:
@@ -232,18 +238,3 @@ def _share_keys(read: Cells, news: pl.DataFrame, change: Replacement) -> bool:
 
 def _add(file: PendingFile, moment: int) -> AddAction:
     return AddAction(file.path, file.size, file.partition, moment, True, file.stats)
-
-
-def _among(values: pl.Series) -> str:
-    """The predicate for a partition column that has one of these values.
-
-    >>> _among(pl.Series("day", [date(2026, 3, 1)])), _among(pl.Series("it's", [7]))
-    ('t."day" IN (DATE \'2026-03-01\')', 't."it\'s" IN (7)')
-    """
-    if values.dtype == pl.Date:
-        literals = [f"DATE '{value}'" for value in values]
-    elif values.dtype.is_numeric():
-        literals = [str(value) for value in values]
-    else:
-        literals = ["'" + str(value).replace("'", "''") + "'" for value in values]
-    return f't."{values.name}" IN ({", ".join(literals)})'

@@ -72,7 +72,7 @@ class Predictions:
                 new = found.get(self._contract.name, Replacement())
                 # In this order: the merge is refused if a row has changed since it was read.
                 written += self._update(found.get(UPDATED, Replacement()), as_of, spark)
-                self._table.replace(new, cells, self._context.clock.now())
+                self._table.replace_files(new, cells, self._context.clock.now())
                 written += new.rows
         return written
 

@@ -107,7 +107,7 @@ def test_gold_that_was_cut_off_after_its_changes_is_made_up_for_from_them(
 ) -> None:
     whole = run(spark, lake(tmp_path / "whole", 3, 0), bronze, 2)
     cut = lake(tmp_path / "cut", 3, 0)
-    replace = DeltaTableWriter.replace
+    replace = DeltaTableWriter.replace_files
 
     def die_at_gold(table: DeltaTableWriter, *rest: object) -> None:
         if table.uri.endswith("cdr_features"):
@@ -116,7 +116,7 @@ def test_gold_that_was_cut_off_after_its_changes_is_made_up_for_from_them(
 
     for number, some in enumerate(frames(spark, bronze, 2)):
         with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-            broken.setattr(DeltaTableWriter, "replace", die_at_gold)
+            broken.setattr(DeltaTableWriter, "replace_files", die_at_gold)
             Transform(cut, CLOCK).write_batch(some, number)
         Transform(cut, CLOCK).write_batch(some, number)
     for table in TABLES:
@@ -129,7 +129,7 @@ def test_maintenance_between_reading_and_writing_costs_another_attempt_and_no_ro
     mixed = bronze.sample(fraction=1, shuffle=True, seed=1)
     whole = run(spark, lake(tmp_path / "whole", 2, 0), mixed, 4)
     raced, refused = lake(tmp_path / "raced", 2, 0), []
-    replace = DeltaTableWriter.replace
+    replace = DeltaTableWriter.replace_files
 
     def overtaken(table: DeltaTableWriter, *rest: object) -> None:
         table.latest().optimize.compact()
@@ -140,7 +140,7 @@ def test_maintenance_between_reading_and_writing_costs_another_attempt_and_no_ro
             raise
 
     with monkeypatch.context() as broken:
-        broken.setattr(DeltaTableWriter, "replace", overtaken)
+        broken.setattr(DeltaTableWriter, "replace_files", overtaken)
         run(spark, raced, mixed, 4)
     assert {uri.rsplit("/")[-1] for uri in refused} == {"cdr_daily", "cdr_features"}
     for table in TABLES:

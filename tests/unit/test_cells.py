@@ -38,7 +38,7 @@ def writer(tmp_path: Path) -> DeltaTableWriter:
     table = DeltaTableWriter(settings.lake_uri, RACED, {})
     for some in (rows("a", "b"), rows("c", "d")):
         cells = table.cells()
-        table.replace(put(cells, some), cells, NOW)
+        table.replace_files(put(cells, some), cells, NOW)
     return table
 
 
@@ -52,7 +52,7 @@ def test_only_files_with_a_replaced_row_are_rewritten(writer: DeltaTableWriter) 
     before, cells = set(DeltaTable(writer.uri).file_uris()), writer.cells()
     change = put(cells, rows("b", "e", count=5))
     assert (len(change.added), len(change.removed), change.rows) == (1, 1, 3)
-    writer.replace(change, cells, NOW)
+    writer.replace_files(change, cells, NOW)
     assert counts(writer) == {"a": 1, "b": 5, "c": 1, "d": 1, "e": 5}
     assert len(before & set(DeltaTable(writer.uri).file_uris())) == 1
 
@@ -62,7 +62,7 @@ def test_a_replacement_made_before_a_compaction_is_refused(writer: DeltaTableWri
     change = put(cells, rows("b", count=5))
     DeltaTable(writer.uri).optimize.compact()
     with pytest.raises(OvertakenError, match="1 files have been rewritten"):
-        writer.replace(change, cells, NOW)
+        writer.replace_files(change, cells, NOW)
     assert counts(writer) == dict.fromkeys("abcd", 1)
 
 
@@ -72,11 +72,11 @@ def test_new_rows_pass_a_compaction_and_are_refused_when_another_added_them(
     cells = writer.cells()
     ours, same = put(cells, rows("e")), put(cells, rows("f", "g"))
     DeltaTable(writer.uri).optimize.compact()
-    writer.replace(ours, cells, NOW)
+    writer.replace_files(ours, cells, NOW)
     later = writer.cells()
-    writer.replace(put(later, rows("g", "h")), later, NOW)
+    writer.replace_files(put(later, rows("g", "h")), later, NOW)
     with pytest.raises(OvertakenError, match="1 cells have got rows"):
-        writer.replace(same, cells, NOW)
+        writer.replace_files(same, cells, NOW)
     assert counts(writer) == dict.fromkeys("abcdegh", 1)
 
 
@@ -84,8 +84,8 @@ def test_a_commit_to_another_cell_is_no_reason_to_refuse(writer: DeltaTableWrite
     cells = writer.cells()
     change = put(cells, rows("b", count=5))
     elsewhere = put(cells, rows("z", day=date(2026, 1, 2)))
-    writer.replace(elsewhere, cells, NOW)
-    writer.replace(change, cells, NOW)
+    writer.replace_files(elsewhere, cells, NOW)
+    writer.replace_files(change, cells, NOW)
     assert counts(writer)["b"] == 5
 
 
@@ -102,7 +102,7 @@ def test_a_commit_between_the_check_and_ours_is_noticed(
 
     monkeypatch.setattr(DeltaTableWriter, "_refuse_if_overtaken", then_compact)
     with pytest.raises(OvertakenError):
-        writer.replace(change, cells, NOW)
+        writer.replace_files(change, cells, NOW)
     assert counts(writer) == dict.fromkeys("abcd", 1)
 
 
