@@ -1,8 +1,8 @@
 """Partitions of a table as their files: read with the file of each row, replaced file by file.
 
 A task reads the cells that it works on as of one version, and writes new files in place of those
-that hold outdated rows. Nothing of this is visible before `DeltaTableWriter.replace_files` commits it.
-Partition columns must be dates or numbers, because their values become folder names.
+that hold outdated rows. Nothing of this is visible before `DeltaTableWriter.replace_files` commits
+it. Partition columns must be dates or numbers, because their values become folder names.
 """
 
 from __future__ import annotations
