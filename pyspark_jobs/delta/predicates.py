@@ -19,6 +19,7 @@ def matches(rows: pl.DataFrame, key: Sequence[str], partition_by: Sequence[str])
 def _within(values: pl.Series) -> str:
     """The predicate for a timestamp column of the key: files of other moments are not opened.
 
+    >>> from datetime import datetime
     >>> _within(pl.Series("at", [datetime(2026, 3, 1), datetime(2026, 3, 2)]))
     't."at" BETWEEN to_timestamp_micros(1772323200000000) AND to_timestamp_micros(1772409600000000)'
     """
@@ -29,6 +30,7 @@ def _within(values: pl.Series) -> str:
 def _among(values: pl.Series) -> str:
     """The predicate for a partition column that has one of these values.
 
+    >>> from datetime import date
     >>> _among(pl.Series("day", [date(2026, 3, 1)])), _among(pl.Series("it's", [7]))
     ('t."day" IN (DATE \'2026-03-01\')', 't."it\'s" IN (7)')
     """
