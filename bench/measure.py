@@ -37,6 +37,10 @@ Name = Literal[
     "procedure_five_million_rows_s",
     "cost_growth_batch_200",
     "startup_first_number_s",
+    "alarm_p50_ms",
+    "alarm_p99_ms",
+    "alarm_vs_spark_micro_batch",
+    "cards_quality_vs_attainable",
 ]
 ROUNDS = {"small": 1, "full": 5}
 
