@@ -11,6 +11,7 @@ from lakehouse.domains.cdr.settings import (
     SourceSettings,
     WorldSettings,
 )
+from lakehouse.domains.fraud.settings import FraudSettings
 from lakehouse.settings import ROOT, model
 from lakehouse.settings import load as read
 
@@ -22,6 +23,7 @@ class Settings(model.Settings):
     source: SourceSettings = SourceSettings()
     cdr: CdrSettings = CdrSettings()
     cards: CardsSettings = CardsSettings()
+    fraud: FraudSettings = FraudSettings()
 
 
 def load(
