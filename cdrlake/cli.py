@@ -103,14 +103,6 @@ def reset(yes: Yes = False) -> None:
 
 
 @app.command()
-def serve() -> None:
-    """Serve every registered model over HTTP, until Ctrl-C."""
-    from serving import __main__ as serving
-
-    raise typer.Exit(serving.main())
-
-
-@app.command()
 def status(domain: OneDomain = None) -> None:
     """Show each process, each query's last batch and its lag."""
     from cdrlake import runs

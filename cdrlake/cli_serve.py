@@ -1,4 +1,4 @@
-"""The command that decides a domain's events as they arrive."""
+"""The command that serves models: over HTTP, or a domain's events as they arrive."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ Stream = Annotated[bool, typer.Option("--stream", help="Decide the domain's stre
 
 
 def serve(stream: Stream = False, domain: OneDomain = None) -> None:
-    """Decide events as they arrive, until Ctrl-C; several processes share the work."""
+    """Serve every registered model over HTTP, or with --stream decide events, until Ctrl-C."""
+    if not stream:
+        from serving import __main__ as rest
+
+        raise typer.Exit(rest.main())
     from cdrlake import extension
     from lakehouse import domains
 
     chosen = domains.domain(domain) if domain else domains.DOMAINS[0]
     run = extension.of(chosen).stream
-    if not stream:
-        raise SettingsError.sentence("Say what to serve: `--stream`.")
     if run is None:
         raise SettingsError.sentence(f"The domain {chosen.name} has no stream of decisions.")
     raise typer.Exit(run())

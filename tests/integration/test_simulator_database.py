@@ -270,7 +270,7 @@ def test_an_installation_of_before_the_domains_is_taken_along(
         )
         connection.commit()
     try:
-        later = ["shared", "domains", "own_streams", "monitoring_model", "cards"]
+        later = ["shared", "domains", "own_streams", "monitoring_model", "cc_results", "cards"]
         assert schema.initialise(own) == later
         assert schema.initialise(own) == []
         with mysql.connect(own.mysql) as connection, connection.cursor() as cursor:
