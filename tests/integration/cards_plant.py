@@ -128,6 +128,17 @@ def decided(settings: Settings) -> dict[str, dict[str, Any]]:
     return found
 
 
+def wait_for_messages(settings: Settings, topic: str, count: int) -> None:
+    """Wait until a topic holds so many messages."""
+    wait_for(lambda: kafka.message_count(settings.kafka, topic) >= count, f"{topic}: {count}")
+
+
+def wait_for_decisions(settings: Settings, count: int) -> None:
+    """Wait until so many transactions are decided, some perhaps more than once."""
+    wait_for_messages(settings, names.TOPIC_DECISIONS, count)
+    wait_for(lambda: len(decided(settings)) >= count, f"{count} decisions")
+
+
 @contextmanager
 def deciding(settings: Settings, versions: Versions | None = None) -> Iterator[Any]:
     """A door that runs in a thread; what it raises is raised at the end."""

@@ -28,8 +28,9 @@ from tests.integration.cards_plant import (
     received,
     rows,
     send,
+    wait_for_decisions,
+    wait_for_messages,
 )
-from tests.integration.conftest import wait_for
 
 
 @pytest.fixture
@@ -64,8 +65,8 @@ def test_every_transaction_is_decided_once_and_poison_goes_to_quarantine(topics:
     doubled_and_late = [*sent, *sent[:30]]
     with deciding(topics) as door:
         send(topics, [*doubled_and_late, *poison])
-        wait_for(lambda: len(received(topics, names.TOPIC_DECISIONS)) >= len(sent), "decisions")
-        wait_for(lambda: len(received(topics, names.TOPIC_REFUSED)) == 3, "the refusals")
+        wait_for_messages(topics, names.TOPIC_DECISIONS, len(sent))
+        wait_for_messages(topics, names.TOPIC_REFUSED, 3)
     assert len(received(topics, names.TOPIC_DECISIONS)) == len(sent)
     assert door.tally.counts["repeated"] == 30
     assert features_of(topics) == expected(doubled_and_late)
@@ -86,13 +87,13 @@ def test_a_restart_continues_with_the_same_state(topics: Settings) -> None:
     half = len(sent) // 2
     send(topics, list(sent[:half]))
     with deciding(topics):
-        wait_for(lambda: len(decided(topics)) == half, "the first half")
+        wait_for_messages(topics, names.TOPIC_DECISIONS, half)
     snapshots = list(Path(topics.cards.snapshot_dir).iterdir())
     assert snapshots
     snapshots[0].write_bytes(b"damaged")  # this partition is restored from the topic alone
     send(topics, list(sent[half:]))
     with deciding(topics) as door:
-        wait_for(lambda: len(decided(topics)) == len(sent), "the second half")
+        wait_for_messages(topics, names.TOPIC_DECISIONS, len(sent))
     assert door.tally.counts.get("restored", 0) > 0
     assert features_of(topics) == expected(sent)
     assert len(received(topics, names.TOPIC_DECISIONS)) == len(sent)
@@ -103,17 +104,17 @@ def test_the_last_good_model_goes_on_without_a_registry(topics: Settings) -> Non
     versions = Versions()
     with deciding(topics, versions) as door:
         send(topics, list(sent[:5]))
-        wait_for(lambda: len(decided(topics)) == 5, "the first decisions")
+        wait_for_messages(topics, names.TOPIC_DECISIONS, 5)
         versions.away = True
         door.champion.refresh()
         versions.away, versions.number, versions.broken = False, 2, True
         door.champion.refresh()
         send(topics, list(sent[5:10]))
-        wait_for(lambda: len(decided(topics)) == 10, "decisions of the last good model")
+        wait_for_messages(topics, names.TOPIC_DECISIONS, 10)
         versions.number, versions.broken = 3, False
         door.champion.refresh()
         send(topics, list(sent[10:15]))
-        wait_for(lambda: len(decided(topics)) == 15, "decisions of the new model")
+        wait_for_messages(topics, names.TOPIC_DECISIONS, 15)
     numbers = [decided(topics)[row["trans_num"]]["model_version"] for row in sent[:15]]
     assert numbers == [1] * 10 + [3] * 5
 
@@ -141,11 +142,11 @@ def test_killed_doors_and_rebalances_leave_no_gap(topics: Settings, tmp_path: Pa
             done += len(lot)
             if number in (1, 2):  # in the middle of its work
                 victim = doors[number % 2]
-                wait_for(lambda: len(decided(topics)) > done - len(lot), "some decisions")  # noqa: B023
+                wait_for_messages(topics, names.TOPIC_DECISIONS, done - len(lot) + 1)
                 victim.send_signal(signal.SIGKILL)
                 victim.wait(30)
                 doors[number % 2] = start_process(topics, tmp_path, number + 2)
-            wait_for(lambda: len(decided(topics)) == done, "decisions")  # noqa: B023
+            wait_for_decisions(topics, done)
     finally:
         for one in doors:
             one.terminate()

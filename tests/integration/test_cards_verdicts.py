@@ -24,7 +24,7 @@ from lakehouse.domains.cards import names
 from lakehouse.domains.settings import Settings
 from lakehouse.publisher import Publisher
 from monitoring.alarms import Alarm, AlarmBook, Alarms, AlarmService, Outlet
-from tests.integration.cards_plant import Empty, decided, deciding, rows, send
+from tests.integration.cards_plant import Empty, decided, deciding, rows, send, wait_for_messages
 from tests.integration.conftest import wait_for
 
 
@@ -35,7 +35,7 @@ def plant(fresh: Settings, broker: KafkaBroker, tmp_path: Path) -> Iterator[Sett
         sent = rows(cards=12, days=6)
         send(settings, [*sent, *sent[:5]])
         with deciding(settings):
-            wait_for(lambda: len(decided(settings)) == len(sent), "decisions")
+            wait_for_messages(settings, names.TOPIC_DECISIONS, len(sent))
         yield settings
 
 
