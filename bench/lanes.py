@@ -16,6 +16,7 @@ ON_DEMAND = (
     "workers",
     "hst",
     "fraud",
+    "serving",
     "alarms",
     "cards",
 )

@@ -1,4 +1,4 @@
-"""The command that serves models: over HTTP, or a domain's events as they arrive."""
+"""The command that serves models: over HTTP, or by deciding a domain's events as they arrive."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ Stream = Annotated[bool, typer.Option("--stream", help="Decide the domain's stre
 
 
 def serve(stream: Stream = False, domain: OneDomain = None) -> None:
-    """Serve every registered model over HTTP, or with --stream decide events, until Ctrl-C."""
-    if not stream:
-        from serving import __main__ as rest
+    """Serve every registered model over HTTP, or decide a stream of events, until Ctrl-C.
 
-        raise typer.Exit(rest.main())
+    Several processes that decide one stream share the work.
+    """
+    if not stream:
+        from serving import __main__ as serving
+
+        raise typer.Exit(serving.main())
     from cdrlake import extension
     from lakehouse import domains
 
