@@ -15,6 +15,7 @@ import typer
 from cdrlake import boundary
 from cdrlake.chosen_settings import chosen_settings
 from cdrlake.cli_options import Cluster, Csv, Mapping, OneDomain, Profile, SomeDomains, Yes
+from cdrlake.cli_serve import serve
 from cdrlake.command_groups import Commands
 from cdrlake.console import CONSOLE, working
 from lakehouse.errors import SettingsError
@@ -99,14 +100,6 @@ def reset(yes: Yes = False) -> None:
     if not yes and not typer.confirm(f"Wipe {wipe.describe(settings)}?"):
         raise typer.Abort
     runs.reset(settings)
-
-
-@app.command()
-def serve() -> None:
-    """Serve every registered model over HTTP, until Ctrl-C."""
-    from serving import __main__ as serving
-
-    raise typer.Exit(serving.main())
 
 
 @app.command()
@@ -206,11 +199,14 @@ def trace(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
     domain: OneDomain = None,
+    model: Annotated[
+        str | None, typer.Option(help="Which model's, if the domain has many.")
+    ] = None,
 ) -> None:
     """Follow one prediction back to its messages, and forward to the truth."""
     from cdrlake import cli_trace
 
-    cli_trace.show(entity, when, as_json, _domain(domain))
+    cli_trace.show(entity, when, as_json, _domain(domain), model)
 
 
 @app.command()
@@ -223,6 +219,9 @@ def eda(
 
         result = run(config, load())
     CONSOLE.print(f"report: {result.report}", soft_wrap=True)
+
+
+app.command()(serve)
 
 
 def main() -> None:

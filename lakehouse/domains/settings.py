@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from lakehouse.domains.cards.settings import CardsSettings
 from lakehouse.domains.cdr.settings import (
     CdrSettings,
     SourceSettings,
@@ -21,6 +22,7 @@ class Settings(model.Settings):
     world: WorldSettings = WorldSettings()
     source: SourceSettings = SourceSettings()
     cdr: CdrSettings = CdrSettings()
+    cards: CardsSettings = CardsSettings()
     fraud: FraudSettings = FraudSettings()
 
 
