@@ -38,6 +38,16 @@ Name = Literal[
     "procedure_five_million_rows_s",
     "cost_growth_batch_200",
     "startup_first_number_s",
+    "will_spend_k7_auc",
+    "will_spend_k7_brier",
+    "segments_r2_next_28_days",
+    "hst_vs_river",
+    "fraud_events_per_second",
+    "serving_vs_fastapi",
+    "serving_vs_flask",
+    "serving_list_vs_fastapi",
+    "serving_p99_ms",
+    "serving_overload_goodput",
 ]
 ROUNDS = {"small": 1, "full": 5}
 

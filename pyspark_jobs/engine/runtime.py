@@ -47,7 +47,7 @@ class Job(Generic[S]):
     ) -> None:
         """Supervise the queries that were added, until told to stop or until all have ended.
 
-        While they serve, `each_round` is called several times a second.
+        While they serve, `each_round` is called several times a second; it must not take long.
         `service` is the name of the domain's `Service` that this job is: `cdrlake up` waits until
         the file of that name says that the queries are in service.
         """
