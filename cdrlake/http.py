@@ -41,6 +41,10 @@ class Api:
         """POST to the served models."""
         return self._call(self.models + path, body)
 
+    def call(self, url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """GET from any service of the installation, or POST with a body."""
+        return self._call(url, body)
+
     def healthy(self, base: str) -> bool:
         """Whether a service answers its health page with success."""
         try:

@@ -39,9 +39,15 @@ class Job(Generic[S]):
     supervisor: Supervisor
     exit_code: int = 0
 
-    def run(self, every_seconds: float | None, service: str | None = None) -> None:
+    def run(
+        self,
+        every_seconds: float | None,
+        service: str | None = None,
+        each_round: Callable[[], None] = lambda: None,
+    ) -> None:
         """Supervise the queries that were added, until told to stop or until all have ended.
 
+        While they serve, `each_round` is called several times a second; it must not take long.
         `service` is the name of the domain's `Service` that this job is: `cdrlake up` waits until
         the file of that name says that the queries are in service.
         """
@@ -50,7 +56,7 @@ class Job(Generic[S]):
             return
         try:
             self._report(service, "service")
-            self.supervisor.serve()
+            self.supervisor.serve(each_round)
             self._report(service, "stopped")
         except Exception as error:
             self._report(service, "failed", str(error))
