@@ -13,7 +13,7 @@ STALE := $(if $(HAS),$(if $(filter $(SUPPORTED),$(filter $(WANTS),$(HAS))),,stal
 PART ?= all
 SIZE ?= full
 
-.PHONY: stale help setup env demo demos up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt docs generated bench kills faults soak lock reset clean
+.PHONY: stale help setup env demo demo-cards demo-fraud demos up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt docs generated bench kills faults soak lock reset clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,12 @@ env: ## make .env, the secrets of docker compose (docs/deploy.md)
 
 demo: setup ## set everything up and run the main job, from POST to monitored prediction
 	@$(BIN)/cdrlake demo
+
+demo-cards: setup ## decide card transactions, with outages, verdicts and a second model
+	@$(BIN)/cdrlake demo --domain cards
+
+demo-fraud: setup ## the main job of card fraud: 50,000 events, two versions, monitored
+	@$(BIN)/cdrlake demo --domain fraud
 
 demos: setup ## run the main job of every domain, and end with one table
 	@$(BIN)/cdrlake demo --domain all

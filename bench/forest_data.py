@@ -1,7 +1,7 @@
-"""Rows with a learnable label for racing forests: as wide as asked, on 32 levels a feature.
+"""Rows with a learnable label for racing forests: as wide as asked, as they are or on 32 levels.
 
-MLlib asks at most 32 thresholds of a feature; with data on 32 levels scikit-learn asks the same, so
-its forest is one that ours can hold too, node by node.
+Our forests ask at most 31 thresholds of a feature; with data on 32 levels scikit-learn asks the
+same, so its forest is one that ours can hold too, node by node.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ class Table:
         return columns.with_columns(label=pl.Series(self.label), weight=pl.lit(1.0))
 
 
-def draw(rows: int, features: int, seed: int) -> Table:
+def draw(rows: int, features: int, seed: int, on_levels: bool = True) -> Table:
     """Rows at random; the label follows the first features and their products."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(rows, features))
     telling = values[:, :TELLING]
     signal = telling.sum(axis=1) + telling[:, 0] * telling[:, 1] - 2 * np.abs(telling[:, 2])
     label = (signal + rng.logistic(scale=2.0, size=rows) > 0).astype(np.int64)
+    if not on_levels:
+        return Table(values, label)
     levels = np.clip(np.round(values * LEVELS / 6), -LEVELS // 2, LEVELS // 2 - 1)
     return Table(levels, label)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from cdrlake.services.ports import free_ports
 
 PORTS = ("KAFKA__PORT", "KAFKA__CONTROLLER_PORT", "MYSQL__PORT", "SIMULATOR__PORT",
-         "MONITORING__PORT")  # fmt: skip
+         "MONITORING__PORT", "SERVING__PORT")  # fmt: skip
 # A history that a model is soon trained on, however poor the model.
 SMALL = {
     "WORLD__HISTORY_DAYS": "60",

@@ -6,5 +6,15 @@ from __future__ import annotations
 LANES = (("ingest", "path", "score", "train", "growth", "world", "startup"),
          ("freshness", "loader", "relay", "monitor"))  # fmt: skip
 # At the small size these run only where they are named, since they take longest to begin.
-ON_DEMAND = ("aggregate", "day", "scaling", "model", "quality", "segments")
+ON_DEMAND = (
+    "aggregate",
+    "day",
+    "scaling",
+    "model",
+    "quality",
+    "segments",
+    "workers",
+    "hst",
+    "fraud",
+)
 PARTS = (*LANES[0], *LANES[1], *ON_DEMAND)

@@ -29,6 +29,7 @@ Name = Literal[
     "score_vs_sklearn",
     "score_one_row_us",
     "train_vs_sklearn",
+    "train_two_vs_one_worker",
     "monitor_vs_full_nannyml",
     "monitor_million_rows_s",
     "world_rows_per_second",
@@ -40,6 +41,8 @@ Name = Literal[
     "will_spend_k7_auc",
     "will_spend_k7_brier",
     "segments_r2_next_28_days",
+    "hst_vs_river",
+    "fraud_events_per_second",
 ]
 ROUNDS = {"small": 1, "full": 5}
 

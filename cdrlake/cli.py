@@ -6,8 +6,6 @@ it, so that help and mistakes are answered at once.
 
 from __future__ import annotations
 
-import json
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cdrlake import boundary
+from cdrlake.chosen_settings import chosen_settings
 from cdrlake.cli_options import Cluster, Csv, Mapping, OneDomain, Profile, SomeDomains, Yes
+from cdrlake.cli_serve import serve
 from cdrlake.command_groups import Commands
 from cdrlake.console import CONSOLE, working
 from lakehouse.errors import SettingsError
@@ -34,23 +34,6 @@ def load() -> Settings:
     from lakehouse.domains import settings
 
     return settings.load()
-
-
-def _settings(
-    csv: list[Path] | None = None, mapping: str | None = None, profile: str | None = None
-) -> Settings:
-    """Settings with the command's own choices, which child processes inherit by environment."""
-    from cdrlake import runs
-
-    if mapping is not None:
-        os.environ["CDRLAKE_SOURCE__MAPPING"] = mapping
-        profile = profile or runs.profile_of_mapping(mapping)
-    if csv:
-        files = [str(runs.readable(path)) for path in csv]
-        os.environ["CDRLAKE_SOURCE__FILES"] = json.dumps(files)
-    if profile is not None:
-        os.environ["CDRLAKE_PROFILE"] = profile
-    return load()
 
 
 def _domains(names: str | None) -> tuple[Domain, ...]:
@@ -81,7 +64,8 @@ def demo(
     """Run the main job: from one POST to a monitored prediction."""
     from cdrlake import runs
 
-    runs.demo(_settings(csv, mapping, profile), _domains(domain), cluster)
+    chosen = _domains(domain)
+    runs.demo(chosen_settings(csv, mapping, profile, chosen), chosen, cluster)
 
 
 @app.command()
@@ -95,7 +79,8 @@ def up(
     """Start everything and leave it running until Ctrl-C."""
     from cdrlake import runs
 
-    runs.up(_settings(csv, mapping, profile), _domains(domain), cluster)
+    chosen = _domains(domain)
+    runs.up(chosen_settings(csv, mapping, profile, chosen), chosen, cluster)
 
 
 @app.command()
@@ -103,7 +88,7 @@ def down() -> None:
     """Stop what `up` runs in another terminal."""
     from cdrlake import runs
 
-    runs.down(_settings())
+    runs.down(chosen_settings())
 
 
 @app.command()
@@ -111,7 +96,7 @@ def reset(yes: Yes = False) -> None:
     """Stop everything, wipe its state and what it wrote to the output; downloads stay."""
     from cdrlake import runs, wipe
 
-    settings = _settings()
+    settings = chosen_settings()
     if not yes and not typer.confirm(f"Wipe {wipe.describe(settings)}?"):
         raise typer.Abort
     runs.reset(settings)
@@ -122,7 +107,7 @@ def status(domain: OneDomain = None) -> None:
     """Show each process, each query's last batch and its lag."""
     from cdrlake import runs
 
-    runs.status(_settings(), _domain(domain) if domain else None)
+    runs.status(chosen_settings(), _domain(domain) if domain else None)
 
 
 @app.command()
@@ -130,7 +115,7 @@ def ledger(domain: OneDomain = None) -> None:
     """Count the rows at every station and check that they agree."""
     from cdrlake import runs
 
-    runs.ledger(_settings(), _domain(domain))
+    runs.ledger(chosen_settings(), _domain(domain))
 
 
 @app.command()
@@ -138,7 +123,7 @@ def doctor(domain: SomeDomains = None) -> None:
     """Check what this machine has, and name what is missing."""
     from cdrlake import runs
 
-    runs.doctor(_settings(), _domains(domain))
+    runs.doctor(chosen_settings(), _domains(domain))
 
 
 @app.command()
@@ -146,7 +131,7 @@ def jars() -> None:
     """Fetch the jars that Spark and the embedded servers need, unless they are there."""
     from cdrlake import runs
 
-    runs.fetch_jars(_settings())
+    runs.fetch_jars(chosen_settings())
 
 
 @app.command()
@@ -154,7 +139,7 @@ def topics(domain: OneDomain = None) -> None:
     """Create the topics that are missing and list all with their message counts."""
     from cdrlake import runs
 
-    runs.topics(_settings(), _domain(domain))
+    runs.topics(chosen_settings(), _domain(domain))
 
 
 @app.command()
@@ -200,8 +185,7 @@ def verify(
     """Compare files and rows of the lake with what they must be, to the bit; changes nothing."""
     from cdrlake import jobs
 
-    chosen = ["--all"] if every else ["--days", str(days)]
-    jobs.run(jobs.of(_domain(domain), "verify"), *chosen)
+    jobs.run(jobs.of(_domain(domain), "verify"), *(["--all"] if every else ["--days", str(days)]))
 
 
 @app.command()
@@ -232,6 +216,9 @@ def eda(
 
         result = run(config, load())
     CONSOLE.print(f"report: {result.report}", soft_wrap=True)
+
+
+app.command()(serve)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -13,6 +14,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from cdrlake import jobs
+from cdrlake.bounds import Bound, Bounds
 from cdrlake.console import CONSOLE, working
 from lakehouse.domain import Domain, Scored
 from lakehouse.domains import DOMAINS
@@ -116,9 +118,8 @@ def show(number: Number, domain: Of = DEFAULT, name: Name = None) -> None:
         CONSOLE.print(Markdown(card))
     else:
         CONSOLE.print(card, markup=False, soft_wrap=True)
-    ceiling = _oracle(chosen, loaded)
-    if ceiling is not None:
-        CONSOLE.print(f"ROC-AUC {ceiling}", soft_wrap=True)
+    for bound in _bounds(chosen, loaded):
+        CONSOLE.print(f"- {bound}", markup=False, soft_wrap=True)
     for verdict in version.verdicts:
         CONSOLE.print(f"- {verdict}", markup=False, soft_wrap=True)
     CONSOLE.print(f"run {version.run_id}, files in {loaded.folder}", soft_wrap=True)
@@ -160,6 +161,21 @@ def challenge(
 
 
 @model.command()
+def split(
+    number: Annotated[int | None, typer.Argument(help="Default: none, the split ends.")] = None,
+    share: Annotated[float, typer.Option(help="The part of the callers, 0 to 1.")] = 0.1,
+    domain: Of = DEFAULT,
+    name: Name = None,
+) -> None:
+    """Let a version answer a part of the callers, always the same ones; the champion the others."""
+    _choose(domain, name).registry.split(number, share)
+    said = "everybody is answered by the champion"
+    if number is not None:
+        said = f"version {number} answers {share:.0%} of the callers"
+    CONSOLE.print(said)
+
+
+@model.command()
 def approve(
     number: Number,
     by: Annotated[str, typer.Option(help="Who approves; kept with the version.")],
@@ -194,13 +210,14 @@ def backfill(
     jobs.run(f"{chosen.domain.name}_backfill", f"--version={number}", *days, *which)
 
 
-def _oracle(chosen: _Chosen, loaded: Bundle) -> object | None:
-    """What nobody can beat on the version's test window, where the domain's world knows it."""
+def _bounds(chosen: _Chosen, loaded: Bundle) -> Iterable[Bound]:
+    """What nobody can beat on the version's test window, where the domain has a world to say it."""
     package = f"cdrlake.{chosen.domain.name}"
     known = importlib.util.find_spec(package) and importlib.util.find_spec(f"{package}.oracle")
     if not known:
-        return None
-    found: object | None = importlib.import_module(f"{package}.oracle").beside(
-        loaded, chosen.settings
-    )
-    return found
+        return ()
+    with working("Asking the world what could be known"):
+        found: Bounds | None = importlib.import_module(f"{package}.oracle").beside(
+            loaded, chosen.settings
+        )
+    return found or ()

@@ -37,13 +37,17 @@ class Extension:
     """What a domain adds to the shared commands; each part may be missing.
 
     `load_history` fills the source before the queries start, `act` is the main job of `demo`,
-    `show` prints what it came to.
+    `show` prints what it came to. `stream` decides the domain's events until it is stopped.
+    `csv_variable` is the environment variable that names the domain's own file, given with `--csv`,
+    to every process.
     """
 
     groups: tuple[Group, ...] = ()
     load_history: Callable[[Settings, Move], object] | None = None
     act: Callable[[Stack, Clock], Outcome] | None = None
     show: Callable[[Settings, Outcome, Cost], None] | None = None
+    stream: Callable[[], int] | None = None
+    csv_variable: str | None = None
 
 
 def of(domain: Domain) -> Extension:

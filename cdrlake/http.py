@@ -14,11 +14,12 @@ TIMEOUT_S = 180.0
 
 
 class Api:
-    """JSON over HTTP to the simulator and to monitoring, with the token if one is set."""
+    """JSON over HTTP to the services, with the token if one is set."""
 
     def __init__(self, settings: Settings) -> None:
         self.simulator = f"http://{settings.simulator.host}:{settings.simulator.port}"
         self.monitor = f"http://{settings.monitoring.host}:{settings.monitoring.port}"
+        self.models = f"http://{settings.serving.host}:{settings.serving.port}"
         token = settings.api.token
         self._headers = {"Content-Type": "application/json"}
         if token is not None:
@@ -35,6 +36,14 @@ class Api:
     def monitoring(self, path: str) -> dict[str, Any]:
         """GET from monitoring."""
         return self._call(self.monitor + path, None)
+
+    def predict(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """POST to the served models."""
+        return self._call(self.models + path, body)
+
+    def call(self, url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """GET from any service of the installation, or POST with a body."""
+        return self._call(url, body)
 
     def healthy(self, base: str) -> bool:
         """Whether a service answers its health page with success."""

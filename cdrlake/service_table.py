@@ -12,6 +12,8 @@ from lakehouse.settings import Settings
 SIMULATOR = Service("simulator", "flaskapp", port="simulator.port")
 MIRROR = Service("mirror", "mirror")
 MONITORING = Service("monitoring", "monitoring", port="monitoring.port")
+SERVING = Service("serving", "serving", port="serving.port")
+_SHARED = (SIMULATOR, MIRROR, MONITORING, SERVING)
 
 # Host, port, and the key of the settings that says so.
 Port = tuple[str, int, str]
@@ -23,7 +25,7 @@ def services(domains: Iterable[Domain]) -> tuple[Service, ...]:
     Raises `ServiceError` for two services of one name and for one that waits for itself.
     """
     own = tuple(service for domain in domains for service in domain.services)
-    return (SIMULATOR, *_in_order(own), MIRROR, MONITORING)
+    return (SIMULATOR, *_in_order(own), MIRROR, MONITORING, SERVING)
 
 
 def port(settings: Settings, service: Service) -> Port | None:
@@ -47,8 +49,8 @@ def address(settings: Settings, service: Service) -> str | None:
 
 def _in_order(own: tuple[Service, ...]) -> list[Service]:
     by_name = {service.name: service for service in own}
-    taken = [one.name for one in (SIMULATOR, MIRROR, MONITORING)] + list(by_name)
-    if len(set(taken)) < len(own) + 3:
+    taken = [one.name for one in _SHARED] + list(by_name)
+    if len(set(taken)) < len(own) + len(_SHARED):
         raise ServiceError.sentence(f"Two services have one name: {', '.join(sorted(taken))}.")
     # Services that are shared start where the table says, whoever waits for them.
     waits = {one.name: [name for name in one.after if name in by_name] for one in own}

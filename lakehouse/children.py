@@ -27,3 +27,9 @@ def die_with_parent(number: int = signal.SIGTERM) -> Callable[[], None]:
             os.kill(os.getpid(), number)
 
     return in_child
+
+
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """Let this process get the signal when the one that started it ends; Linux only."""
+    if hasattr(_LIBC, "prctl"):
+        _LIBC.prctl(_PR_SET_PDEATHSIG, number)

@@ -200,7 +200,8 @@ class Service:
 class Domain:
     """Everything that shared modules know about a domain.
 
-    `title` is its name for people, and `about` says in a sentence what it decides.
+    `title` is its name for people, and `about` says in a sentence what it decides. A message on the
+    topic `control` tells those who serve its models that the registry has changed.
     """
 
     name: str
@@ -215,6 +216,7 @@ class Domain:
     services: tuple[Service, ...] = ()
     title: str = ""
     about: str = ""
+    control: str | None = None
 
     def feed(self, topic: str) -> Feed | None:
         """The feed of a topic; None if the domain does not read that topic."""

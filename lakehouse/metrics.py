@@ -62,11 +62,24 @@ class ScoredLabels:
         precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
         return float((positives * precision).sum() / total) if total else float("nan")
 
+    def recall_top_decile(self, weight: Floats | None = None) -> float:
+        """Share of all positives among the tenth of rows with the highest scores.
+
+        Of rows with equal scores at the edge of the tenth, a part counts. NaN without positives.
+        """
+        positives, negatives = self.counts(weight)
+        found, flagged = np.cumsum(positives), np.cumsum(positives + negatives)
+        if not found[-1]:
+            return float("nan")
+        flagged, found = (np.concatenate([[0.0], each]) for each in (flagged, found))
+        return float(np.interp(flagged[-1] * _DECILE, flagged, found) / found[-1])
+
 
 # Metrics of a ranking: of the scores' order alone.
 RANKINGS: Mapping[str, Callable[[ScoredLabels, Floats | None], float]] = {
     "roc_auc": ScoredLabels.roc_auc,
     "pr_auc": ScoredLabels.pr_auc,
+    "recall_top_decile": ScoredLabels.recall_top_decile,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import smtplib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -14,7 +15,7 @@ from lakehouse.errors import MonitoringError, SettingsError
 from lakehouse.settings import Settings
 from lakehouse.settings.monitoring import MonitoringSettings
 from lakehouse.settings.secrecy import HIDDEN
-from monitoring.alerts import Alert, Channel
+from monitoring.alerts import Alert
 
 TIMEOUT_S = 10.0
 SENDER = "cdrlake@localhost"
@@ -25,12 +26,12 @@ _SLACK_BODY = {"message": "text", "version": "", "title": "", "type": "", "attac
 class _Notifier(Protocol):
     """The part of Apprise that is used."""
 
-    def notify(self, body: str, title: str) -> Any:
+    def notify(self, body: str, title: str, attach: Any = None) -> Any:
         """Deliver; falsy on failure."""
         ...
 
 
-class _Apprise:
+class ApprisedChannel:
     """A channel that delivers through Apprise."""
 
     def __init__(self, name: str) -> None:
@@ -40,7 +41,12 @@ class _Apprise:
 
     def send(self, alert: Alert) -> None:
         """Deliver; raises `MonitoringError` when the other side does not accept it."""
-        if not self._notifier().notify(body=alert.text, title=alert.text.partition("\n")[0]):
+        self.tell(alert.text, alert.text.partition("\n")[0])
+
+    def tell(self, text: str, title: str, attached: Path | None = None) -> None:
+        """Deliver a text under a title, and a file if there is one; raises as `send` does."""
+        file = None if attached is None else _attachment(attached)
+        if not self._notifier().notify(body=text, title=title, attach=file):
             raise MonitoringError(
                 f"alert channel {self.name}", "the receiver to accept the alert",
                 "a refusal or no answer", "check the address; it is sent again after the next run",
@@ -50,7 +56,7 @@ class _Apprise:
         raise NotImplementedError
 
 
-class Webhook(_Apprise):
+class Webhook(ApprisedChannel):
     """POST of `{"text": ...}`, as accepted by Slack and similar services."""
 
     def __init__(self, url: SecretStr) -> None:
@@ -76,7 +82,7 @@ class Webhook(_Apprise):
         return found
 
 
-class Mail(_Apprise):
+class Mail(ApprisedChannel):
     """Mail by `smtp://` (with STARTTLS where offered) or `smtps://`, with or without login."""
 
     def __init__(self, url: SecretStr, to: str) -> None:
@@ -108,7 +114,7 @@ class Mail(_Apprise):
         return found
 
 
-class AppriseUrl(_Apprise):
+class AppriseUrl(ApprisedChannel):
     """Any service that Apprise supports, by its address."""
 
     def __init__(self, url: SecretStr, number: int) -> None:
@@ -132,7 +138,7 @@ class AppriseUrl(_Apprise):
         return self
 
 
-def channels(settings: Settings) -> list[Channel]:
+def channels(settings: Settings) -> list[ApprisedChannel]:
     """The channels that the settings ask for.
 
     Raises `SettingsError` for incomplete mail settings and for an invalid address.
@@ -140,7 +146,7 @@ def channels(settings: Settings) -> list[Channel]:
     return list(_channels(settings.monitoring))
 
 
-def _channels(chosen: MonitoringSettings) -> Iterator[Channel]:
+def _channels(chosen: MonitoringSettings) -> Iterator[ApprisedChannel]:
     if chosen.webhook_url is not None:
         if not _is_address(chosen.webhook_url.get_secret_value()):
             raise SettingsError(
@@ -158,6 +164,12 @@ def _channels(chosen: MonitoringSettings) -> Iterator[Channel]:
         yield Mail(chosen.smtp_url, chosen.alert_to)
     for number, url in enumerate(chosen.alert_urls, 1):
         yield AppriseUrl(url, number).check()
+
+
+def _attachment(path: Path) -> Any:
+    from apprise import AppriseAttachment
+
+    return AppriseAttachment(str(path))
 
 
 def _offers_tls(host: str, port: int) -> bool:

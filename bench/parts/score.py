@@ -20,6 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 from bench import forest_data
 from bench.forest_data import Table
 from bench.measure import ROUNDS, Figure, Measurement, Size, compare, hold, seconds
+from bench.opponents import mllib_forest
 from bench.stand import Stand, scratch
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.models import onnx_file
@@ -28,7 +29,6 @@ from lakehouse.models.forest import Floats
 from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.forest_scorer import ForestScorer
 from pyspark_jobs.scoring import parallel
-from pyspark_jobs.training import forests
 from pyspark_jobs.training.forests import Shape
 
 FEATURES, CORES = 24, 2
@@ -59,10 +59,9 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
 def _in_spark(
     spark: SparkSession, folder: Path, taught: Table, asked: Table, size: Size
 ) -> list[Measurement]:
-    pipeline = forests.fit_forest(
-        spark.createDataFrame(taught.frame.to_arrow()), taught.names, SHAPES[size], seed=1
-    )
-    forest = forests.flatten(spark, pipeline, str(folder / "scratch"))
+    rows = spark.createDataFrame(taught.frame.to_arrow())
+    pipeline = mllib_forest.fit(rows, taught.names, SHAPES[size], seed=1)
+    forest = mllib_forest.flatten(spark, pipeline, folder / "mllib")
     model = ForestModel(taught.names, forest, PLAIN, 0.5)
     rows = _as_gold(spark, folder, asked)
     _require_equal(rows.limit(PARITY_ROWS), pipeline, model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cdrlake.cdr import served_again
 from cdrlake.http import Api
 from cdrlake.main_job import PATIENCE_S, Outcome, signs
 from cdrlake.stack import Stack
@@ -34,6 +35,8 @@ def act(stack: Stack, clock: Clock) -> Outcome:
         step.say(f"{stream['sent_rows']:,} rows")
     with stack.steps.step("Every event has its prediction") as step:
         balanced = waiter.until(lambda: _balanced(settings, step.say), "the counts to reconcile")
+    with stack.steps.step("POST /models/.../predict: the last prediction once more") as step:
+        step.say(served_again.compare(settings, api))
     with stack.steps.step("GET /run-monitoring"):
         monitoring = api.monitoring("/run-monitoring")
     return Outcome(balanced, monitoring, began)

@@ -1,79 +1,78 @@
-"""The world's oracle compared with a model: how close to the ceiling it comes on its test window.
+"""The world's bounds beside a model: how close it comes to them on its test window.
 
-Only a simulated world has one. It knows each subscriber's hidden state, so it stays out of the lake
-and of training, and is only consulted when a person looks at a model.
+Only a simulated world has them. The oracle knows each subscriber's hidden state, and the attainable
+bound knows the world's laws, so both stay out of the lake and of training, and are only consulted
+when a person looks at a model.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
+from cdrlake import bounds
+from cdrlake.bounds import ATTAINABLE, ORACLE, Bounds
 from flaskapp.cdr.world import Horizon, World
+from flaskapp.cdr.world.attainable import silence_probability
 from lakehouse import store
 from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr.contracts import MEASURE_NAMES
+from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
-from lakehouse.metrics import ScoredLabels, interval, numbered, resampled
 from lakehouse.models.bundle import Bundle
-from lakehouse.models.manifest import Interval, Manifest
+from lakehouse.models.manifest import Manifest
 from lakehouse.names import table_uri
 
-
-@dataclass(frozen=True)
-class Oracle:
-    """The oracle's ROC-AUC, and the share of (ROC-AUC - 0.5) that the model reaches."""
-
-    roc_auc: Interval
-    share: Interval
-
-    def __str__(self) -> str:
-        """`0.986 [0.982, 0.989] oracle; the model has 0.844 [0.825, 0.861] of its edge`."""
-        return f"{self.roc_auc} oracle; the model has {self.share} of its edge over chance"
+_KEY = [CHURN.entity, CHURN.time]
+_AMOUNT = pl.sum_horizontal(name for name in MEASURE_NAMES if name.endswith("COUNT"))
 
 
-def beside(bundle: Bundle, settings: Settings) -> Oracle | None:
-    """The oracle on a model's test window; None if the data is not from this world.
+def beside(bundle: Bundle, settings: Settings) -> Bounds | None:
+    """The bounds on a model's test window; None if the data is not from this world.
 
     Drifts are left out, because they only affect days after the history.
     """
     silver = table_uri(settings.lake_uri, names.SILVER_DAILY)
     if settings.source.files or not store.exists(silver, settings.lake_options):
         return None
-    start = store.scan(silver, settings.lake_options).select(pl.col("Date").min()).collect().item()
+    lines = store.scan(silver, settings.lake_options)
+    start = lines.select(pl.col("Date").min()).collect().item()
     horizon = Horizon(settings.cdr.label_horizon_days, settings.cdr.active_window_days)
     world = World(settings.world, start, horizon, settings.timezone)
-    rows = bundle.reference()
-    truth = rows.join(probabilities(world, bundle.manifest), on=["User", "Date"])
-    return judge(truth, settings.model.seed) if len(truth) == len(rows) else None
+    rows, papers = bundle.reference(), bundle.manifest
+    truth = rows.join(probabilities(world, papers), on=_KEY)
+    if len(truth) < len(rows):
+        return None
+    seen = lines.filter(pl.col("Date") <= papers.test_end).select(*_KEY, amount=_AMOUNT).collect()
+    known = truth.join(attainable(world, papers, seen), on=_KEY)
+    return bounds.judge(known if len(known) == len(rows) else truth, CHURN, settings.model.seed)
 
 
 def probabilities(world: World, papers: Manifest) -> pl.DataFrame:
-    """User, Date and the true `probability` on the test days of a model."""
-    first, last = ((at - world.start).days for at in (papers.test_start, papers.test_end))
+    """User, Date and the true probability on the test days of a model, as `oracle`."""
+    first, last = _days(world, papers)
     found = [
         world.oracle_probability(number).select(
-            "probability", User="DP_MSISDN", Date=pl.lit(world.date_of(number), pl.Date)
+            User="DP_MSISDN", Date=pl.lit(world.date_of(number), pl.Date), **{ORACLE: "probability"}
         )
         for number in range(first, last + 1)
     ]
     return pl.concat(found)
 
 
-def judge(rows: pl.DataFrame, seed: int) -> Oracle:
-    """Compare `probability_1` (the model's) with `probability`, on the same replicates."""
-    label = rows["label"].cast(pl.Int64).to_numpy()
-    model, oracle = (
-        ScoredLabels(rows[name].to_numpy(), label) for name in ("probability_1", "probability")
-    )
-    entity = numbered(rows["User"])
-    pairs = [(model.roc_auc(weight), oracle.roc_auc(weight)) for weight in resampled(entity, seed)]
-    best = oracle.roc_auc()
-    return Oracle(
-        interval(best, [ceiling for _, ceiling in pairs]),
-        interval(_share(model.roc_auc(), best), [_share(*pair) for pair in pairs]),
-    )
+def attainable(world: World, papers: Manifest, seen: pl.DataFrame) -> pl.DataFrame:
+    """User, Date and what can be known of silence on the test days of a model, as `attainable`.
+
+    `seen` has User, Date and `amount`, the sum of all counts, up to the last test day.
+    """
+    first, last = _days(world, papers)
+    start = pl.lit(world.start)
+    number = (pl.col("Date") - start).dt.total_days()
+    usage = seen.select(DP_MSISDN="User", day=number, amount="amount")
+    found = silence_probability(world, usage, range(first, last + 1))
+    date = start + pl.duration(days="day")
+    return found.select(User="DP_MSISDN", Date=date, **{ATTAINABLE: "probability"})
 
 
-def _share(model: float, oracle: float) -> float:
-    return (model - 0.5) / (oracle - 0.5)
+def _days(world: World, papers: Manifest) -> tuple[int, int]:
+    """First and last test day, as numbers of the world's days."""
+    return (papers.test_start - world.start).days, (papers.test_end - world.start).days

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,9 @@ from lakehouse import store
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
+from lakehouse.metrics import RANKINGS
+from lakehouse.models import metric_text
+from lakehouse.models.manifest import Interval
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
 
@@ -62,11 +66,24 @@ def model_rows(settings: Settings) -> list[tuple[str, str]]:
     window = f"{manifest.test_start} to {manifest.test_end}, {figures.rows:,} rows"
     rows = [
         ("model version", f"{champion.number}, tested on {window}"),
-        ("ROC-AUC in the test", f"{figures.interval('roc_auc')}  random forest"),
+        ("in the test", ", ".join(metric_text.title(name) for name in RANKINGS)),
+        ("", _rankings(figures.metrics, "random forest")),
     ]
-    rows += [("", f"{one['roc_auc']}  {name}") for name, one in figures.baselines.items()]
-    best = oracle.beside(bundle, settings)
-    return rows if best is None else [*rows, ("", f"{best.roc_auc}  the world's oracle")]
+    rows += [
+        ("", _rankings(one, name.replace("_", " "))) for name, one in figures.baselines.items()
+    ]
+    found = oracle.beside(bundle, settings)
+    for bound in found or ():
+        rows.append(("", _rankings(bound.metrics, f"{bound.name} bound")))
+    for bound in found or ():
+        rows.append((f"share of the {bound.name} edge", str(bound.share)))
+    return rows
+
+
+def _rankings(metrics: Mapping[str, Interval | float], name: str) -> str:
+    """Every metric of a ranking, and whose it is; models registered earlier lack some."""
+    found = (metric_text.text(metric, metrics[metric]) for metric in RANKINGS if metric in metrics)
+    return f"{'  '.join(found)}  {name}"
 
 
 def performance_rows(report: dict[str, Any]) -> list[tuple[str, str]]:

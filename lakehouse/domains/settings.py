@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from lakehouse.domains.cards.settings import CardsSettings
 from lakehouse.domains.cdr.settings import (
     CdrSettings,
     SourceSettings,
     WorldSettings,
 )
+from lakehouse.domains.fraud.settings import FraudSettings
 from lakehouse.settings import ROOT, model
 from lakehouse.settings import load as read
 
@@ -20,6 +22,8 @@ class Settings(model.Settings):
     world: WorldSettings = WorldSettings()
     source: SourceSettings = SourceSettings()
     cdr: CdrSettings = CdrSettings()
+    cards: CardsSettings = CardsSettings()
+    fraud: FraudSettings = FraudSettings()
 
 
 def load(

@@ -9,7 +9,6 @@ same origin; and a call that has an effect must not come from a page of another 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -17,20 +16,17 @@ from flask import Flask, Response, current_app, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from lakehouse.errors import SettingsError
-from lakehouse.http import operations
+from lakehouse.http import hosts, operations
+from lakehouse.http.hosts import LOOPBACK, OWN_SITES, is_known_host
 from lakehouse.http.operations import Operation
 from lakehouse.settings.model import ApiSettings
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 POLICY = "Content-Security-Policy"
 HEADERS = {
     POLICY: "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-# What a browser says of a request by this very service's page, and by its user's own hand.
-OWN_SITES = ("same-origin", "none")
 
 
 def require_safe_address(api: ApiSettings, setting: str, host: str) -> None:
@@ -38,13 +34,7 @@ def require_safe_address(api: ApiSettings, setting: str, host: str) -> None:
 
     `setting` is the name of the setting that holds `host`.
     """
-    if api.token is None and host not in LOOPBACK:
-        raise SettingsError(
-            f"setting {setting}",
-            "a token for any address but loopback",
-            host,
-            "set CDRLAKE_API_TOKEN",
-        )
+    hosts.require_safe_address(api.token is not None, setting, host)
 
 
 def needs_token(one: Operation, api: ApiSettings) -> bool:
@@ -78,31 +68,6 @@ def allow_own_style(response: Response) -> Response:
     """Allow inline styles in the page of `response`, as self-contained report files need."""
     response.headers[POLICY] = f"{HEADERS[POLICY]}; style-src 'self' 'unsafe-inline'"
     return response
-
-
-def is_known_host(host: str, api: ApiSettings, own: str = LOOPBACK[0]) -> bool:
-    """Whether a Host header names this service.
-
-    With a token, a numeric address is accepted too: no name can have been pointed here.
-
-    >>> is_known_host("localhost:5000", ApiSettings()), is_known_host("evil.test", ApiSettings())
-    (True, False)
-    """
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    if name in (*LOOPBACK, own, *(known.lower() for known in api.allowed_hosts)):
-        return True
-    return api.token is not None and _is_address(name)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _require_host(api: ApiSettings, own: str) -> None:

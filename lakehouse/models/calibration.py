@@ -43,7 +43,8 @@ def fit(vote: Floats, label: npt.NDArray[np.int64]) -> Calibration:
     """The curve that fits mean votes of rows the forest has not seen to their labels.
 
     Newton's method on the logistic loss, with Platt's softened targets, which keep the
-    probabilities of few rows off 0 and 1.
+    probabilities of few rows off 0 and 1. A step that would raise the loss is halved, because with
+    few positives the first one can lead far away.
     """
     x = _log_odds(vote)
     positives, negatives = int(label.sum()), int(len(label) - label.sum())
@@ -54,10 +55,19 @@ def fit(vote: Floats, label: npt.NDArray[np.int64]) -> Calibration:
         p = 1.0 / (1.0 + np.exp(-(design @ weights)))
         curvature = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(curvature, design.T @ (target - p))
+        loss = _loss(design, target, weights)
+        while _loss(design, target, weights + step) > loss and np.abs(step).max() > _TOLERANCE:
+            step = step / 2
         weights = weights + step
         if np.abs(step).max() < _TOLERANCE:
             break
     return Calibration(max(float(weights[0]), _SLOPE_MIN), float(weights[1]))
+
+
+def _loss(design: Floats, target: Floats, weights: Floats) -> float:
+    """Logistic loss, in the form that no log-odds overflow."""
+    log_odds = design @ weights
+    return float((np.logaddexp(0.0, log_odds) - target * log_odds).sum())
 
 
 def _log_odds(vote: Floats) -> Floats:

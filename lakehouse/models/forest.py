@@ -49,8 +49,8 @@ class Forest:
     def pruned(self, trees: int, depth: int) -> Forest:
         """The first `trees` trees, cut at `depth`.
 
-        Trees grow level by level and independently, so this forest has the same distribution as one
-        fitted with those smaller limits.
+        A node is split by its own rows alone, whatever is below it or in another tree, so this
+        forest has the same distribution as one fitted with those smaller limits.
         """
         last = self.roots[trees] if trees < self.trees else self.nodes
         left = np.where(_levels(self) < depth, self.left, LEAF)[:last]

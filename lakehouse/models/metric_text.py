@@ -11,6 +11,7 @@ _TITLES = {
     "f1": "F1 at the threshold",
     "brier": "Brier score",
     "calibration_error": "expected calibration error",
+    "recall_top_decile": "recall in the top decile",
     "precision_top_decile": "precision in the top decile",
     "lift_top_decile": "lift in the top decile",
     "cost_per_day": "cost of wrong decisions a day",

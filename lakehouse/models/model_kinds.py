@@ -16,6 +16,7 @@ from lakehouse.models.scoring import Scorer
 
 LINEAR = "linear"
 KMEANS, HAZARD = "kmeans", "hazard"
+HALF_SPACE = "hst"
 Load = Callable[[bytes, dict[str, Any]], Scorer]
 
 
@@ -52,11 +53,18 @@ def _hazard(data: bytes, part: dict[str, Any]) -> Scorer:
     return hazard.load(data, part)
 
 
+def _half_space(data: bytes, part: dict[str, Any]) -> Scorer:
+    from lakehouse.models import half_space_model
+
+    return half_space_model.load(data, part)
+
+
 MODEL_KINDS: Mapping[str, ModelKind] = {
     FOREST: ModelKind("random forest", "model.onnx", _forest),
     LINEAR: ModelKind("logistic regression", "model.json", _linear),
     KMEANS: ModelKind("clustering", "model.json", _kmeans),
     HAZARD: ModelKind("discrete-time hazard", "model.json", _hazard),
+    HALF_SPACE: ModelKind("half-space trees", "model.json", _half_space),
 }
 
 

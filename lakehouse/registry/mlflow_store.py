@@ -1,6 +1,7 @@
 """The registry's store in MLflow: a SQLite file and local artifacts, or any tracking server.
 
-MLflow takes seconds and 150 MB to import, so it is only imported when first needed.
+MLflow takes seconds and 150 MB to import, so it is only imported when first needed; a SQLite file
+is read without it.
 """
 
 from __future__ import annotations
@@ -8,22 +9,25 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from filelock import FileLock
 
+from lakehouse.registry import mlflow_file
 from lakehouse.registry.stores import Entry, RunRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+LOG = logging.getLogger(__name__)
 _SQLITE = "sqlite:///"
 _ARTIFACTS = "model"
 # Nothing is reported to anybody, and no pickle is ever read.
@@ -33,6 +37,7 @@ _SWITCHES = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+T = TypeVar("T")
 
 
 class MlflowStore:
@@ -74,11 +79,17 @@ class MlflowStore:
         """All versions, oldest first."""
         if self._is_absent():
             return []
+        return self._read(mlflow_file.entries, self._entries_by_client)
+
+    def _entries_by_client(self) -> list[Entry]:
         found = self._client.search_model_versions(f"name = '{self._model}'")
         return sorted((_entry(one) for one in found), key=lambda entry: entry.version)
 
     def folder(self, version: int) -> Path:
         """Where the files of a version can be read, fetched from a server if needed."""
+        run_id = self._read(lambda file, model: mlflow_file.run_id(file, model, version), str)
+        if run_id and self._place(run_id).is_dir():
+            return self._place(run_id)
         found = self._client.get_model_version(self._model, str(version))
         if self._file() is not None and self._place(found.run_id).is_dir():
             return self._place(found.run_id)
@@ -97,6 +108,9 @@ class MlflowStore:
         """Versions by alias."""
         if self._is_absent():
             return {}
+        return self._read(mlflow_file.aliases, self._aliases_by_client)
+
+    def _aliases_by_client(self) -> dict[str, int]:
         found = self._client.search_registered_models(f"name = '{self._model}'")
         return {alias: int(number) for one in found for alias, number in one.aliases.items()}
 
@@ -129,6 +143,16 @@ class MlflowStore:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")):
             yield
+
+    def _read(self, from_file: Callable[[Path, str], T], by_client: Callable[[], T]) -> T:
+        """What the SQLite file says; MLflow is asked where there is none, or of another layout."""
+        file = self._file()
+        if file is not None:
+            try:
+                return from_file(file, self._model)
+            except sqlite3.Error as error:
+                LOG.debug("%s: %s; asking MLflow", file, error)
+        return by_client()
 
     def _experiment_id(self) -> str:
         found = self._client.get_experiment_by_name(self._experiment)

@@ -16,11 +16,10 @@ from lakehouse.models import bundle, metric_text
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import RANKING, Figures, Interval, Manifest, as_interval
 from lakehouse.registry.mlflow_store import MlflowStore
+from lakehouse.registry.standing import CHALLENGER, CHAMPION, SHARE, VARIANT, Standing
 from lakehouse.registry.stores import Entry, RunRecord, Store
 from lakehouse.settings import Settings
 
-CHAMPION = "champion"
-CHALLENGER = "challenger"
 _VERDICT = "verdict."
 
 
@@ -85,6 +84,31 @@ class Registry:
         """The version that scores in the champion's shadow; None when there is none."""
         return self._by_alias(CHALLENGER)
 
+    def standing(self) -> Standing:
+        """All versions, and which of them have a part in serving."""
+        aliases, entries = self._store.aliases(), self._store.entries()
+        named = {number: alias for alias, number in aliases.items()}
+        versions = {entry.version: _version(entry, named) for entry in entries}
+        tags = {entry.version: entry.tags for entry in entries}
+        variant = aliases.get(VARIANT)
+        share = float(tags.get(variant, {}).get(SHARE, 0.0)) if variant is not None else 0.0
+        return Standing(versions, aliases.get(CHAMPION), aliases.get(CHALLENGER), variant, share)
+
+    def split(self, number: int | None, share: float = 0.0) -> None:
+        """Let a version decide for the part `share` of the callers, or end the split with None.
+
+        Raises `ModelError` for the champion itself, and for a share that is not between 0 and 1.
+        """
+        if number is None:
+            if VARIANT in self._store.aliases():
+                self._store.set_alias(VARIANT, None)
+            return
+        if self.version(number).alias == CHAMPION or not 0 < share < 1:
+            needed = "another version than the champion, with a share between 0 and 1"
+            raise ModelError("split", needed, f"version {number} with {share:g}", "choose another")
+        self._store.set_tag(number, SHARE, repr(share))
+        self._store.set_alias(VARIANT, number)
+
     def load(self, version: ModelVersion) -> Bundle:
         """The version's bundle. Raises `ModelError` when its files are not the registered ones."""
         return bundle.load(self._store.folder(version.number), version.manifest_sha256)
@@ -103,8 +127,9 @@ class Registry:
         self._note(number, f"promoted: {verdict}")
         if self.version(number).promoted_at is None:
             self._store.set_tag(number, "promoted_at", self._clock.now().isoformat())
-        if self._store.aliases().get(CHALLENGER) == number:
-            self._store.set_alias(CHALLENGER, None)
+        for alias in (CHALLENGER, VARIANT):
+            if self._store.aliases().get(alias) == number:
+                self._store.set_alias(alias, None)
         self._store.set_alias(CHAMPION, number)
         return self.version(number)
 

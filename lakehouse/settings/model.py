@@ -14,6 +14,7 @@ from lakehouse.settings.kafka import KafkaSettings
 from lakehouse.settings.monitoring import MonitoringSettings
 from lakehouse.settings.root import from_root
 from lakehouse.settings.section import Section
+from lakehouse.settings.serving import ServingSettings
 
 
 class LakeSettings(Section):
@@ -172,6 +173,7 @@ class Settings(Section):
     cluster: ClusterSettings = ClusterSettings()
     model: ModelSettings = ModelSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    serving: ServingSettings = ServingSettings()
 
     @field_validator("timezone")
     @classmethod

@@ -13,6 +13,7 @@ import polars as pl
 from sklearn.metrics import roc_auc_score
 
 from lakehouse.errors import MonitoringError
+from lakehouse.metrics import ScoredLabels
 from monitoring.analysis import profile
 from monitoring.analysis.engine import CHUNK, Engine, NannyEngine, Statistics
 from monitoring.analysis.model import Model
@@ -20,11 +21,13 @@ from monitoring.analysis.profile import Floats, ReferenceProfile
 from monitoring.analysis.values import (
     ENTITY,
     LABEL,
+    RECALL,
     SCORE,
     TIME,
     TRAIT,
     ChunkValues,
     Distribution,
+    Figure,
     Slice,
 )
 from monitoring.buckets import Buckets
@@ -152,7 +155,7 @@ def _chunk_values(
         labelled=len(label),
         positives=int(label.sum()),
         expected=float(np.sum(expected)),
-        realised=statistics.realised,
+        realised=statistics.realised | _recall(score, label),
         estimated=statistics.estimated,
         drift=statistics.drift,
         reconstruction=statistics.reconstruction,
@@ -167,6 +170,15 @@ def _chunk_values(
         associations=profile.associations(labelled, normal) if len(label) else {},
         slices=dict(_slices(rows)),
     )
+
+
+def _recall(score: Floats, label: Floats) -> dict[str, Figure]:
+    """Recall in the top decile with its binomial error, where both classes are known."""
+    positives = int(label.sum())
+    if min(positives, len(label) - positives) < MIN_CLASS:
+        return {}
+    found = ScoredLabels(score, label.astype(np.int64)).recall_top_decile()
+    return {RECALL: Figure(found, float(np.sqrt(found * (1 - found) / positives)))}
 
 
 def _slices(rows: pd.DataFrame) -> Iterator[tuple[str, Slice]]:

@@ -13,7 +13,9 @@ TRAIT = "_trait_"
 POSITIVES = ""
 VALUE = "business_value"
 METRICS = ("roc_auc", "f1", "accuracy", "average_precision", VALUE)
-VALUES_VERSION = 2
+# Of all positives, the share among the tenth of rows with the highest scores; realised only.
+RECALL = "recall_top_decile"
+VALUES_VERSION = 3
 
 
 class Figure(msgspec.Struct, frozen=True):

@@ -25,7 +25,8 @@ METRICS = {
     "roc_auc": "ROC-AUC",
     "f1": "F1",
     "accuracy": "Accuracy",
-    "average_precision": "Average precision",
+    "average_precision": "PR-AUC",
+    "recall_top_decile": "Recall in the top decile",
     "business_value": "Value per prediction",
 }
 

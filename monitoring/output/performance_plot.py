@@ -16,7 +16,7 @@ TITLES = {
     "roc_auc": "ROC-AUC",
     "f1": "F1",
     "accuracy": "Accuracy",
-    "average_precision": "Average precision",
+    "average_precision": "PR-AUC",
     "business_value": "Value per prediction (stated costs)",
 }
 # Known beforehand, for a layout engine measures every text twice.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import polars as pl
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse import store
@@ -31,17 +30,21 @@ from lakehouse.registry import ModelVersion, Registry
 from lakehouse.registry.gates import Gates, Verdict
 from pyspark_jobs.cdr import papers
 from pyspark_jobs.engine import readers
-from pyspark_jobs.training import forests, labels, sample
+from pyspark_jobs.training import labels, logistic, sample
+from pyspark_jobs.training.bins import find_cuts
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
 from pyspark_jobs.training.evaluate import Evaluation, evaluate
+from pyspark_jobs.training.forests import Grower
 from pyspark_jobs.training.kept_folds import KeptFolds
 from pyspark_jobs.training.sample import ClassCounts, LabelledRows
-from pyspark_jobs.training.search import Choice, Sample, fit, search
+from pyspark_jobs.training.search import Choice, Sample, search
 from pyspark_jobs.training.split import Days, Fold, Split, SplitRule, split
+from pyspark_jobs.training.train_rows import collect, some_rows
 
 ProgressCallback = Callable[[str], None]
 _TABLES = (names.GOLD_FEATURES, names.BRONZE_OUTCOMES)
-_DAY = timedelta(days=1)
+# As many train rows as place the thresholds, and as teach the logistic regression.
+_RAW_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,11 @@ def train(
     say("reading features and outcomes")
     basis = {"tables": versions, "model": settings.model, "cdr": settings.cdr}
     kept = KeptFolds(settings.state, basis)
-    data = replace(_gather(spark, settings, versions), kept=kept)
-    try:
+    data, raw = _gather(spark, settings, versions, kept)
+    with data.grower:
         choice = search(data, settings.model, clock, say)
         say(f"fitting {choice.shape.trees} trees of depth {choice.shape.depth} on all train days")
-        model, scores, figures = _final(data, choice, settings)
+        model, scores, figures = _final(data, raw, choice, settings)
         say(f"ROC-AUC {figures.interval('roc_auc')}; registering")
         manifest = papers.manifest(data, choice, figures, settings, versions)
         manifest = msgspec.structs.replace(manifest, details=forest_scorer.details(model))
@@ -78,8 +81,6 @@ def train(
             finalized = write_bundle(Path(folder), trained, test, scores)
             version = registry.register(Path(folder), finalized)
         kept.clear()
-    finally:
-        data.rows.unpersist()
     verdict = Gates(registry, CHURN, settings.model).promote(version.number)
     say(f"version {version.number}: {'promoted' if verdict.promoted else 'not promoted'}")
     return TrainingResult(registry.version(version.number), verdict, figures)
@@ -95,8 +96,13 @@ def _versions(settings: Settings) -> dict[str, int]:
     return {name: version for name, version in found.items() if version is not None}
 
 
-def _gather(spark: SparkSession, settings: Settings, versions: dict[str, int]) -> Sample:
-    """Count, split, and take the days that are needed, sampled to `max_rows` by subscriber."""
+def _gather(
+    spark: SparkSession, settings: Settings, versions: dict[str, int], kept: KeptFolds
+) -> tuple[Sample, LabelledRows]:
+    """Count, split, and take the days that are needed, sampled to `max_rows` by subscriber.
+
+    Also returned are some of the train rows with the values of their features.
+    """
     wanted = settings.model
     features = feature_names(settings.cdr.feature_windows)
     gold, outcomes = (
@@ -115,19 +121,20 @@ def _gather(spark: SparkSession, settings: Settings, versions: dict[str, int]) -
     is_evaluation = f.col("Date").isin(evaluation_days)
     needed = known.where(is_train | is_evaluation)
     rows = gold.join(needed, ["User", "Date"]).select("User", "Date", "group", "label", *features)
-    # Hash partitions in a fixed order: the same tables always give the same forest.
-    rows = rows.repartition(spark.sparkContext.defaultParallelism, "User")
-    rows = rows.sortWithinPartitions("User", "Date").persist()
-    train_rows = rows.where(is_train)
-    evaluation_rows = pl.DataFrame(rows.where(is_evaluation).toArrow()).sort("Date", "User")
-    return Sample(
-        rows=rows,
-        train_rows=train_rows,
-        evaluation_rows=LabelledRows(evaluation_rows, features, CHURN),
-        train_counts=sample.class_counts(train_rows, CHURN),
-        split=parts,
-        scratch_uri=f"{settings.lake_uri}/_scratch",
-    )
+    rows = rows.persist()
+    try:
+        evaluation_rows = _on_the_driver(rows.where(is_evaluation), features)
+        train_rows = rows.where(is_train)
+        raw = _on_the_driver(some_rows(train_rows, _RAW_ROWS, CHURN), features)
+        found = collect(train_rows, features, find_cuts(raw.rows), CHURN)
+    finally:
+        rows.unpersist()
+    grower = Grower(spark, found)
+    return Sample(grower, evaluation_rows, found.class_counts(), parts, kept), raw
+
+
+def _on_the_driver(rows: DataFrame, features: tuple[str, ...]) -> LabelledRows:
+    return LabelledRows(pl.DataFrame(rows.toArrow()).sort("Date", "User"), features, CHURN)
 
 
 def _split(class_counts: ClassCounts, settings: Settings) -> Split:
@@ -143,20 +150,19 @@ def _split(class_counts: ClassCounts, settings: Settings) -> Split:
     return split(Days(first, last), rule)
 
 
-def _final(data: Sample, choice: Choice, settings: Settings) -> tuple[ForestModel, Scores, Figures]:
+def _final(
+    data: Sample, raw: LabelledRows, choice: Choice, settings: Settings
+) -> tuple[ForestModel, Scores, Figures]:
     """Fit the chosen forest on all train days, and evaluate it on the test days."""
     everything = Fold(data.split.train, data.split.test)
-    forest = fit(data, choice.shape, everything, settings.model.seed)
+    forest = data.grower.grow(choice.shape, everything, settings.model.seed)
     test = data.evaluation_rows.of(data.split.test)
     model = ForestModel(test.features, forest, choice.calibration, choice.threshold)
     scorer = ForestScorer(model)
     scores = scorer.score(test.rows)
-    stayers, churners = data.train_counts.of(data.split.train)
-    weighted = forests.with_class_weight(data.train_rows, stayers, churners)
-    coefficients, intercept = forests.fit_logistic(weighted, test.features)
     others = {
         "one_rule": _one_rule(test, settings),
-        "logistic_regression": test.rows @ coefficients + intercept,
+        "logistic_regression": logistic.log_odds(raw, test),
     }
     evaluation = Evaluation(test, others, settings.model.seed)
     return model, scores, evaluate(scorer, scores, evaluation, papers.costs(settings))

@@ -139,11 +139,24 @@ class DeltaTableWriter:
             merge = merge.when_not_matched_insert_all()
         merge.execute()
 
+    def replace(self, rows: pl.DataFrame) -> None:
+        """Replace the whole table, for one that stays small and has this one writer.
+
+        Raises `CommitFailedError` when another writer has changed the table since `read`.
+        """
+        data = rows.select(self._contract.names).to_arrow(compat_level=pl.CompatLevel.oldest())
+        properties = CommitProperties(max_commit_retries=0)
+        write_deltalake(
+            self._table or self._open(), data, mode="overwrite", commit_properties=properties
+        )
+
     def _matches(self, rows: pl.DataFrame, key: Sequence[str]) -> str:
         """Predicate for equal keys within the partitions of `rows`; other files are not opened."""
         same = [f's."{name}" = t."{name}"' for name in key]
         named = [name for name in self._contract.partition_by if name in rows.columns]
-        return " AND ".join([*(_among(rows[name].unique().sort()) for name in named), *same])
+        among = [_among(rows[name].unique().sort()) for name in named]
+        moments = [name for name in key if isinstance(rows.schema[name], pl.Datetime)]
+        return " AND ".join([*among, *map(_within, map(rows.get_column, moments)), *same])
 
     def _open(self) -> DeltaTable:
         if self._table is None:
@@ -151,6 +164,16 @@ class DeltaTableWriter:
         else:
             self._table.update_incremental()
         return self._table
+
+
+def _within(values: pl.Series) -> str:
+    """The predicate for a timestamp column of the key: files of other moments are not opened.
+
+    >>> _within(pl.Series("at", [datetime(2026, 3, 1), datetime(2026, 3, 2)]))
+    't."at" BETWEEN to_timestamp_micros(1772323200000000) AND to_timestamp_micros(1772409600000000)'
+    """
+    low, high = (int(value) for value in (values.dt.epoch("us").min(), values.dt.epoch("us").max()))  # type: ignore[arg-type]
+    return f't."{values.name}" BETWEEN to_timestamp_micros({low}) AND to_timestamp_micros({high})'
 
 
 def _among(values: pl.Series) -> str:

@@ -44,10 +44,15 @@ def kafka_options(kafka: KafkaSettings) -> Mapping[str, str]:
     return {f"kafka.{name}": value for name, value in java_options(kafka).items()}
 
 
-def table_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:
-    """Rows appended to a Delta table: first the existing rows, then new ones."""
+def table_stream(
+    spark: SparkSession, uri: str, max_files: int, max_bytes: str = _BATCH_BYTES
+) -> DataFrame:
+    """Rows appended to a Delta table: first the existing rows, then new ones.
+
+    A batch has about `max_bytes` of Parquet; more than the default suits rows that stay in tasks.
+    """
     reader = spark.readStream.format("delta").option("maxFilesPerTrigger", max_files)
-    return reader.option("maxBytesPerTrigger", _BATCH_BYTES).load(uri)
+    return reader.option("maxBytesPerTrigger", max_bytes).load(uri)
 
 
 def change_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:

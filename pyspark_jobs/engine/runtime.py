@@ -39,18 +39,24 @@ class Job(Generic[S]):
     supervisor: Supervisor
     exit_code: int = 0
 
-    def run(self, every_seconds: float | None, service: str | None = None) -> None:
+    def run(
+        self,
+        every_seconds: float | None,
+        service: str | None = None,
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
         """Supervise the queries that were added, until told to stop or until all have ended.
 
         `service` is the name of the domain's `Service` that this job is: `cdrlake up` waits until
-        the file of that name says that the queries are in service.
+        the file of that name says that the queries are in service. `beside` is called in each round
+        of a job that serves, and must not take long.
         """
         if every_seconds is None:
             self.supervisor.run_to_end()
             return
         try:
             self._report(service, "service")
-            self.supervisor.serve()
+            self.supervisor.serve(beside)
             self._report(service, "stopped")
         except Exception as error:
             self._report(service, "failed", str(error))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as f
 
 from lakehouse.clock import Clock
 from lakehouse.errors import ModelError
@@ -19,30 +20,27 @@ from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import Floats, Forest
 from lakehouse.models.manifest import Costs
 from lakehouse.settings.model import ModelSettings
-from pyspark_jobs.training import forests
-from pyspark_jobs.training.forests import Shape
+from pyspark_jobs.training.forests import Grower, Shape
 from pyspark_jobs.training.kept_folds import KeptFolds
-from pyspark_jobs.training.sample import ClassCounts, LabelledRows, day
+from pyspark_jobs.training.sample import ClassCounts, LabelledRows
 from pyspark_jobs.training.split import Fold, Split
 
 ProgressCallback = Callable[[str], None]
+Votes = dict[Shape, Floats]
 _MINUTE = 60.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The data of one training: train rows in Spark, evaluation rows as arrays.
+    """The data of one training: the grower has the train rows, evaluation rows are arrays.
 
-    `rows` is what both were taken from, cached until the training ends. Folds that an earlier start
-    has evaluated are in `kept`.
+    Folds that an earlier start has evaluated are in `kept`.
     """
 
-    rows: DataFrame
-    train_rows: DataFrame
+    grower: Grower
     evaluation_rows: LabelledRows
     train_counts: ClassCounts
     split: Split
-    scratch_uri: str
     kept: KeptFolds = field(default_factory=KeptFolds)
 
 
@@ -54,6 +52,16 @@ class Choice:
     calibration: Calibration
     threshold: float
     tried: dict[Shape, float]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The largest forest of a pair of parameters on one fold: the work of one step."""
+
+    largest: Shape
+    number: int
+    fold: Fold
+    rows: LabelledRows
 
 
 @dataclass(frozen=True)
@@ -72,67 +80,74 @@ def search(sample: Sample, settings: ModelSettings, clock: Clock, say: ProgressC
     numbers of trees and all depths. The first pair of the other two parameters is always tried,
     further pairs only within `budget_minutes`.
     """
-    deadline = clock.monotonic() + settings.budget_minutes * _MINUTE
-    tried: dict[Shape, _Judged] = {}
-    for features_per_split, min_instances in product(
-        settings.features_per_split, settings.min_instances
-    ):
-        if tried and clock.monotonic() > deadline:
-            say("the search budget is used up")
-            break
-        largest = Shape(
-            max(settings.trees), max(settings.depths), features_per_split, min_instances
-        )
-        tried |= _try(sample, largest, settings, say)
+    found: dict[Shape, list[tuple[Floats, npt.NDArray[np.int64]]]] = {}
+    for part, votes in _evaluated(sample, settings, _parts(sample, settings, clock, say)):
+        for shape, vote in votes.items():
+            found.setdefault(shape, []).append((vote, part.rows.label))
+    tried = {shape: _judge(*zip(*folds, strict=True)) for shape, folds in found.items()}
     best = max(tried, key=lambda shape: tried[shape].roc_auc)
-    found = tried[best]
-    curve = calibration.fit(found.votes, found.label)
+    chosen = tried[best]
+    curve = calibration.fit(chosen.votes, chosen.label)
     costs = Costs(settings.cost_false_negative, settings.cost_false_positive)
-    threshold = cheapest_threshold(curve.apply(found.votes), found.label, costs)
+    threshold = cheapest_threshold(curve.apply(chosen.votes), chosen.label, costs)
     return Choice(best, curve, threshold, {shape: one.roc_auc for shape, one in tried.items()})
 
 
-def fit(sample: Sample, shape: Shape, fold: Fold, seed: int) -> Forest:
-    """A forest fitted on the train rows of `fold`, with both classes weighted equally."""
-    negatives, positives = sample.train_counts.of(fold.fit, fold.group)
-    rows = sample.train_rows.where(
-        day(sample.evaluation_rows.scored).between(fold.fit.first, fold.fit.last)
-    )
-    if fold.group is not None:
-        rows = rows.where(f.col("group") != fold.group)
-    weighted = forests.with_class_weight(rows, negatives, positives)
-    fitted = forests.fit_forest(weighted, sample.evaluation_rows.features, shape, seed)
-    return forests.flatten(rows.sparkSession, fitted, sample.scratch_uri)
-
-
-def _try(
-    sample: Sample, largest: Shape, settings: ModelSettings, say: ProgressCallback
-) -> dict[Shape, _Judged]:
-    """All candidates that can be cut out of `largest`, on every fold that has both classes."""
-    votes: dict[Shape, list[Floats]] = {}
-    labels: list[npt.NDArray[np.int64]] = []
+def _parts(
+    sample: Sample, settings: ModelSettings, clock: Clock, say: ProgressCallback
+) -> Iterator[_Part]:
+    """Every pair of the grid on every fold that has both classes, until the budget is used up."""
+    deadline = clock.monotonic() + settings.budget_minutes * _MINUTE
     usable = list(_usable(sample))
     if not usable:
         raise ModelError(
             "training, folds", "both classes in at least one fold", "none that has them",
             "load more history, or lower model.folds",
         )  # fmt: skip
-    for number, (fold, rows) in enumerate(usable, 1):
-        labels.append(rows.label)
-        found = sample.kept.get(largest, number, len(rows.label))
-        if found is None:
-            say(f"fold {number} of {len(usable)}: {largest.trees} trees of depth {largest.depth}")
-            forest = fit(sample, largest, fold, settings.seed)
-            found = _votes(forest, largest, rows, settings)
-            sample.kept.put(largest, number, found)
-        for shape, vote in found.items():
-            votes.setdefault(shape, []).append(vote)
-    return {shape: _judge(found, labels) for shape, found in votes.items()}
+    pairs = product(settings.features_per_split, settings.min_instances)
+    for place, (features_per_split, min_instances) in enumerate(pairs):
+        if place and clock.monotonic() > deadline:
+            say("the search budget is used up")
+            return
+        trees, depth = max(settings.trees), max(settings.depths)
+        largest = Shape(trees, depth, features_per_split, min_instances)
+        for number, (fold, rows) in enumerate(usable, 1):
+            if sample.kept.get(largest, number, len(rows.label)) is None:
+                say(f"fold {number} of {len(usable)}: {trees} trees of depth {depth}")
+            yield _Part(largest, number, fold, rows)
 
 
-def _votes(
-    forest: Forest, largest: Shape, rows: LabelledRows, settings: ModelSettings
-) -> dict[Shape, Floats]:
+def _evaluated(
+    sample: Sample, settings: ModelSettings, parts: Iterator[_Part]
+) -> Iterator[tuple[_Part, Votes]]:
+    """Each part with its votes, in order; while one is waited for, the next ones grow.
+
+    As many are under way as it takes to keep all of Spark's cores busy.
+    """
+    grower = sample.grower
+    under_way: deque[tuple[_Part, Future[Votes]]] = deque()
+    with ThreadPoolExecutor() as threads:
+        for part in parts:
+            work = grower.in_a_thread(partial(_votes_of, sample, part, settings))
+            under_way.append((part, threads.submit(work)))
+            if len(under_way) > 1 + grower.cores // grower.tasks(part.largest):
+                done, votes = under_way.popleft()
+                yield done, votes.result()
+        for done, votes in under_way:
+            yield done, votes.result()
+
+
+def _votes_of(sample: Sample, part: _Part, settings: ModelSettings) -> Votes:
+    """The votes of a part: those kept by an earlier start, or of a forest grown now."""
+    found = sample.kept.get(part.largest, part.number, len(part.rows.label))
+    if found is None:
+        forest = sample.grower.grow(part.largest, part.fold, settings.seed)
+        found = _votes(forest, part.largest, part.rows, settings)
+        sample.kept.put(part.largest, part.number, found)
+    return found
+
+
+def _votes(forest: Forest, largest: Shape, rows: LabelledRows, settings: ModelSettings) -> Votes:
     """Mean votes on `rows` of every forest of the grid that can be cut out of this one."""
     votes = {}
     for trees, depth in product(settings.trees, settings.depths):
@@ -150,7 +165,7 @@ def _usable(sample: Sample) -> Iterator[tuple[Fold, LabelledRows]]:
             yield fold, rows
 
 
-def _judge(votes: list[Floats], labels: list[npt.NDArray[np.int64]]) -> _Judged:
+def _judge(votes: tuple[Floats, ...], labels: tuple[npt.NDArray[np.int64], ...]) -> _Judged:
     pairs = zip(votes, labels, strict=True)
     mean = float(np.mean([ScoredLabels(vote, label).roc_auc() for vote, label in pairs]))
     return _Judged(np.concatenate(votes), np.concatenate(labels), mean)

@@ -30,7 +30,7 @@ from tests.e2e import exposure
 
 pytestmark = pytest.mark.timeout(4 * 3600)  # whole installations, on any machine
 SMALL_WORLD = SMALL | {"WORLD__SUBSCRIBERS": "250", "WORLD__REPLAY_DAYS": "4"}
-PORTS = ("SIMULATOR", "MONITORING", "MYSQL", "KAFKA")
+PORTS = ("SIMULATOR", "MONITORING", "SERVING", "MYSQL", "KAFKA")
 
 
 class Installation:
@@ -40,7 +40,7 @@ class Installation:
         self.state, self.output = folder / "state", folder / "output"
         self.prepared = folder / "prepared"
         self.started: subprocess.Popen[str] | None = None
-        self.ports = dict(zip((*PORTS, "CONTROLLER"), free_ports(5), strict=True))
+        self.ports = dict(zip((*PORTS, "CONTROLLER"), free_ports(6), strict=True))
         places = {
             "STATE_DIR": str(self.state),
             "MONITORING__OUTPUT_DIR": str(self.output),

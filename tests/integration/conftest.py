@@ -68,13 +68,13 @@ def resolved(java: Java) -> Jars:
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of a scratch installation; child processes inherit them by environment."""
     state = tmp_path_factory.mktemp("installation")
-    listening = ("KAFKA", "MYSQL", "SIMULATOR", "MONITORING")
+    listening = ("KAFKA", "MYSQL", "SIMULATOR", "MONITORING", "SERVING")
     ports = [f"{name}__PORT" for name in listening] + ["KAFKA__CONTROLLER_PORT"]
     values = {
         "STATE_DIR": str(state / "state"),
         "MONITORING__OUTPUT_DIR": str(state / "output"),
         "WORLD__SUBSCRIBERS": "50",
-        **dict(zip(ports, map(str, free_ports(5)), strict=True)),
+        **dict(zip(ports, map(str, free_ports(6)), strict=True)),
         **_other_database(),
     }
     before = dict(os.environ)

@@ -56,9 +56,12 @@ def test_a_timestamp_is_cut_by_hours_and_the_hour_under_way_is_not_judged(
     assert (report.start_date, report.rows) == ("2026-06-02T00:00:00Z", HOURS * 400 + 200)
     assert report.verdicts["data_drift"] == "found"
     assert report.findings[0].since == "2026-06-02T06:00:00Z"
-    assert report.performance.realised["roc_auc"] > 0.7
+    realised, reference = report.performance.realised, report.performance.reference
+    assert realised["roc_auc"] > 0.7
+    assert 0.1 < realised["recall_top_decile"] < reference["recall_top_decile"] + 0.2 < 1.2
     page = file.with_name("report.html").read_text(encoding="utf-8")
     assert "Overheating" in page and "Overheated:" in page and "Chunks are hours" in page
+    assert "Recall in the top decile" in page and "PR-AUC" in page
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,8 @@ import flaskapp.__main__ as simulator
 import monitoring.__main__ as monitor
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import SettingsError
-from lakehouse.http.access import (
-    LOOPBACK,
-    allow_own_style,
-    guard,
-    is_known_host,
-    require_safe_address,
-)
+from lakehouse.http.access import allow_own_style, guard, require_safe_address
+from lakehouse.http.hosts import LOOPBACK, is_known_host
 from lakehouse.settings.model import ApiSettings
 
 Serve = Callable[[Settings, threading.Event], None]

@@ -31,8 +31,9 @@ subprocess.run([sys.executable, "-c", f"{listen}; {wait}", sys.argv[1]])
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    numbers = iter(free_ports(5))
-    ports = {name: {"port": next(numbers)} for name in ("simulator", "monitoring", "mysql")}
+    numbers = iter(free_ports(6))
+    listening = ("simulator", "monitoring", "serving", "mysql")
+    ports = {name: {"port": next(numbers)} for name in listening}
     kafka = {"port": next(numbers), "controller_port": next(numbers)}
     return Settings.model_validate({"state_dir": str(tmp_path), **ports, "kafka": kafka})
 
@@ -83,7 +84,11 @@ def test_the_platform_matters_only_where_a_server_is_embedded(
 def test_the_servers_alone_do_not_need_the_ports_of_the_services(settings: Settings) -> None:
     servers = {port for _, port, _ in doctor.server_ports(settings)}
     services = {port for _, port, _ in doctor.service_ports(settings)}
-    assert services == {settings.simulator.port, settings.monitoring.port}
+    assert services == {
+        settings.simulator.port,
+        settings.monitoring.port,
+        settings.serving.port,
+    }
     assert servers == {settings.mysql.port, settings.kafka.port, settings.kafka.controller_port}
 
 

@@ -29,6 +29,26 @@ def test_areas_agree_with_a_second_implementation(seed: int, rows: int, steps: i
     assert ranking.pr_auc(weight) == pytest.approx(weighted)
 
 
+@pytest.mark.parametrize(
+    ("score", "label", "recall"),
+    [
+        pytest.param(range(20), [0] * 18 + [1, 1], 1.0, id="all found"),
+        pytest.param(range(20), [1, 1] + [0] * 16 + [1, 1], 0.5, id="half of them"),
+        pytest.param([0] * 20, [1] * 10 + [0] * 10, 0.1, id="a part of equal scores counts"),
+        pytest.param([1, 1, 1, 1] + [0] * 16, [1] + [0] * 19, 0.5, id="at the edge of the tenth"),
+    ],
+)
+def test_recall_in_the_top_decile(score: list[int], label: list[int], recall: float) -> None:
+    ranking = ScoredLabels(np.array(score, float), np.array(label))
+    assert ranking.recall_top_decile() == pytest.approx(recall)
+    twice = np.full(len(label), 2.0)
+    assert ranking.recall_top_decile(twice) == pytest.approx(recall)
+
+
+def test_recall_needs_positives() -> None:
+    assert np.isnan(ScoredLabels(np.array([0.1, 0.2]), np.array([0, 0])).recall_top_decile())
+
+
 def test_one_class_has_no_area() -> None:
     assert np.isnan(ScoredLabels(np.array([0.1, 0.2]), np.array([1, 1])).roc_auc())
 

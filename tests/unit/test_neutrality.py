@@ -24,7 +24,8 @@ ROOMS = (
 NAMES = {path.parent.name for path in (ROOT / "lakehouse" / "domains").glob("*/__init__.py")}
 DOMAIN_FOLDERS = {"domains", "jobs", *NAMES}
 WORDS = re.compile(
-    r"DP_|msisdn|churn|(?<![a-z])cdr(?!lake|_?LAKE)|subscriber|\bUser\b|[\"']Date[\"']",
+    r"DP_|msisdn|churn|(?<![a-z])cdr(?!lake|_?LAKE)|subscriber|\bUser\b|[\"']Date[\"']"
+    r"|cc_num|trans_num|cardholder|fraud|(?<![a-z])cc_",
     re.IGNORECASE,
 )
 CASE = re.compile(r"\bUser\b|[\"']Date[\"']")

@@ -24,9 +24,10 @@ def names(*domains: Domain) -> list[str]:
 def test_a_domain_adds_its_services_between_the_source_and_the_readers() -> None:
     serving = Service("toy-serving", "serving", "simulator.port", after=("toy-pipeline",))
     toy = replace(TOY, services=(serving, Service("toy-pipeline", "toy.pipeline", job=True)))
-    assert names(toy) == ["simulator", "toy-pipeline", "toy-serving", "mirror", "monitoring"]
+    own, others = ["toy-pipeline", "toy-serving"], ["mirror", "monitoring", "serving"]
+    assert names(toy) == ["simulator", *own, *others]
     assert names(CDR, toy)[1:3] == ["pipeline", "toy-pipeline"]
-    assert names(TOY) == ["simulator", "mirror", "monitoring"]
+    assert names(TOY) == ["simulator", "mirror", "monitoring", "serving"]
 
 
 def test_two_services_of_one_name_and_a_circle_are_refused() -> None:
@@ -42,7 +43,7 @@ def test_the_ports_of_a_domain_are_checked_with_the_shared_ones() -> None:
     serving = Service("toy-serving", "serving", "cluster.page_port")
     found = doctor.service_ports(Settings(), [replace(TOY, services=(serving,))])
     assert [key for _, _, key in found] == [
-        "simulator.port", "cluster.page_port", "monitoring.port",
+        "simulator.port", "cluster.page_port", "monitoring.port", "serving.port",
     ]  # fmt: skip
 
 

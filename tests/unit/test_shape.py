@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("cdrlake", "lakehouse", "flaskapp", "eda", "pyspark_jobs", "mirror", "monitoring")
+ROOMS = (
+    "cdrlake",
+    "lakehouse",
+    "flaskapp",
+    "eda",
+    "pyspark_jobs",
+    "mirror",
+    "monitoring",
+    "serving",
+)
 MAX_MODULE_LINES = 250
 MAX_FUNCTION_LINES = 40
 
@@ -18,6 +27,7 @@ ALLOWED = {
     "eda": {"eda", "lakehouse"},
     "mirror": {"mirror", "lakehouse"},
     "monitoring": {"monitoring", "lakehouse"},
+    "serving": {"serving", "lakehouse"},
     "pyspark_jobs": {"pyspark_jobs", "lakehouse"},
     "cdrlake": set(ROOMS),
 }

@@ -48,7 +48,7 @@ def silence(population: Population, rules: Sequence[DayRule]) -> Table:
     for rule in reversed(rules):
         silent = ahead.copy()
         for state in STATES:
-            silent[state, 0] *= 1.0 - _activity(population, state, rule)
+            silent[state, 0] *= 1.0 - activity(population, state, rule)
         ahead = _expected(population, rule, silent)
     return ahead
 
@@ -58,10 +58,10 @@ def base_rate(population: Population, rule: DayRule, horizon: int, window: int) 
     present = _settled(population, rule)
     idle, lively = present, np.zeros_like(present)
     for _ in range(window):
-        idle, lively = _moved(population, rule, idle), _moved(population, rule, lively)
+        idle, lively = moved(population, rule, idle), moved(population, rule, lively)
         active = np.zeros_like(idle)
         for state in STATES:
-            active[state, 0] = _activity(population, state, rule)
+            active[state, 0] = activity(population, state, rule)
         lively = lively + idle * active
         idle = idle * (1 - active)
     churn = silence(population, [rule] * horizon)
@@ -80,12 +80,18 @@ def calibrated(rate: float, rate_of: Callable[[float], float]) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def _activity(population: Population, state: int, rule: DayRule) -> Floats:
+def activity(population: Population, state: int, rule: DayRule) -> Floats:
+    """Probability that each subscriber, in this state and at home, is active on the day."""
     states = np.full(len(population.identity), state, np.int8)
     return activity_chance(population, states, rule.effect, day_pull(rule.factors))
 
 
-def _loyalty(population: Population, rule: DayRule) -> list[dict[int, Floats | float]]:
+def holiday(rule: DayRule) -> float:
+    """Probability that somebody at home leaves for a holiday on the day."""
+    return GO_AWAY * rule.away
+
+
+def loyalty(population: Population, rule: DayRule) -> list[dict[int, Floats | float]]:
     """For each state: the probabilities of the states that a day at home leads to."""
     waver = waver_chance(population, rule.waver)
     moves: list[dict[int, Floats | float]] = [{LOYAL: 1 - waver, 1: waver}]
@@ -101,20 +107,21 @@ def _loyalty(population: Population, rule: DayRule) -> list[dict[int, Floats | f
 
 
 def _expected(population: Population, rule: DayRule, value: Table) -> Table:
-    go = GO_AWAY * rule.away
+    go = holiday(rule)
     after = np.empty_like(value)
-    holiday = (1 - go) * value[:, 0] + go * value[:, 1]
-    holiday[GONE] = value[GONE, 0]
-    for state, moves in enumerate(_loyalty(population, rule)):
-        after[state, 0] = sum(chance * holiday[to] for to, chance in moves.items())
+    ahead = (1 - go) * value[:, 0] + go * value[:, 1]
+    ahead[GONE] = value[GONE, 0]
+    for state, moves in enumerate(loyalty(population, rule)):
+        after[state, 0] = sum(chance * ahead[to] for to, chance in moves.items())
     after[:, 1] = RETURN * value[:, 0] + (1 - RETURN) * value[:, 1]
     return after
 
 
-def _moved(population: Population, rule: DayRule, share: Table) -> Table:
-    go = GO_AWAY * rule.away
+def moved(population: Population, rule: DayRule, share: Table) -> Table:
+    """A distribution over the states, of the shape that `silence` returns, a day later."""
+    go = holiday(rule)
     home = np.zeros_like(share[:, 0])
-    for state, moves in enumerate(_loyalty(population, rule)):
+    for state, moves in enumerate(loyalty(population, rule)):
         for to, chance in moves.items():
             home[to] += chance * share[state, 0]
     leaving = go * home
@@ -130,7 +137,7 @@ def _settled(population: Population, rule: DayRule, days: int = 270) -> Table:
     share = np.zeros((len(STATES), 2, len(population.identity)))
     share[LOYAL, 0] = 1.0
     for _ in range(days):
-        share = _moved(population, rule, share)
+        share = moved(population, rule, share)
         share[LOYAL, 0] += share[GONE, 0].mean()
         share[GONE] = 0.0
     return share

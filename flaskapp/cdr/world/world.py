@@ -106,11 +106,19 @@ class World:
         so it is the ceiling for any model; it goes to no topic and no table.
         """
         *_, (_, now, _) = self._lives(day)
-        rules = [self._rule(day + ahead + 1) for ahead in range(self.horizon.label_days)]
+        rules = [self.rule(day + ahead + 1) for ahead in range(self.horizon.label_days)]
         table = oracle.silence(now.population, rules)
         slots = np.arange(len(now.numbers))
         chance = table[now.latent.state, now.latent.away.astype(np.int8), slots]
         return pl.DataFrame({"DP_MSISDN": now.numbers, "probability": chance})
+
+    def rule(self, day: int) -> oracle.DayRule:
+        """What the date and the drifts of a day do to everyone's probabilities."""
+        date_, effect = self.date_of(day), self._effect(day)
+        waver = self.waver_factor * effect.wavering
+        return oracle.DayRule(
+            effect, season.usage_factors(date_), waver, season.holiday_factor(date_)
+        )
 
     @property
     def waver_factor(self) -> float:
@@ -122,7 +130,7 @@ class World:
         now = self._beginning()
         for day in range(-BURN_IN_DAYS, last + 1):
             rng = self._random(_LIFE, day)
-            rule = self._rule(day)
+            rule = self.rule(day)
             waver = life.waver_chance(now.population, rule.waver)
             life.step(now.latent, waver, rule.away, day, rng)
             slots = life.vacant(now.latent, day)
@@ -162,13 +170,6 @@ class World:
 
     def _effect(self, day: int) -> Effect:
         return combined(self.drifts, day)
-
-    def _rule(self, day: int) -> oracle.DayRule:
-        date_, effect = self.date_of(day), self._effect(day)
-        waver = self.waver_factor * effect.wavering
-        return oracle.DayRule(
-            effect, season.usage_factors(date_), waver, season.holiday_factor(date_)
-        )
 
     def _span(self, day: int) -> tuple[datetime, datetime]:
         zone = ZoneInfo(self.timezone)

@@ -21,7 +21,7 @@ from lakehouse.checks import (
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.names import MYSQL_STREAMS
 
-_STREAMS = f"SELECT stream_id FROM {MYSQL_STREAMS}"  # noqa: S608
+_STREAMS = f"SELECT stream_id FROM {MYSQL_STREAMS} WHERE domain = '{names.NAME}'"  # noqa: S608
 _OUTCOMES = f"SELECT COUNT(*) FROM {names.MYSQL_OUTCOMES}"  # noqa: S608
 _SCORED = Distinct(names.PREDICTIONS, contracts.PREDICTIONS.key)
 _ID = "event_id"

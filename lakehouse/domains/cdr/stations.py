@@ -6,7 +6,10 @@ from lakehouse.domain import Station
 from lakehouse.domains.cdr import names
 from lakehouse.names import MYSQL_OUTBOX, MYSQL_STREAMS
 
-_SENT = f"SELECT COALESCE(SUM(sent_rows), 0) FROM {MYSQL_STREAMS}"  # noqa: S608
+_SENT = (
+    "SELECT COALESCE(SUM(sent_rows), 0) "  # noqa: S608
+    f"FROM {MYSQL_STREAMS} WHERE domain = '{names.NAME}'"
+)
 _STORED = f"SELECT COUNT(*) FROM {names.MYSQL_RAW}"  # noqa: S608
 _WAITING = (
     "SELECT COALESCE(SUM(last_sequence - first_sequence + 1), 0) "  # noqa: S608

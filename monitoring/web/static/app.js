@@ -2,7 +2,7 @@ import { NeedsToken, ask, keepToken, saveByToken, token } from "/shared/ask.js";
 import { linkServices } from "/shared/services.js";
 import { STEPS, heatmap, shape, timeline } from "/static/charts.js";
 
-const METRICS = { roc_auc: "ROC-AUC", f1: "F1", accuracy: "Accuracy", average_precision: "Avg. precision", business_value: "Value" };
+const METRICS = { roc_auc: "ROC-AUC", f1: "F1", accuracy: "Accuracy", average_precision: "PR-AUC", recall_top_decile: "Recall, top 10 %", business_value: "Value" };
 const FINDINGS = { data_drift: "Data drift", model_drift: "Model drift", model_degradation: "Model degradation" };
 const SENTENCES = { data_drift: "the inputs have drifted", model_drift: "outcomes no longer follow the inputs", model_degradation: "performance is below its limit" };
 const MEANINGS = { data_drift: "Inputs and scores against the reference", model_drift: "Outcomes against what the inputs say", model_degradation: "Performance against its limits" };
@@ -96,6 +96,8 @@ function drawFigures(report) {
   const entries = [
     ["ROC-AUC realised", figure(p.realised.roc_auc), `reference ${figure(p.reference.roc_auc)}`],
     ["ROC-AUC estimated", figure(p.estimated.roc_auc), p.estimate_error === null ? "no outcome to compare with" : `off by ${figure(p.estimate_error)} where known`],
+    ["PR-AUC realised", figure(p.realised.average_precision), `reference ${figure(p.reference.average_precision)}`],
+    ["Recall in the top decile", figure(p.realised.recall_top_decile), `reference ${figure(p.reference.recall_top_decile)}`],
     ["F1 realised", figure(p.realised.f1), `estimated ${figure(p.estimated.f1)}`],
     ["Calibration error", figure(p.realised.calibration_error), "0 is perfect"],
     [titleCase(report.words.became_positive), l ? `${(100 * l.recent).toFixed(1)} %` : "–", l ? `reference ${(100 * l.reference).toFixed(1)} %${Math.abs(l.deviations) > 3 ? ", drifted" : ""}` : "no outcome known yet"],

@@ -1,0 +1,1 @@
+"""Commands and services of card transactions."""

@@ -1,0 +1,94 @@
+"""Fraud alarms as a process: each flagged transaction is told once, through every channel.
+
+Mail has the subject and the attached report that its readers know.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from lakehouse.clock import SystemClock
+from lakehouse.domains.cards import names
+from lakehouse.domains.settings import Settings, load
+from lakehouse.http import server
+from monitoring.alarms import Alarm, AlarmBook, Alarms, AlarmService, Outlet
+from monitoring.channels import ApprisedChannel, channels
+
+LOG = logging.getLogger("cdrlake.cards.alarms")
+SUBJECT = "Security alert - Fraud detected"
+REPORT = "fraud_detection_report.csv"
+TOLD = (
+    "trans_num", "trans_date_trans_time", "cc_num", "merchant", "category", "amt", "score",
+    "decision", "expected_loss", "model_version",
+)  # fmt: skip
+LINES = 20
+
+
+def read(raw: bytes) -> Alarm | None:
+    """The alarm in a decision; None if it is not flagged, or no decision at all."""
+    try:
+        row = json.loads(raw)
+        if row["is_fraud"] != 1:
+            return None
+        return Alarm(row["trans_num"], json.dumps({name: row[name] for name in TOLD}))
+    except (ValueError, KeyError, TypeError):
+        return None  # the lake puts it into quarantine
+
+
+def text(alarms: Sequence[Alarm]) -> str:
+    """What a message about these alarms says; the subject is its first line."""
+    rows = [json.loads(one.text) for one in alarms]
+    lines = [
+        f"{row['decision']}: {row['amt']:.2f} at {row['merchant']}, card ending in "
+        f"{row['cc_num'][-4:]}, {row['trans_date_trans_time']}, score {row['score']:.2f} "
+        f"({row['trans_num']})"
+        for row in rows[:LINES]
+    ]
+    rest = [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
+    return "\n".join([SUBJECT, *lines, *rest])
+
+
+def outlets(settings: Settings) -> list[Outlet]:
+    """Where alarms are told: the log always, and every channel of monitoring."""
+    folder = settings.state / "cards" / "alarms"
+    ways: dict[str, Callable[[Sequence[Alarm]], None]] = {"log": _log}
+    ways |= {one.name: partial(_send, one) for one in channels(settings)}
+    return [Outlet(AlarmBook(folder / f"{name}.db"), tell) for name, tell in ways.items()]
+
+
+def _log(alarms: Sequence[Alarm]) -> None:
+    for one in alarms:
+        LOG.info("fraud alarm %s", one.id)
+
+
+def _send(channel: ApprisedChannel, alarms: Sequence[Alarm]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / REPORT
+        with report.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, TOLD)
+            writer.writeheader()
+            writer.writerows(json.loads(one.text) for one in alarms)
+        channel.tell(text(alarms), SUBJECT, report if channel.name == "mail" else None)
+
+
+def serve(settings: Settings, stop: threading.Event) -> None:
+    """Tell until `stop`."""
+    alarms = Alarms(names.GROUP_ALARMS, names.TOPIC_DECISIONS, names.TOPIC_ALARMS, read)
+    AlarmService(alarms, settings.kafka, outlets(settings), SystemClock()).run(stop)
+
+
+def main() -> int:
+    """Tell until SIGTERM or Ctrl-C; returns 0 then, or 1 if something is refused."""
+    return server.run(load, serve)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

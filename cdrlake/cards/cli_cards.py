@@ -1,0 +1,37 @@
+"""Commands of card transactions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cdrlake.cards import validated as export
+from cdrlake.console import CONSOLE
+from lakehouse.domains.settings import load
+
+app = typer.Typer(no_args_is_help=True)
+To = Annotated[
+    str | None, typer.Option("--to", help="A folder, or gs:// or s3://; else cards.validated_dir.")
+]
+
+
+@app.command()
+def validated(to: To = None) -> None:
+    """Save what investigators found as training rows: validated.csv, is_fraud 0 or 1."""
+    rows, place = export.save(load(), to)
+    CONSOLE.print(f"{rows:,} rows in {place}", soft_wrap=True)
+
+
+@app.command()
+def quality() -> None:
+    """Estimate recall and precision from what investigators found."""
+    for name, found in export.quality(load()).items():
+        CONSOLE.print(f"{name}: {found.value:.3f} (standard error {found.error:.3f})")
+
+
+@app.command()
+def lag() -> None:
+    """Show how many messages each stage has still to read."""
+    for stage, left in export.lags(load()).items():
+        CONSOLE.print(f"{stage}: {left:,} messages")

@@ -1,0 +1,1 @@
+"""Card transactions: the simulated source, the producer, the database, and the investigators."""

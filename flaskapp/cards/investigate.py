@@ -1,0 +1,185 @@
+"""The investigators' service: what to look at, why, and what was found."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import sys
+import threading
+from typing import Annotated, Any
+
+from flask import Blueprint, Flask, Response, render_template, request
+from msgspec import Meta, Struct
+
+from flaskapp.cards import verdicts
+from lakehouse import mysql
+from lakehouse.clock import Clock, SystemClock
+from lakehouse.domains.cards.estimate import Estimate
+from lakehouse.domains.cards.features import NAMES
+from lakehouse.domains.settings import Settings, load
+from lakehouse.errors import CdrlakeError
+from lakehouse.http import access, answers, operations, requests, server
+from lakehouse.http.operations import Error, Operation, operation
+from lakehouse.publisher import Publisher
+from lakehouse.retry import Backoff
+
+LOG = logging.getLogger("flaskapp.cards.investigate")
+MOST, OF_CARD, RELAY_S = 500, 20, 0.5
+
+
+class Wanted(Struct, frozen=True):
+    """How many transactions to list."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST)] = 50
+
+
+class Verdict(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an investigator found: 1 for a confirmed fraud, 0 for a genuine transaction."""
+
+    trans_num: Annotated[str, Meta(min_length=1, max_length=64)]
+    fraud_confirmed: Annotated[int, Meta(ge=0, le=1)]
+
+
+class Confirmed(Struct, frozen=True):
+    """The verdict that is recorded."""
+
+    trans_num: str
+    fraud_confirmed: int
+
+
+class Rows(Struct, frozen=True):
+    """Transactions."""
+
+    transactions: list[dict[str, Any]]
+
+
+class Figure(Struct, frozen=True):
+    """An estimate with its standard error; null while nothing is known."""
+
+    value: float | None
+    standard_error: float | None
+
+
+class Quality(Struct, frozen=True):
+    """How good the decisions are, estimated from what was looked at."""
+
+    recall: Figure
+    precision: Figure
+
+
+def blueprint(settings: Settings, clock: Clock) -> Blueprint:
+    """The page and its routes."""
+    api = Blueprint("investigate", __name__, template_folder="templates")
+    _reads(api, settings)
+    declared = Operation(
+        "Record a verdict", Confirmed, body=(Verdict,), errors={404: Error}, acts=True
+    )
+
+    @api.post("/confirm")
+    @operation(declared)
+    def confirm() -> Confirmed | Response:
+        given = requests.build(Verdict, requests.parse_object(request.get_data()))
+        with mysql.connect(settings.mysql) as connection:
+            is_known = verdicts.confirm(
+                connection, given.trans_num, bool(given.fraud_confirmed), clock.now()
+            )
+        if not is_known:
+            return answers.error(f"no transaction is called {given.trans_num}", 404)
+        return Confirmed(given.trans_num, given.fraud_confirmed)
+
+    @api.get("/health")
+    @operation(Operation("Whether the service runs", dict[str, str], access="health"))
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return api
+
+
+def _reads(api: Blueprint, settings: Settings) -> None:
+    @api.get("/")
+    @operation(Operation("The investigators' page", media="text/html"))
+    def page() -> Response:
+        with mysql.connect(settings.mysql) as connection:
+            found = verdicts.queue(connection, 50)
+            histories = {
+                one["cc_num"]: verdicts.of_card(connection, one["cc_num"], 5) for one in found[:20]
+            }
+        rows = [{**one, "why": _why(one["features"])} for one in found]
+        return Response(render_template("queue.html", rows=rows, histories=histories))
+
+    @api.get("/queue")
+    @operation(Operation("What is to be looked at, by expected loss", Rows, Wanted))
+    def queue(query: Wanted) -> Rows:
+        with mysql.connect(settings.mysql) as connection:
+            return Rows(verdicts.queue(connection, query.limit))
+
+    @api.get("/cards/<card>/transactions")
+    @operation(Operation("The latest transactions of a card", Rows))
+    def of_card(card: str) -> Rows:
+        with mysql.connect(settings.mysql) as connection:
+            return Rows(verdicts.of_card(connection, card, OF_CARD))
+
+    @api.get("/quality")
+    @operation(Operation("Estimated recall and precision", Quality))
+    def quality() -> Quality:
+        with mysql.connect(settings.mysql) as connection:
+            return Quality(*map(_figure, verdicts.quality(connection)))
+
+
+def _figure(found: Estimate) -> Figure:
+    return Figure(*(None if math.isnan(one) else one for one in found))
+
+
+def _why(features: str) -> list[tuple[str, float]]:
+    """What stands out in the card's history, for somebody who decides."""
+    named = dict(zip(NAMES, json.loads(features), strict=True))
+    shown = ("count_1h", "sum_24h", "km_from_last", "kmh_from_last", "amount_to_habit")
+    flags = [name for name in ("new_merchant", "new_category") if named[name]]
+    return [(name, round(named[name], 2)) for name in (*shown, *flags)]
+
+
+def create_app(settings: Settings, clock: Clock) -> Flask:
+    """The service."""
+    app = Flask(__name__)
+    access.guard(app, settings.api, "127.0.0.1")
+    answers.install(app, lambda _: None)
+    app.register_blueprint(blueprint(settings, clock))
+    operations.install(app)
+    return app
+
+
+def relay(settings: Settings, clock: Clock, stop: threading.Event) -> None:
+    """Send verdicts to Kafka until `stop`; those that cannot be sent wait in the database."""
+    publisher, backoff = Publisher(settings.kafka), Backoff(clock, stop)
+    while not stop.is_set():
+        try:
+            with mysql.connect(settings.mysql) as connection:
+                moved = verdicts.relay(connection, publisher)
+            backoff.reset()
+        except (CdrlakeError, mysql.Error) as error:
+            LOG.warning("verdicts wait: %s", error)
+            backoff.wait()
+            continue
+        if not moved:
+            clock.wait(stop, RELAY_S)
+
+
+def serve(settings: Settings, stop: threading.Event) -> None:
+    """Serve until `stop`."""
+    clock, port = SystemClock(), settings.cards.page_port
+    relaying = threading.Thread(target=relay, args=(settings, clock, stop), name="relay")
+    with server.serving(create_app(settings, clock), "127.0.0.1", port):
+        relaying.start()
+        LOG.info("investigators' page on http://127.0.0.1:%s", port)
+        stop.wait()
+    relaying.join(RELAY_S * 20)
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C; returns 0 then, or 1 if the service cannot start."""
+    return server.run(load, serve)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

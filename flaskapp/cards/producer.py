@@ -1,0 +1,131 @@
+"""From the source to `topic_1`: polled, normalised, kept on disk, and sent in order."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flaskapp.cards.normalise import normalise
+from flaskapp.cards.unsent import Unsent
+from lakehouse.clock import Clock
+from lakehouse.domains.cards import names
+from lakehouse.errors import AccessError, ServiceError, SourceError
+from lakehouse.pace import Pace
+from lakehouse.publisher import Publisher
+from lakehouse.retry import Backoff
+
+LOG = logging.getLogger(__name__)
+Fetch = Callable[[], bytes | None]
+LOT, DELIVER_S, IDLE_S, TIMEOUT_S = 1_000, 15.0, 0.2, 10.0
+MAX_BODY = 16 << 20
+
+
+@dataclass
+class Sent:
+    """What the producer has done since it started."""
+
+    polled: int = 0
+    queued: int = 0
+    sent: int = 0
+    source_failures: int = 0
+    broker_failures: int = 0
+
+
+class Producer:
+    """Reads a source and writes `topic_1`; each goes on while the other is away.
+
+    A message is on disk before it is sent, and leaves the disk once the broker has acknowledged it.
+    After a crash in between it is sent again; readers know it by its `trans_num`.
+    """
+
+    def __init__(
+        self, fetch: Fetch, unsent: Unsent, publisher: Publisher, clock: Clock, pace: Pace
+    ) -> None:
+        self._fetch, self._unsent, self._publisher = fetch, unsent, publisher
+        self._clock, self._pace = clock, pace
+        self.counts = Sent()
+
+    def run(self, stop: threading.Event, poll_s: float) -> None:
+        """Poll every `poll_s` seconds and send, until `stop`.
+
+        Raises `AccessError` when the broker refuses this client.
+        """
+        backoff = Backoff(self._clock, stop)
+        next_at = self._clock.monotonic()
+        while not stop.is_set():
+            if self._clock.monotonic() >= next_at:
+                next_at = self._clock.monotonic() + poll_s
+                self.poll()
+            try:
+                moved = self.send()
+                backoff.reset()
+            except AccessError:
+                raise
+            except ServiceError as error:
+                self.counts.broker_failures += 1
+                LOG.warning("%d messages wait on disk: %s", len(self._unsent), error)
+                backoff.wait()
+                continue
+            if not moved:
+                left = max(next_at - self._clock.monotonic(), 0)
+                self._clock.wait(stop, min(left, IDLE_S))
+
+    def poll(self) -> int:
+        """Ask the source once; the number of messages kept for sending, 0 if it does not answer."""
+        try:
+            body = self._fetch()
+        except SourceError as error:
+            self.counts.source_failures += 1
+            LOG.warning("%s", error)
+            return 0
+        self.counts.polled += 1
+        messages = [] if body is None else normalise(body)
+        if messages:
+            self._unsent.add(messages)
+        self.counts.queued += len(messages)
+        return len(messages)
+
+    def send(self) -> int:
+        """Send what is waiting, as far as the pace allows; how many messages arrived.
+
+        Raises `ServiceError` when the broker does not acknowledge them; they are kept.
+        """
+        waiting = self._unsent.first(self._pace.allowed(LOT))
+        if not waiting:
+            return 0
+        for one in waiting:
+            self._publisher.send(names.TOPIC_TRANSACTIONS, one.message.key, one.message.value)
+        self._publisher.deliver(DELIVER_S)
+        self._unsent.sent(waiting[-1].number)
+        self._pace.spent(len(waiting))
+        self.counts.sent += len(waiting)
+        return len(waiting)
+
+
+def over_http(url: str) -> Fetch:
+    """Fetches from a source over HTTP.
+
+    Returns None when it says that it is asked too often; raises `SourceError` when it is away.
+    """
+
+    def fetch() -> bytes | None:
+        try:
+            with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310
+                body: bytes = answer.read(MAX_BODY)
+                return body
+        except urllib.error.HTTPError as error:
+            if error.code == 429:
+                return None
+            raise _away(url, f"status {error.code}") from None
+        except (OSError, ValueError) as error:
+            raise _away(url, str(error)) from None
+
+    return fetch
+
+
+def _away(url: str, got: str) -> SourceError:
+    return SourceError(url, "transactions", got, "it is asked again at the next poll")

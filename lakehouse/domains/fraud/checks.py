@@ -1,0 +1,71 @@
+"""Counts that must agree, and the known reasons why they may not."""
+
+from __future__ import annotations
+
+from lakehouse.checks import (
+    At,
+    Check,
+    Distinct,
+    Expired,
+    Held,
+    Keys,
+    Lost,
+    Messages,
+    Net,
+    OwnEvents,
+)
+from lakehouse.domains.fraud import names
+from lakehouse.names import MYSQL_STREAMS
+
+_STREAMS = f"SELECT stream_id FROM {MYSQL_STREAMS} WHERE domain = '{names.NAME}'"  # noqa: S608
+_ID = ("message_id",)
+_SCORED = Distinct(names.PREDICTIONS, _ID)
+_JOINED = Distinct(names.JOINED, _ID)
+
+
+def _lost(topic: str) -> Net:
+    return Net(f"accepted losses, {topic}", Lost(topic), "messages")
+
+
+def _expired(topic: str) -> Net:
+    return Net(f"past their retention, {topic}", Expired(topic), "messages")
+
+
+CHECKS = (
+    Check(
+        "sent = distinct events in the lake",
+        At("sent"),
+        OwnEvents(names.TOPIC_EVENTS, _STREAMS),
+        (_lost(names.TOPIC_EVENTS),),
+    ),
+    Check(
+        "events in Kafka = bronze + quarantined",
+        Messages(names.TOPIC_EVENTS),
+        Held(names.TOPIC_EVENTS),
+        (_lost(names.TOPIC_EVENTS),),
+    ),
+    Check("distinct events = scored", Distinct(names.BRONZE_EVENTS, _ID), _SCORED),
+    Check("each scored once", _SCORED, At("predictions")),
+    Check("scored = mirrored to MySQL", _SCORED, At("mysql predictions")),
+    Check(
+        "scored = published",
+        _SCORED,
+        Keys(names.TOPIC_PREDICTIONS),
+        (_expired(names.TOPIC_PREDICTIONS),),
+    ),
+    Check(
+        "truth in Kafka = bronze + quarantined",
+        Messages(names.TOPIC_TRUTH),
+        Held(names.TOPIC_TRUTH),
+        (_lost(names.TOPIC_TRUTH),),
+    ),
+    Check(
+        "events with truth = joined",
+        Distinct(names.BRONZE_TRUTH, _ID),
+        _JOINED,
+        (Net("truth that waits for its event", At("truth waiting"), "events"),),
+    ),
+    Check("each joined once", _JOINED, At("joined")),
+    Check("joined = mirrored to MySQL", _JOINED, At("mysql joined")),
+    Check("joined = published", _JOINED, Keys(names.TOPIC_JOINED), (_expired(names.TOPIC_JOINED),)),
+)

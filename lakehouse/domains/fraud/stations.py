@@ -1,0 +1,31 @@
+"""Where the domain's rows are counted, in the order of the flow."""
+
+from __future__ import annotations
+
+from lakehouse.domain import Station
+from lakehouse.domains.fraud import names
+from lakehouse.names import MYSQL_STREAMS
+
+_SENT = (
+    "SELECT COALESCE(SUM(sent_rows), 0) "  # noqa: S608
+    f"FROM {MYSQL_STREAMS} WHERE domain = '{names.NAME}'"
+)
+_MIRRORED = f"SELECT COUNT(*) FROM {names.MYSQL_PREDICTIONS}"  # noqa: S608
+_JOINED = f"SELECT COUNT(*) FROM {names.MYSQL_JOINED}"  # noqa: S608
+
+STATIONS = (
+    Station("sent", "events", "sql", _SENT),
+    Station("kafka", "messages", "topic", names.TOPIC_EVENTS),
+    Station("bronze", "events", "table", names.BRONZE_EVENTS),
+    Station("quarantine", "messages", "table", names.QUARANTINE_EVENTS),
+    Station("predictions", "events", "table", names.PREDICTIONS),
+    Station("mysql predictions", "events", "sql", _MIRRORED),
+    Station("kafka predictions", "messages", "topic", names.TOPIC_PREDICTIONS),
+    Station("kafka truth", "messages", "topic", names.TOPIC_TRUTH),
+    Station("truth", "messages", "table", names.BRONZE_TRUTH),
+    Station("truth refused", "messages", "table", names.QUARANTINE_TRUTH),
+    Station("truth waiting", "events", "table", names.WAITING_TRUTH),
+    Station("joined", "events", "table", names.JOINED),
+    Station("mysql joined", "events", "sql", _JOINED),
+    Station("kafka joined", "messages", "topic", names.TOPIC_JOINED),
+)

@@ -1,0 +1,1 @@
+"""Card transactions in the lake: features, training, and the comparison with the stream door."""

@@ -1,0 +1,84 @@
+"""`model_metadata.json` and the history of versions, as tools outside read them.
+
+Both are views: the registry is the truth about models, the Delta table about training sets.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lakehouse import files
+from lakehouse.domains.settings import Settings
+from lakehouse.models import model_kinds
+from lakehouse.registry import ModelVersion, Registry
+
+FILE = "model_metadata.json"
+MODELS_FOLDER = "models"
+DATASETS_FOLDER = "training_datasets"
+JOIN_FOLDER = "inf_truth_join"
+DATASET_FILE = "ds.csv"
+INITIAL: dict[str, Any] = {
+    "current_version": -1,
+    "model_version": None,
+    "models_folder": MODELS_FOLDER,
+    "inf_truth_join_folder": JOIN_FOLDER,
+    "training_datasets_folder": DATASETS_FOLDER,
+    "dataset_file": DATASET_FILE,
+}
+
+
+def path(settings: Settings) -> Path:
+    """Where the file is."""
+    return settings.fraud.project / FILE
+
+
+def read(settings: Settings) -> dict[str, Any]:
+    """The file's content; before the first version, what it begins with."""
+    try:
+        found: dict[str, Any] = json.loads(path(settings).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return dict(INITIAL)
+    return INITIAL | found
+
+
+def write(settings: Settings, **changed: Any) -> None:
+    """Change some keys of the file, keeping the others."""
+    content = read(settings) | changed
+    files.replace(path(settings), json.dumps(content, indent=2).encode() + b"\n")
+
+
+def export_model(settings: Settings, registry: Registry, version: ModelVersion) -> Path:
+    """Copy a version's model file and figures to `models/v<N>`, for people to look at."""
+    bundle = registry.load(version)
+    folder = settings.fraud.project / MODELS_FOLDER / f"v{version.number}"
+    name = model_kinds.model_kind(bundle.manifest.kind).file
+    files.replace(folder / name, bundle.file)
+    figures = msgspec.json.format(msgspec.json.encode(bundle.manifest.figures), indent=2)
+    files.replace(folder / "figures.json", figures + b"\n")
+    return folder
+
+
+def get_metrics_history(registry: Registry) -> list[dict[str, Any]]:
+    """The figures of every version, oldest first: `version`, `rocauc`, and never without `prauc`.
+
+    Each was measured on payments later than those that the version was trained on, so a worse
+    version has a lower figure.
+    """
+    history = []
+    for version in registry.versions():
+        manifest = registry.load(version).manifest
+        history.append(
+            {
+                "version": version.number,
+                "rocauc": manifest.figures.value("roc_auc"),
+                "prauc": manifest.figures.value("pr_auc"),
+                "kind": manifest.kind,
+                "dataset_version": manifest.recipe.get("dataset_version"),
+                "is_champion": version.alias == "champion",
+            }
+        )
+    return history

@@ -1,0 +1,42 @@
+"""Train, judge and announce a version: `spark-submit ... pyspark_jobs/jobs/fraud_train.py`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from lakehouse.domains.fraud import raw_file
+from lakehouse.domains.fraud.domain import CARDS
+from lakehouse.domains.settings import load
+from lakehouse.registry import open_registry
+from pyspark_jobs.engine import runtime
+from pyspark_jobs.fraud import dataset
+from pyspark_jobs.fraud.train import train
+
+LOG = logging.getLogger(__name__)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train on all truth joined so far; with `--dataset` only build the training set."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--dataset", action="store_true", help="only build the training set")
+    parser.add_argument("--csv", help="the raw file, for version 0")
+    options = parser.parse_args(argv)
+    with runtime.job("fraud_train", load) as job:
+        if options.dataset:
+            own, path = job.settings.fraud, options.csv
+            raw = raw_file.read(path, own.source_options).frame if path else None
+            built = dataset.build(job.spark, job.settings, job.clock, raw)
+            LOG.info("%s", built or "nothing was joined since the last training set")
+        else:
+            registry = open_registry(job.settings, CARDS)
+            train(job.spark, job.settings, registry, job.clock, LOG.info)
+    return job.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

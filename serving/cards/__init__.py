@@ -1,0 +1,1 @@
+"""What the stream door is told about card transactions."""

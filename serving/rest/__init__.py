@@ -1,0 +1,1 @@
+"""REST: every registered model behind HTTP."""

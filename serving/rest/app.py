@@ -1,0 +1,96 @@
+"""The ASGI application: let in, find the route, answer; and what runs beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+from lakehouse.settings import Settings
+from serving.rest import catalogue, page
+from serving.rest.door import Door
+from serving.rest.errors import RestError, retry_later
+from serving.rest.exchange import Exchange, Receive, Scope, Send
+from serving.rest.gate import Gate
+from serving.rest.routes import Route, Router
+
+# What the protocol notes in the scope of a request that comes on top of too many others.
+SHED = "cdrlake.shed"
+
+
+class Hints(Protocol):
+    """Something that notices when the registry has changed."""
+
+    def follow(self, stop: threading.Event, hint: Callable[[], None]) -> None:
+        """Call `hint` after every change until `stop` is set."""
+        ...
+
+
+class App:
+    """The service.
+
+    `extra` are routes of domains, and `hints` what notices that the registry has changed.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        settings: Settings,
+        extra: Sequence[Route] = (),
+        hints: Sequence[Hints] = (),
+    ) -> None:
+        self._door, self._gate, self._clock = door, Gate(settings, door.clock), door.clock
+        self._stop = threading.Event()
+        routes = [*catalogue.routes(), *extra]
+        self._router = Router([*routes, *page.routes(routes, self._gate)])
+        models, poll_s = door.models, settings.serving.poll_seconds
+        beside = [partial(models.follow, self._stop, poll_s)]
+        beside += [partial(one.follow, self._stop, models.hint) for one in hints]
+        self._threads = [threading.Thread(target=run, daemon=True) for run in beside]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, send, self._clock)
+        label = "none"
+        try:
+            if SHED in scope:
+                self._door.metrics.refused("overload")
+                raise retry_later(503, "Too many requests at a time; ask again in a second.")
+            route, exchange.path = self._router.find(scope["method"], scope["path"])
+            label = route.path
+            own = self._gate.admit(scope["headers"], route.access, route.acts)
+            exchange.identify(own)
+            await route.handler(self._door, exchange)
+        except Exception as error:  # every error is an answer
+            await self._fail(exchange, error)
+        self._door.metrics.answered(label, exchange.status, exchange.seconds)
+
+    async def _fail(self, exchange: Exchange, error: Exception) -> None:
+        if exchange.status:  # it has been answered; what failed came after
+            raise error
+        if not exchange.request_id:
+            exchange.identify(None)
+        if isinstance(error, RestError) and error.status == 429:
+            self._door.metrics.refused("rate")
+        await exchange.fail(error)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Ask the registry before the first request, and end what runs beside after the last."""
+        await receive()
+        await asyncio.to_thread(self._door.models.refresh)
+        for thread in self._threads:
+            thread.start()
+        self._door.log.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._stop.set()
+        self._door.models.hint()
+        await asyncio.to_thread(self._door.log.close)
+        await send({"type": "lifespan.shutdown.complete"})

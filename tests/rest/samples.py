@@ -1,0 +1,101 @@
+"""A small model of each kind, as a sealed folder: what the tests of serving register.
+
+A kind that joins `MODEL_KINDS` gets its maker here, which gives a model file, the kind's part of
+the manifest, and the threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from lakehouse.models import bundle, forest_scorer, linear, onnx_file
+from lakehouse.models.calibration import Calibration
+from lakehouse.models.forest import LEAF, from_nodes
+from lakehouse.models.forest_model import ForestModel
+from lakehouse.models.manifest import FOREST, Costs, Figures, Manifest
+from lakehouse.models.model_kinds import LINEAR, model_kind
+
+FEATURES = ("calls", "days silent", "amount.sum")
+THRESHOLD = 0.4
+Made = tuple[bytes, dict[str, Any], float]
+
+
+def forest(seed: int) -> Made:
+    """Nine trees of depth two over random thresholds."""
+    random = np.random.default_rng(seed)
+    trees, nodes = 9, 7
+    feature = random.integers(0, len(FEATURES), trees * nodes)
+    threshold = random.normal(0, 3, trees * nodes)
+    shape = [[1, 2], [3, 4], [5, 6], *[[LEAF, LEAF]] * 4]
+    children = np.array([
+        [LEAF, LEAF] if one[0] == LEAF else [part + tree * nodes for part in one]
+        for tree in range(trees) for one in shape
+    ])  # fmt: skip
+    made = from_nodes(
+        np.arange(trees) * nodes, feature, threshold, children, random.random(trees * nodes)
+    )
+    model = ForestModel(FEATURES, made, Calibration(1.3, -0.2), THRESHOLD)
+    return onnx_file.encode(model), forest_scorer.details(model), THRESHOLD
+
+
+def logistic(seed: int) -> Made:
+    """Random coefficients."""
+    random = np.random.default_rng(seed)
+    width = len(FEATURES)
+    model = linear.LinearModel(
+        features=FEATURES,
+        coefficients=tuple(random.normal(size=width).tolist()),
+        intercept=float(random.normal()),
+        mean=tuple(random.normal(size=width).tolist()),
+        scale=tuple((0.5 + random.random(width)).tolist()),
+        threshold=THRESHOLD,
+    )
+    return linear.encode(model), {}, THRESHOLD
+
+
+MAKERS: dict[str, Callable[[int], Made]] = {FOREST: forest, LINEAR: logistic}
+
+
+def seal(folder: Path, kind: str = FOREST, seed: int = 0) -> tuple[Path, str]:
+    """A model of that kind in `folder`, and the SHA-256 of its manifest; each seed is another."""
+    data, details, threshold = MAKERS[kind](seed)
+    folder.mkdir(parents=True)
+    (folder / model_kind(kind).file).write_bytes(data)
+    (folder / bundle.CARD).write_text("# A model of the tests")
+    random = np.random.default_rng(1)
+    rows = {name: random.normal(0, 3, 20) for name in FEATURES}
+    pl.DataFrame(rows).write_parquet(folder / bundle.REFERENCE)
+    return folder, bundle.finalize(folder, _manifest(kind, details, threshold))
+
+
+def records(count: int, seed: int = 0) -> list[dict[str, float]]:
+    """Random records."""
+    random = np.random.default_rng(seed)
+    return [
+        dict(zip(FEATURES, random.normal(0, 3, len(FEATURES)).tolist(), strict=True))
+        for _ in range(count)
+    ]
+
+
+def _manifest(kind: str, details: dict[str, Any], threshold: float) -> Manifest:
+    made: Manifest = msgspec.convert(
+        {
+            "kind": kind, "details": details, "features": FEATURES,
+            "feature_hash": bundle.feature_hash(FEATURES), "contract_version": 1,
+            "threshold": threshold, "costs": Costs(100.0, 10.0), "params": {}, "folds": "none",
+            **dict.fromkeys(("train_start", "train_end", "test_start", "test_end"),
+                            date(2026, 1, 1)),
+            "score_from": date(2026, 1, 2), "train_rows": 10, "train_positives": 2,
+            "delta_versions": {}, "git_commit": "unknown",
+            "figures": Figures(rows=1, entities=1, positives=1, metrics={}), "files": {},
+        },
+        Manifest,
+    )  # fmt: skip
+    return made

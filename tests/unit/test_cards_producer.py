@@ -1,0 +1,93 @@
+"""The producer's queue on disk: nothing is lost or reordered while a part is away."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from flaskapp.cards.normalise import Normalised
+from flaskapp.cards.producer import Producer
+from flaskapp.cards.unsent import Unsent
+from lakehouse.clock import FixedClock
+from lakehouse.errors import ServiceError, SourceError
+from lakehouse.pace import Pace
+from lakehouse.publisher import Publisher
+
+CLOCK = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
+
+
+class Broker:
+    """Stands for a publisher; acknowledges nothing while it is away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.arrived: list[bytes] = []
+        self._handed: list[bytes] = []
+
+    def send(self, _: str, __: str | None, value: bytes) -> None:
+        self._handed.append(value)
+
+    def deliver(self, _: float) -> None:
+        handed, self._handed = self._handed, []
+        if self.away:
+            raise ServiceError("Kafka", "an acknowledgement", "none", "wait")
+        self.arrived.extend(handed)
+
+
+class Source:
+    """Answers one transaction a call, numbered; raises while it is away."""
+
+    def __init__(self) -> None:
+        self.away, self.number = False, 0
+
+    def __call__(self) -> bytes | None:
+        if self.away:
+            raise SourceError("source", "transactions", "nothing", "wait")
+        self.number += 1
+        return json.dumps({"cc_num": "4" * 16, "index": self.number}).encode()
+
+
+def test_what_could_not_be_sent_is_sent_in_order_even_by_another_process(tmp_path: Path) -> None:
+    broker, source = Broker(), Source()
+
+    def producer() -> Producer:
+        unsent = Unsent(tmp_path / "unsent.db")
+        return Producer(source, unsent, cast(Publisher, broker), CLOCK, Pace(0, CLOCK))
+
+    first = producer()
+    first.poll()
+    assert first.send() == 1
+    broker.away = True
+    for _ in range(3):
+        first.poll()
+        with pytest.raises(ServiceError):
+            first.send()
+    again = producer()
+    again.poll()
+    broker.away = False
+    assert again.send() == 4
+    assert [json.loads(value)["index"] for value in broker.arrived] == [1, 2, 3, 4, 5]
+    assert again.send() == 0
+
+
+def test_without_its_source_the_producer_sends_what_it_has(tmp_path: Path) -> None:
+    broker, source = Broker(), Source()
+    unsent = Unsent(tmp_path / "unsent.db")
+    producer = Producer(source, unsent, cast(Publisher, broker), CLOCK, Pace(0, CLOCK))
+    producer.poll()
+    source.away = True
+    assert producer.poll() == 0
+    assert producer.send() == 1
+    assert producer.counts.source_failures == 1
+
+
+def test_the_queue_takes_all_of_an_answer_or_nothing(tmp_path: Path) -> None:
+    unsent = Unsent(tmp_path / "unsent.db")
+    broken = [Normalised("k", b"1"), Normalised("k", cast(bytes, None))]
+    with pytest.raises(Exception, match="NOT NULL"):
+        unsent.add(broken)
+    assert len(unsent) == 0
