@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import polars as pl
+import pyarrow.parquet as pq
 from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import PyFileSystem
 
 from lakehouse.contracts import Contract
 from pyspark_jobs.delta.tables import with_statistics
@@ -33,16 +34,24 @@ class PendingFile:
 def write_file(
     rows: pl.DataFrame, uri: str, contract: Contract, options: Mapping[str, str]
 ) -> PendingFile:
-    """Write `rows` as a file of the unpartitioned table at `uri`, with key statistics only."""
-    path = f"part-{uuid4().hex}.parquet"
-    target, chosen = f"{uri}/{path}", rows.select(contract.names)
-    if "://" not in uri:
-        chosen.write_parquet(target, compression="snappy", statistics=False)
-        return PendingFile(path, Path(target).stat().st_size, _statistics(rows, contract))
-    remote = dict(options)
-    chosen.write_parquet(target, compression="snappy", statistics=False, storage_options=remote)
-    size = DeltaStorageHandler(uri, remote).get_file_info([path])[0].size
-    return PendingFile(path, size, _statistics(rows, contract))
+    """Write `rows` as a file of the unpartitioned table at `uri`, with key statistics only.
+
+    Its pages have checksums, which Spark and `cdrlake verify` compare.
+    """
+    path, chosen = f"part-{uuid4().hex}.parquet", rows.select(contract.names)
+    handler = DeltaStorageHandler(uri, dict(options))
+    with PyFileSystem(handler).open_output_stream(path) as target:
+        # Unlike polars and delta-rs, Arrow can store a checksum in each page.
+        data = chosen.to_arrow(compat_level=pl.CompatLevel.oldest())
+        repeating = [name for name in contract.names if name not in contract.key]
+        pq.write_table(
+            data,
+            target,
+            use_dictionary=repeating,
+            write_statistics=False,
+            write_page_checksum=True,
+        )
+    return PendingFile(path, handler.get_file_info([path])[0].size, _statistics(rows, contract))
 
 
 def _statistics(rows: pl.DataFrame, contract: Contract) -> str:
