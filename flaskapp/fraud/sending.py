@@ -111,7 +111,8 @@ class _Sending:
             events = self._dated(number)
             self._waiting = pl.concat([self._waiting, self._truth(events, number)])
             until = cast(datetime, events["ingest_ts"].max())
-            self._publish(events)
+            ordered = events.select(*_EVENT, "ingest_ts")
+            _send(self._context.publisher, names.TOPIC_EVENTS, ordered, "account_number")
             self._commit(number + 1, len(events), self._tell(until))
         while not self._waiting.is_empty():
             if self._request.mode == "live":
@@ -182,10 +183,6 @@ class _Sending:
         self._told_until = until
         _send(self._context.publisher, names.TOPIC_TRUTH, due, "message_id")
         return len(due)
-
-    def _publish(self, events: pl.DataFrame) -> None:
-        ordered = events.select(*_EVENT, "ingest_ts")
-        _send(self._context.publisher, names.TOPIC_EVENTS, ordered, "account_number")
 
     def _commit(self, batches: int, rows: int, outcomes: int) -> None:
         """Wait for the acknowledgements, then record how far the stream has come."""

@@ -106,7 +106,8 @@ def score_and_learn(
     low, high = limits
     feature, threshold = forest
     latest, reference = masses
-    (trees, nodes), inner = reference.shape, feature.shape[1]
+    trees, nodes = reference.shape
+    inner = feature.shape[1]
     scores = np.zeros(rows.shape[0])
     scaled = np.empty(rows.shape[1])
     for n in range(rows.shape[0]):
