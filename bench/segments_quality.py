@@ -162,7 +162,7 @@ def cut(spark: SparkSession, study: Study, count: int) -> Cut:
     first = study.train[-1]
     features = card_features(study.purchases, first)
     model = types.fit_types(spark, features, count, seed=42)
-    shown = joined(_cells(model, features), count)
+    shown = joined(_cells(model, features), count, _spent(study, features, first))
     pairs = [(study.train[-1 - at], study.test[-1 - at]) for at in range(min(4, len(study.test)))]
     values = [_explained(study, model, shown, one, other) for one, other in pairs]
     weeks = mondays(first, study.coverage.last)[: WEEKS + 1]
