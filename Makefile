@@ -13,7 +13,7 @@ STALE := $(if $(HAS),$(if $(filter $(SUPPORTED),$(filter $(WANTS),$(HAS))),,stal
 PART ?= all
 SIZE ?= full
 
-.PHONY: stale help setup env demo demo-cards demo-fraud demos up test test-unit test-spark test-integration test-e2e test-cluster test-long lint fmt docs generated bench kills race faults soak lock reset clean
+.PHONY: stale $(shell sed -n 's/^\([a-z0-9-]*\):.*## .*/\1/p' Makefile)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -104,6 +104,12 @@ faults: $(VENV)/.dev ## kill and hurt every process, count what is lost (docs/re
 
 soak: $(VENV)/.dev ## five million events, and the memory of each process meanwhile (docs/benchmarks.md)
 	$(BIN)/python -m bench.soak
+
+swaps: $(VENV)/.dev ## swap the served champion 200 times in a minute under load, ten times to a broken one
+	$(BIN)/python -m bench.serving_swaps
+
+schemas: $(VENV)/.dev ## requests made from the description of the served models (CASES=20000)
+	$(BIN)/python -m bench.serving_schemas --cases $(or $(CASES),20000)
 
 lock: $(VENV)/bin/uv ## pin the dependencies anew, with hashes
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o locks/runtime.txt

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from sklearn.ensemble import RandomForestClassifier
 
+from bench.usage_plans import USAGE_PLANS
 from flaskapp.cdr.world.drift import Drift
 from flaskapp.cdr.world.world import World
 from lakehouse.domains.cdr.contracts import MEASURES
@@ -63,8 +64,12 @@ class ScoredWorld:
         last = ANALYSIS_FROM + ANALYSIS_DAYS - 1
         if plan is None:
             return self._scored(self._steady, ANALYSIS_FROM, last)
-        changed = self._daily(DRIFT_FROM, Drift(plan, DRIFT_FROM))
-        usage = pl.concat([self._usage.filter(pl.col("Date") < day(DRIFT_FROM)), changed])
+        is_past = pl.col("Date") < day(DRIFT_FROM)
+        if plan in USAGE_PLANS:
+            changed = USAGE_PLANS[plan](self._usage.filter(~is_past), day(DRIFT_FROM))
+        else:
+            changed = self._daily(DRIFT_FROM, Drift(plan, DRIFT_FROM))
+        usage = pl.concat([self._usage.filter(is_past), changed])
         before = self._steady.filter(pl.col("Date") < day(DRIFT_FROM)).drop("label")
         after = features_of(usage, DRIFT_FROM, last)
         rows = with_labels(pl.concat([before, after]), usage)

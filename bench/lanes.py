@@ -16,5 +16,6 @@ ON_DEMAND = (
     "workers",
     "hst",
     "fraud",
+    "serving",
 )
 PARTS = (*LANES[0], *LANES[1], *ON_DEMAND)

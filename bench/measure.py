@@ -47,6 +47,11 @@ Name = Literal[
     "segments_r2_next_28_days",
     "hst_vs_river",
     "fraud_events_per_second",
+    "serving_vs_fastapi",
+    "serving_vs_flask",
+    "serving_list_vs_fastapi",
+    "serving_p99_ms",
+    "serving_overload_goodput",
 ]
 ROUNDS = {"small": 1, "full": 5}
 

@@ -14,13 +14,15 @@ from datetime import date, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 import polars as pl
 
 from bench.churn_world import ANALYSIS_DAYS, ANALYSIS_FROM, DRIFT_FROM, HORIZON, ScoredWorld, day
 from bench.quality_page import TUNED, Outcome, Quality, page
-from flaskapp.cdr.world.drift import PLANS
+from bench.usage_plans import USAGE_PLANS
+from flaskapp.cdr.world.drift import PLANS as WORLD_PLANS
 from lakehouse.domains.cdr.domain import CHURN
 from monitoring.analysis import findings, limits, verdicts
 from monitoring.analysis.findings import Finding
@@ -34,6 +36,8 @@ PUBLISHED = tuple(range(101, 111))
 BATCH_ROWS = 60_000
 MIN_ROWS, MIN_ROC_AUC = 200, 0.6
 STEADY = "steady"
+PLANS = (*WORLD_PLANS, *USAGE_PLANS)
+NEW_NORMAL, ALL_CLEAR = "the new normal", "all clear"
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -81,7 +85,7 @@ def judge_seed(seed: int, subscribers: int, plans: Sequence[str], kept: Path | N
 def judge_all(
     seeds: Sequence[int],
     subscribers: int,
-    plans: Sequence[str] = tuple(PLANS),
+    plans: Sequence[str] = PLANS,
     kept: Path | None = None,
 ) -> list[Quality]:
     """Worlds side by side, one process a core."""
@@ -126,12 +130,37 @@ def _looks(measured: Measured, name: str, first: int) -> Iterator[Look]:
 
 
 def _outcome(measured: Measured, name: str) -> Outcome:
-    """Days from the first drifted one to the first finding, and its name."""
+    """What was found first and when, what stands on the last day, and what the plan cost."""
+    first: tuple[int, str] | None = None
+    seen: set[str] = set()
+    found: tuple[Finding, ...] = ()
     for today, found in _looks(measured, name, DRIFT_FROM):
         names = [finding.name for finding in found if finding.state == "found"]
-        if names:
-            return Outcome(name, (today - day(DRIFT_FROM)).days, " + ".join(names))
-    return Outcome(name, None, None)
+        seen.update(names)
+        if names and first is None:
+            first = (today - day(DRIFT_FROM)).days, " + ".join(names)
+    delay, named = first or (None, None)
+    loss = _roc_auc(measured.values[STEADY]) - _roc_auc(measured.values[name])
+    return Outcome(name, delay, named, _last(found), "model_degradation" in seen, loss)
+
+
+def _last(found: Sequence[Finding]) -> str:
+    """What the page says on the last day: findings that hold, a new normal, or all clear."""
+    names = [finding.name for finding in found if finding.state == "found"]
+    if names:
+        return " + ".join(names)
+    stays = any(line.startswith(NEW_NORMAL) for finding in found for line in finding.evidence)
+    return NEW_NORMAL if stays else ALL_CLEAR
+
+
+def _roc_auc(values: Sequence[ChunkValues]) -> float:
+    """Mean realised ROC-AUC of the days under a plan."""
+    since = str(day(DRIFT_FROM))
+    return fmean(
+        one.realised["roc_auc"].value
+        for one in values
+        if one.start >= since and "roc_auc" in one.realised
+    )
 
 
 def _alarms(looks: Iterator[Look]) -> list[str]:
@@ -161,7 +190,7 @@ def main() -> None:
     found = judge_all(options.seeds, options.subscribers, kept=options.keep)
     for one in found:
         for outcome in one.outcomes:
-            print(one.seed, outcome.plan, outcome.delay, outcome.named)
+            print(one.seed, *msgspec.structs.astuple(outcome), flush=True)
         print(one.seed, "false:", one.alarms)
     print(page([found]))
 

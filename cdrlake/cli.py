@@ -199,11 +199,14 @@ def trace(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
     domain: OneDomain = None,
+    model: Annotated[
+        str | None, typer.Option(help="Which model's, if the domain has many.")
+    ] = None,
 ) -> None:
     """Follow one prediction back to its messages, and forward to the truth."""
     from cdrlake import cli_trace
 
-    cli_trace.show(entity, when, as_json, _domain(domain))
+    cli_trace.show(entity, when, as_json, _domain(domain), model)
 
 
 @app.command()

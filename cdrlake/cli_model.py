@@ -16,6 +16,7 @@ from rich.table import Table
 from cdrlake import jobs
 from cdrlake.bounds import Bound, Bounds
 from cdrlake.console import CONSOLE, working
+from lakehouse import control
 from lakehouse.domain import Domain, Scored
 from lakehouse.domains import DOMAINS
 from lakehouse.domains import domain as domain_named
@@ -57,7 +58,12 @@ class _Chosen:
         return gates.Gates(self.registry, self.scored, self.settings.model)
 
     def say_champion(self, version: ModelVersion) -> None:
-        """Say who decides now, and how days are scored that only this version may score."""
+        """Say who decides now, and how days are scored that only this version may score.
+
+        Those who serve the model are told as well.
+        """
+        changed = control.Changed(self.scored.model, version.number, version.manifest_sha256)
+        control.announce(self.settings.kafka, self.domain, changed)
         number, start = version.number, self.registry.scoring_start()
         CONSOLE.print(f"version {number} is champion")
         if start is not None and version.score_from < start:

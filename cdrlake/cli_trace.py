@@ -13,7 +13,7 @@ from cdrlake.console import CONSOLE
 from lakehouse import display
 from lakehouse.domain import Domain, Scored
 from lakehouse.domains.settings import load
-from lakehouse.errors import ModelError
+from lakehouse.errors import ModelError, SettingsError, closest
 from lakehouse.registry import open_registry
 from lakehouse.trace import Row, Trace, TracedPrediction
 from lakehouse.trace import trace as follow
@@ -21,10 +21,15 @@ from lakehouse.trace import trace as follow
 LAST = 10
 
 
-def show(entity: str, when: datetime, as_json: bool, chosen: Domain) -> None:
-    """Print the trace of `entity` at `when`, whole as JSON or the essentials as tables."""
+def show(
+    entity: str, when: datetime, as_json: bool, chosen: Domain, model: str | None = None
+) -> None:
+    """Print the trace of `entity` at `when`, whole as JSON or the essentials as tables.
+
+    `model` is one of the domain's, by default its first.
+    """
     settings = load()
-    scored = _scored(chosen)
+    scored = scored_by(chosen, model)
     time = _moment(scored, when)
     found = follow(settings, open_registry(settings, scored), chosen, scored, entity, time)
     if as_json:
@@ -34,10 +39,19 @@ def show(entity: str, when: datetime, as_json: bool, chosen: Domain) -> None:
     _tables(chosen, found)
 
 
-def _scored(chosen: Domain) -> Scored:
+def scored_by(chosen: Domain, model: str | None) -> Scored:
+    """What `model` scores, by default the first of the domain.
+
+    Raises `ModelError` for a domain without models, `SettingsError` for a model that is not its.
+    """
     if not chosen.scored:
         raise ModelError("trace", "a domain whose rows are scored", chosen.name, "name another")
-    return chosen.scored[0]
+    models = {one.model: one for one in chosen.scored}
+    name = model or chosen.scored[0].model
+    if name not in models:
+        known = closest(name, models)
+        raise SettingsError("--model", f"a model of {chosen.name}", repr(name), known)
+    return models[name]
 
 
 def _moment(scored: Scored, when: datetime) -> date | datetime:

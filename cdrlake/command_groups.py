@@ -16,6 +16,7 @@ from cdrlake.extension import Group
 
 SHARED = (
     Group("model", "cdrlake.cli_model", "The registry of models."),
+    Group("sql", "cdrlake.cli_sql", "SQL pipelines."),
     Group("quarantine", "cdrlake.cli_quarantine", "Refused messages."),
 )
 

@@ -36,14 +36,14 @@ class Group:
 class Extension:
     """What a domain adds to the shared commands; each part may be missing.
 
-    `load_history` fills the source before the queries start, `act` is the main job of `demo`,
-    `show` prints what it came to. `stream` decides the domain's events until it is stopped.
-    `csv_variable` is the environment variable that names the domain's own file, given with `--csv`,
-    to every process.
+    `load_history` fills the source before the queries start and says what it did, `act` is the
+    main job of `demo`, `show` prints what it came to. `stream` decides the domain's events until it
+    is stopped. `csv_variable` is the environment variable that names the domain's own file, given
+    with `--csv`, to every process.
     """
 
     groups: tuple[Group, ...] = ()
-    load_history: Callable[[Settings, Move], object] | None = None
+    load_history: Callable[[Settings, Move], str | None] | None = None
     act: Callable[[Stack, Clock], Outcome] | None = None
     show: Callable[[Settings, Outcome, Cost], None] | None = None
     stream: Callable[[], int] | None = None

@@ -102,7 +102,7 @@ class Stack(Watch):
         loaders = [extension.of(domain).load_history for domain in self.domains]
         for load in filter(None, loaders):
             with self.steps.step("Load history") as step:
-                load(self.settings, step.move)
+                step.say(load(self.settings, step.move) or "")
         with self.steps.step("Relay history to Kafka") as step:
             total = max(ledger.waiting(self.settings), 1)
             self._wait(lambda: Signs(seen=ledger.waiting(self.settings))).until(

@@ -94,6 +94,7 @@ EXTRAS = Field("extras", "string", "unknown fields as JSON", nullable=True)
 # Why a message is refused; a domain adds reasons of its own.
 REASONS = (
     "not_json",
+    "unknown_schema",
     "not_object",
     "missing_field",
     "wrong_type",

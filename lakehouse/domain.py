@@ -208,7 +208,9 @@ class Domain:
     """Everything that shared modules know about a domain.
 
     `title` is its name for people, and `about` says in a sentence what it decides. A message on the
-    topic `control` tells those who serve its models that the registry has changed.
+    topic `control` tells those who serve its models that the registry has changed. `queried` are
+    the tables that its SQL files may read and write, and `asked` the models that they ask, beside
+    those of `scored`.
     """
 
     name: str
@@ -221,6 +223,8 @@ class Domain:
     checks: tuple[Check, ...] = ()
     hops: tuple[Hop, ...] = ()
     services: tuple[Service, ...] = ()
+    queried: tuple[Contract, ...] = ()
+    asked: tuple[str, ...] = ()
     title: str = ""
     about: str = ""
     control: str | None = None

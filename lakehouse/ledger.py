@@ -6,7 +6,7 @@ row has one prediction, and the mirrors hold what the lake holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -127,6 +127,23 @@ def snapshot(settings: Settings, domain: Domain) -> Ledger:
 
 
 UNAVAILABLE = (CdrlakeError, KafkaException, mysql.Error, OSError, KeyError)
+
+
+def snapshot_of_all(settings: Settings, domains: Sequence[Domain]) -> Ledger:
+    """The cheapest counts of several domains in one.
+
+    The steps of all but the first domain carry its name; such a domain is left out while it is
+    empty, because nobody runs it.
+    """
+    first, *others = domains
+    found = snapshot(settings, first)
+    steps, notes = [*found.steps], [*found.notes]
+    for domain in others:
+        found = snapshot(settings, domain)
+        if any(step.count for step in found.steps):
+            steps += [replace(step, name=f"{domain.name} {step.name}") for step in found.steps]
+            notes += found.notes
+    return Ledger(tuple(steps), notes=tuple(notes))
 
 
 class _Counts:

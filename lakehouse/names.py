@@ -8,7 +8,9 @@ PROGRESS = "ops.query_progress"
 REPLAYS = "ops.quarantine_replays"
 DATA_LOSS = "ops.data_loss"
 MONITORING_RUNS = "ops.monitoring_runs"
-OPS_TABLES = (PROGRESS, REPLAYS, DATA_LOSS, MONITORING_RUNS)
+STREAM_TICKS = "ops.stream_ticks"
+FILE_CHECKSUMS = "ops.file_checksums"
+OPS_TABLES = (PROGRESS, REPLAYS, DATA_LOSS, MONITORING_RUNS, STREAM_TICKS, FILE_CHECKSUMS)
 
 MYSQL_OUTBOX = "Outbox"
 MYSQL_STREAMS = "Streams"

@@ -162,20 +162,30 @@ def reading(uri: str, options: Options | None = None) -> Iterator[None]:
 
 
 def _broken(uri: str, options: Options | None) -> str | None:
-    """The first file of the table that is not a Parquet file of the length noted in its log."""
+    """The first file of the table that is damaged: by size or footer, else by its pages."""
     table = DeltaTable(uri, storage_options=options)
     files = PyFileSystem(DeltaStorageHandler(uri, options))
-    sizes = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
+    actions = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
     # The log escapes the paths, whose partition values are escaped already.
-    for path, size in ((unquote(path), size) for path, size in sizes.iter_rows()):
-        try:
-            with files.open_input_file(path) as file:
-                if file.size() != size:
-                    return f"{path}, which has {file.size():,} of its {size:,} bytes"
-                pq.ParquetFile(file)
-        except (OSError, pa.ArrowException) as error:
-            return f"{path} ({error})"
+    sizes = [(unquote(path), size) for path, size in actions.iter_rows()]
+    for is_deep in (False, True):
+        for path, size in sizes:
+            try:
+                with files.open_input_file(path) as file:
+                    if file.size() != size:
+                        return f"{path}, which has {file.size():,} of its {size:,} bytes"
+                    _read_parquet(file, is_deep)
+            except (OSError, pa.ArrowException) as error:
+                return f"{path} ({error})"
     return None
+
+
+def _read_parquet(file: pa.NativeFile, is_deep: bool) -> None:
+    """Read the footer, and if `is_deep` every page against its checksum, where it has one."""
+    parquet = pq.ParquetFile(file, page_checksum_verification=True)
+    if is_deep:
+        for _ in parquet.iter_batches():
+            pass
 
 
 def count(uri: str, options: Options | None = None) -> int:

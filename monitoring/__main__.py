@@ -20,7 +20,7 @@ LOG = logging.getLogger("monitoring")
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop` is set."""
     watched = [scored for domain in DOMAINS for scored in domain.scored]
-    count = partial(ledger.snapshot, settings, DOMAINS[0])
+    count = partial(ledger.snapshot_of_all, settings, DOMAINS)
     parts = wire(settings, SystemClock(), watched, count=count)
     host, port = settings.monitoring.host, settings.monitoring.port
     with server.serving(parts.app, host, port, access.max_body_bytes(settings.api)):

@@ -76,6 +76,11 @@ class Models:
         served = self._model(name).served
         return served.champion if served else None
 
+    def shadow_of(self, model: LoadedModel) -> LoadedModel | None:
+        """What scores beside a model; None for any but a champion with a challenger."""
+        served = self._models[model.name].served
+        return served.shadow if served and served.champion is model else None
+
     def is_current(self, name: str) -> bool:
         """Whether `served` answers without loading anything."""
         model = self._models.get(name)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bench.measure import Measurement, Size
-from bench.monitor_quality import PUBLISHED, judge_all
+from bench.monitor_quality import PLANS, PUBLISHED, judge_all
 from bench.quality_page import page
 from bench.stand import Stand
-from flaskapp.cdr.world.drift import PLANS
 from lakehouse.settings import ROOT
 
 PAGE = ROOT / "docs" / "monitoring-quality.md"
@@ -16,7 +15,7 @@ SEEDS = {"small": PUBLISHED[:1], "full": PUBLISHED}
 
 def run(size: Size, _: Stand) -> list[Measurement]:
     """Judge the worlds; their findings are no race, so no measurement comes of it."""
-    plans = tuple(PLANS) if size == "full" else ("unit_change",)
+    plans = PLANS if size == "full" else ("unit_change",)
     text = page([judge_all(SEEDS[size], count, plans) for count in SUBSCRIBERS[size]])
     print(text)
     if size == "full":

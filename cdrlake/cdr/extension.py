@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from lakehouse.domains.settings import Settings
 
 
-def _load_history(settings: Settings, move: Move) -> None:
+def _load_history(settings: Settings, move: Move) -> str:
     from flaskapp.cdr import loader
 
-    loader.load_history(settings, move)
+    return loader.load_history(settings, move).message
 
 
 def _act(stack: Stack, clock: Clock) -> Outcome:

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from lakehouse.errors import closest
 from lakehouse.settings.kafka import KafkaSettings
 from lakehouse.settings.monitoring import MonitoringSettings
+from lakehouse.settings.outside import DocumentSettings, SchemaSettings
 from lakehouse.settings.root import from_root
 from lakehouse.settings.section import Section
 from lakehouse.settings.serving import ServingSettings
@@ -178,6 +179,8 @@ class Settings(Section):
     cluster: ClusterSettings = ClusterSettings()
     model: ModelSettings = ModelSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    schemas: SchemaSettings = SchemaSettings()
+    documents: DocumentSettings = DocumentSettings()
     serving: ServingSettings = ServingSettings()
 
     @field_validator("timezone")

@@ -29,7 +29,7 @@ from lakehouse.registry import Registry
 from pyspark_jobs.cdr import daily
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import FROM_SILVER, gold_rows
-from pyspark_jobs.delta import differences, tables
+from pyspark_jobs.delta import differences, file_checksums, tables
 from pyspark_jobs.delta.differences import Difference
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import readers
@@ -51,11 +51,13 @@ class Verifier:
         self._options = settings.lake_options
         self._gold = gold_contract(settings.cdr.feature_windows)
 
-    def files(self, tables: Iterable[str]) -> list[Difference]:
-        """Files of `tables` that are missing or whose size differs from the log."""
-        uris = {name: table_uri(self._settings.lake_uri, name) for name in tables}
-        parts = (differences.of_files(name, uri, self._options) for name, uri in uris.items())
-        return [one for part in parts for one in part]
+    def files(self, tables: Iterable[str], *, all_of_them: bool = False) -> list[Difference]:
+        """Files of `tables` that are missing or damaged.
+
+        New files are read, and a share of the others; or `all_of_them`.
+        """
+        again = None if all_of_them else file_checksums.BYTES_AGAIN
+        return file_checksums.verify(self._spark, self._settings, tables, again)
 
     def dates(self) -> list[date]:
         """All dates of silver, oldest first."""
@@ -71,23 +73,29 @@ class Verifier:
         lateness = self._settings.cdr.allowed_lateness_days * DAY
         return [day for day in dates if day < dates[-1] - lateness]
 
-    def require(self, tables: Iterable[str], dates: Sequence[date]) -> None:
-        """Verify the files of `tables` and the rows of `dates`, and log what differs.
+    def require(
+        self, tables: Iterable[str], dates: Sequence[date], *, all_files: bool = False
+    ) -> None:
+        """Verify the files of `tables`, then the rows of `dates`, and log what differs.
 
-        Raises `LedgerError` where anything does.
+        Raises `LedgerError` where anything does; damaged files are reported before any row is read.
         """
-        found = self.files(tables)
+        self._refuse(self.files(tables, all_of_them=all_files))
+        found: list[Difference] = []
         for number, day in enumerate(dates, 1):
             found.extend(self.day(day))
             LOG.info("%s verified, %d of %d days", day, number, len(dates))
+        self._refuse(found)
+        LOG.info("all files and %d days are as they should be", len(dates))
+
+    def _refuse(self, found: Sequence[Difference]) -> None:
         for one in found:
             LOG.error("%s", one)
         if found:
             raise LedgerError.sentence(
-                f"{len(found):,} values differ from what follows from bronze, as listed above. "
-                "Restore these days from a backup (docs/operations.md, Verify)."
+                f"{len(found):,} files or values differ from what was written or follows from "
+                "bronze, as listed above. Restore them from a backup (docs/operations.md, Verify)."
             )
-        LOG.info("all files and %d days are as they should be", len(dates))
 
     def day(self, day: date) -> list[Difference]:
         """Everything that silver, gold and the predictions wrongly hold for `day`."""
@@ -108,7 +116,7 @@ class Verifier:
         cdr = self._settings.cdr
         since = day - (lookback_days(cdr.feature_windows) - 1) * DAY
         silver = self._scan(contracts.SILVER_DAILY).filter(pl.col("Date").is_between(since, day))
-        days = silver.select(*FROM_SILVER, BUCKET.name).collect()
+        days = self._collect(contracts.SILVER_DAILY, silver.select(*FROM_SILVER, BUCKET.name))
         scope = days.select("User").unique().with_columns(since=pl.lit(day))
         closed_through = date.fromisoformat(closed) if closed else day - DAY
         span = Span(day, closed_through, cdr.active_window_days, cdr.feature_windows)
@@ -140,7 +148,11 @@ class Verifier:
     def _stored(self, contract: Contract, day: date) -> pl.DataFrame:
         if not store.exists(table_uri(self._settings.lake_uri, contract.name), self._options):
             return pl.DataFrame(schema=contract.names)
-        return self._scan(contract).filter(pl.col("Date") == day).collect()
+        return self._collect(contract, self._scan(contract).filter(pl.col("Date") == day))
+
+    def _collect(self, contract: Contract, rows: pl.LazyFrame) -> pl.DataFrame:
+        uri = table_uri(self._settings.lake_uri, contract.name)
+        return store.collect(rows, uri, self._options)
 
 
 def _with_bucket(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
-from deltalake import DeltaTable
-from deltalake.fs import DeltaStorageHandler
-
-from lakehouse import store
 
 SHOWN_PER_TABLE = 20
 
@@ -65,25 +60,3 @@ def _cells(
 
 def _name(row: dict[str, object], key: Sequence[str]) -> str:
     return ", ".join(f"{name}={row[name]}" for name in key)
-
-
-def of_files(table: str, uri: str, options: store.Options) -> list[Difference]:
-    """Files named by the log that are missing, or whose size has changed since their commit."""
-    if not store.exists(uri, options):
-        return []
-    actions = pl.DataFrame(DeltaTable(uri, storage_options=options).get_add_actions())
-    found = []
-    for path, size in actions.select("path", "size_bytes").iter_rows():
-        stored = _size(uri, path, options)
-        if stored != size:
-            text = "no file" if stored is None else f"{stored:,} bytes"
-            found.append(Difference(table, f"file {path}", "", text, f"{size:,} bytes"))
-    return found
-
-
-def _size(uri: str, path: str, options: store.Options) -> int | None:
-    if "://" not in uri:
-        file = Path(uri) / path
-        return file.stat().st_size if file.is_file() else None
-    info = DeltaStorageHandler(uri, dict(options)).get_file_info([path])[0]
-    return int(info.size) if info.is_file else None

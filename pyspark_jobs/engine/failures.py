@@ -11,6 +11,7 @@ from pyspark_jobs.engine.outages import OUTAGES
 # What a broker or database that cannot be reached looks like; anything else needs a person.
 TRANSIENT = (
     "lakehouse.errors.UnreachableError",
+    "lakehouse.schema_registry.client.NoAnswerError",
     "org.apache.kafka.common.errors.TimeoutException",
     "org.apache.kafka.common.errors.DisconnectException",
     "No resolvable bootstrap urls",

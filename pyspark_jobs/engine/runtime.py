@@ -43,20 +43,20 @@ class Job(Generic[S]):
         self,
         every_seconds: float | None,
         service: str | None = None,
-        beside: Callable[[], None] = lambda: None,
+        each_round: Callable[[], None] = lambda: None,
     ) -> None:
         """Supervise the queries that were added, until told to stop or until all have ended.
 
+        While they serve, `each_round` is called several times a second; it must not take long.
         `service` is the name of the domain's `Service` that this job is: `cdrlake up` waits until
-        the file of that name says that the queries are in service. `beside` is called in each round
-        of a job that serves, and must not take long.
+        the file of that name says that the queries are in service.
         """
         if every_seconds is None:
             self.supervisor.run_to_end()
             return
         try:
             self._report(service, "service")
-            self.supervisor.serve(beside)
+            self.supervisor.serve(each_round)
             self._report(service, "stopped")
         except Exception as error:
             self._report(service, "failed", str(error))

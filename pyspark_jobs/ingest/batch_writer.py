@@ -16,7 +16,8 @@ import pyarrow as pa
 from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
 from pyspark_jobs.delta.files import PendingFile, write_file
-from pyspark_jobs.ingest.parse import parse
+from pyspark_jobs.ingest import framed
+from pyspark_jobs.ingest.parse import parse, refusals
 from pyspark_jobs.ingest.rules import Rules
 
 ROWS_PER_FILE = 500_000
@@ -87,7 +88,8 @@ class Shared(Protocol):
 class BatchWriter:
     """The rules and locations of one micro-batch; `options` are the object store's.
 
-    Rows are stamped with `rules.now`. With `known`, only those entities are accepted.
+    Rows are stamped with `rules.now`. With `known`, only those entities are accepted. `schemas` is
+    the address of the registry for messages in Avro.
     """
 
     rules: Rules
@@ -95,6 +97,7 @@ class BatchWriter:
     options: Mapping[str, str]
     batch_id: int
     known: Shared | None = None
+    schemas: str | None = None
 
     def write(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """For `mapInArrow`: batches of messages in, rows of `WRITTEN_SCHEMA` out.
@@ -109,12 +112,20 @@ class BatchWriter:
         topic = pl.lit(feed.topic).alias("topic")
         for batch in batches:
             wire = pl.DataFrame(pl.from_arrow(batch)).with_columns(topic)
-            held.append(parse(wire, rules, feed.bronze))
+            held.append(self._parsed(wire, rules))
             if sum(map(len, held)) >= ROWS_PER_FILE:
                 yield from self._write(held)
                 held = []
         if held:
             yield from self._write(held)
+
+    def _parsed(self, wire: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+        table = rules.feed.bronze
+        if self.schemas is None or not framed.has_framed(wire):
+            return parse(wire, rules, table)
+        decoded, bad = framed.split(wire, rules.contract, framed.client_of(self.schemas))
+        parsed = framed.with_raw(parse(decoded, rules, table), wire)
+        return pl.concat([parsed, refusals(bad, table)])
 
     def _write(self, held: list[pl.DataFrame]) -> Iterator[pa.RecordBatch]:
         stamps = [

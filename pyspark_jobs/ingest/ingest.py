@@ -165,7 +165,9 @@ class Ingest:
             rules = replace(rules, oldest=oldest)
         known = None if self._known is None else self._known.shared(messages.sparkSession)
         options = settings.lake_options
-        writer = BatchWriter(rules, settings.lake_uri, options, batch_id, known)
+        writer = BatchWriter(
+            rules, settings.lake_uri, options, batch_id, known, settings.schemas.address
+        )
         moment = f.col("timestamp").alias("kafka_timestamp")
         wire = messages.select("key", "value", "partition", "offset", moment)
         return [

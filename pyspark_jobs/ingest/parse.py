@@ -6,7 +6,7 @@ contract holds; the rest goes to `validation`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -73,6 +73,12 @@ def validate_each(wire: pl.DataFrame, rules: Rules, schema: Schema) -> pl.DataFr
         # A row that no column can hold; only its message is to suffer.
         frames = [_frame_of(message, result, schema) for message, result in judged]
         return pl.concat(frames)
+
+
+def refusals(messages: Sequence[tuple[Row, Validation]], table: Contract) -> pl.DataFrame:
+    """One violation row for each of these messages, in the columns that `parse` gives."""
+    schema = {spec.name: KINDS[spec.kind].polars for spec in parsed_fields(table)}
+    return _frame([row for one in messages for row in _rows(*one)], schema)
 
 
 def _frame_of(message: Row, result: Validation, schema: Schema) -> pl.DataFrame:

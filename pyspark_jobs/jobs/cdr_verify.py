@@ -23,14 +23,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every day, also the latest",
+        help="every file and every day, also the latest",
     )
     options = parser.parse_args(argv)
     with runtime.job("cdr_verify", load) as job:
         verifier = Verifier(job.spark, job.settings, open_registry(job.settings, CHURN))
         settled = verifier.settled()
         dates = verifier.dates() if options.all else sample(settled, options.days)
-        verifier.require(tables(), dates)
+        verifier.require(tables(), dates, all_files=options.all)
     return job.exit_code
 
 

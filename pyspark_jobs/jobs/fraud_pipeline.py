@@ -24,7 +24,7 @@ def main() -> int:
         job.supervisor.add(pipeline.scoring(job, every))
         job.supervisor.add(pipeline.joining(job, every))
         trainer = Trainer(job)
-        job.run(every, service="fraud-pipeline", beside=trainer.look)
+        job.run(every, service="fraud-pipeline", each_round=trainer.look)
         trainer.close()
     return job.exit_code
 

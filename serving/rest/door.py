@@ -71,13 +71,7 @@ class Door:
 
     def _shadow(self, scored: Scored) -> Scored | None:
         """What the shadow says, where its features are the same; only the champion has one."""
-        try:
-            served = self.models.served(scored.model.name)
-        except NotReadyError:
-            return None
-        shadow = served.shadow
-        if shadow is None or scored.model is not served.champion:
-            return None
-        if shadow.features != scored.model.features:
+        shadow = self.models.shadow_of(scored.model)
+        if shadow is None or shadow.features != scored.model.features:
             return None
         return Scored(shadow, scored.rows, shadow.scorer.score(scored.rows))

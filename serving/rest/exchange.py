@@ -37,7 +37,7 @@ class Exchange:
         self.began = self._at = self._now()
         self.request_id, self.status = "", 0
         self.path: dict[str, str] = {}
-        self.stages: list[str] = []
+        self.stages: list[tuple[str, float]] = []
 
     def identify(self, own: str | None) -> None:
         """Give the request its own id if that is a plain one, or else a new one."""
@@ -60,7 +60,7 @@ class Exchange:
     def mark(self, stage: str) -> None:
         """Note that a stage has ended now."""
         now = self._now()
-        self.stages.append(f"{stage};dur={(now - self._at) * 1_000:.3f}")
+        self.stages.append((stage, now - self._at))
         self._at = now
 
     @property
@@ -100,7 +100,8 @@ class Exchange:
             _SAFE,
         ]
         if self.stages:
-            headers.append((b"server-timing", ", ".join(self.stages).encode()))
+            told = ", ".join([f"{name};dur={s * 1_000:.3f}" for name, s in self.stages])
+            headers.append((b"server-timing", told.encode()))
         if more:
             headers += more
         await self._send({"type": "http.response.start", "status": status, "headers": headers})

@@ -2,7 +2,7 @@
 
 A domain that needs none has no module. One that does keeps them as `ROUTES` in
 `serving/<domain>/routes.py`: `Route` values whose paths are those of the system that its users
-know, such as `/predict`. Each is served below the domain's name (`/fraud/predict`), and at its
+know, such as `/predict`. Each is served below the domain's name (`/<domain>/predict`), and at its
 plain path too, unless a shared route is there. Where two domains want the same plain path, the
 first one has it, unless the setting `serving.plain_paths` says whose it is.
 """

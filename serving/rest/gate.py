@@ -15,7 +15,9 @@ Headers = list[tuple[bytes, bytes]]
 # The client that has api.token.
 OWNER = "owner"
 _NOBODY = "anyone"
-_WANTED = (b"host", b"authorization", b"x-api-key", b"origin", b"sec-fetch-site", b"x-request-id")
+_WANTED = frozenset(
+    (b"host", b"authorization", b"x-api-key", b"origin", b"sec-fetch-site", b"x-request-id")
+)
 _CHALLENGE = {"WWW-Authenticate": "bearer"}
 
 

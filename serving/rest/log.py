@@ -166,6 +166,7 @@ def _records(entry: _Entry) -> Iterator[Served]:
     scored, shadow, request_id, at = entry
     model = scored.model
     told = shadow.probabilities if shadow else None
+    probabilities, predictions = scored.probabilities, scored.predictions
     for number, row in enumerate(scored.rows.tolist()):
         yield Served(
             event_id=f"{request_id}:{number}",
@@ -175,8 +176,8 @@ def _records(entry: _Entry) -> Iterator[Served]:
             model=model.name,
             version=model.version,
             features=dict(zip(model.features, row, strict=True)),
-            probability=scored.probabilities[number],
-            prediction=scored.predictions[number],
+            probability=probabilities[number],
+            prediction=predictions[number],
             entity=scored.key,
             shadow_version=shadow.model.version if shadow else None,
             shadow_probability=told[number] if told else None,

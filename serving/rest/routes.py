@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +16,8 @@ from serving.rest.records import decoded
 
 Access = Literal["data", "open", "health", "metrics"]
 Handler = Callable[[Door, Exchange], Awaitable[None]]
-PLAIN = "text/plain"
+# Addresses whose route is remembered; whoever gets one must not change its parameters.
+_KEPT_PATHS = 1_024
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Router:
 
     def __init__(self, routes: list[Route]) -> None:
         self.routes = tuple(routes)
+        self._match = lru_cache(_KEPT_PATHS)(self._matching)
         self._fixed: dict[str, dict[str, Route]] = {}
         self._open: list[tuple[list[str], dict[str, Route]]] = []
         for route in routes:
@@ -75,7 +78,7 @@ class Router:
         """
         methods, found = self._fixed.get(path), dict[str, str]()
         if methods is None:
-            methods, found = self._match(path.split("/"))
+            methods, found = self._match(path)
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             allowed = ", ".join(sorted(methods))
@@ -83,7 +86,8 @@ class Router:
             raise RestError(405, text, headers={"Allow": allowed})
         return route, found
 
-    def _match(self, parts: list[str]) -> tuple[dict[str, Route], dict[str, str]]:
+    def _matching(self, path: str) -> tuple[dict[str, Route], dict[str, str]]:
+        parts = path.split("/")
         for form, methods in self._open:
             if len(form) != len(parts):
                 continue

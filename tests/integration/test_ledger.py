@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from cdrlake.services.kafka import KafkaBroker
 from lakehouse import kafka
+from lakehouse.amounts import Starts
 from lakehouse.audit import audit
 from lakehouse.checks import (
     At,
@@ -30,11 +31,14 @@ from lakehouse.checks import (
     OwnEvents,
     Sum,
 )
+from lakehouse.clock import FixedClock
 from lakehouse.contracts import Contract, Field, quarantine
 from lakehouse.domain import Domain, Feed, Station
 from lakehouse.domains.settings import Settings
-from lakehouse.ledger import Ledger, snapshot
+from lakehouse.ledger import Ledger, snapshot, snapshot_of_all
 from lakehouse.names import DATA_LOSS, QueryIdentity, table_uri
+from lakehouse.registry import Registry
+from lakehouse.registry.stores import MemoryStore, RunRecord
 from lakehouse.settings.kafka import KafkaSettings
 from lakehouse.settings.model import LakeSettings
 from tests.integration.conftest import wait_for
@@ -42,6 +46,13 @@ from tests.integration.conftest import wait_for
 pytestmark = pytest.mark.integration
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+COMPACTED = {
+    # With "delete", so that a test may expire messages too.
+    "cleanup.policy": "compact,delete",
+    "segment.ms": "100",
+    "min.cleanable.dirty.ratio": "0.01",
+    "max.compaction.lag.ms": "100",
+}
 READING = Contract(
     "readings",
     (Field("event_id", "string", "id"), Field("meter", "string", "whose"), Field("v", "int", "")),
@@ -98,8 +109,8 @@ class Site:
     def __init__(self, settings: Settings, topic: str) -> None:
         self.settings, self.topic, self.domain = settings, topic, meters(topic)
 
-    def ledger(self) -> Ledger:
-        return audit(self.settings, self.domain, {})
+    def ledger(self, starts: Starts | None = None) -> Ledger:
+        return audit(self.settings, self.domain, starts or {})
 
     def comparison(self, name: str) -> tuple[int, int, bool]:
         found = next(check for check in self.ledger().checks if check.name == name)
@@ -200,27 +211,31 @@ def test_an_open_transaction_is_not_waited_for(site: Site) -> None:
     producer.abort_transaction(20)
 
 
-def test_messages_that_compaction_removed_are_not_missed(site: Site) -> None:
-    compacted = {
-        "cleanup.policy": "compact",
-        "segment.ms": "100",
-        "min.cleanable.dirty.ratio": "0.01",
-        "max.compaction.lag.ms": "100",
-    }
+@pytest.fixture
+def compact(site: Site) -> Site:
+    """A site whose topic keeps the latest message of each key."""
     topic = f"{site.topic}-compacted"
-    create(site.settings.kafka, topic, compacted)
-    compact = Site(site.settings, topic)
-    publish(site.settings.kafka, topic, *map(reading, range(6)))
-    compact.ingest()
+    create(site.settings.kafka, topic, COMPACTED)
+    return Site(site.settings, topic)
 
-    def one_is_left() -> bool:
+
+def wait_for_compaction(site: Site, before: int) -> None:
+    """Until the broker has no message left whose offset is below `before`."""
+
+    def none_is_left() -> bool:
         # A segment is closed, and so may be compacted, when a later message comes.
-        publish(site.settings.kafka, topic, reading(99, stream="other"))
+        publish(site.settings.kafka, site.topic, reading(99, stream="other"))
         left: list[int] = []
-        kafka.read_all(site.settings.kafka, topic, lambda m: left.append(m.offset() or 0))
-        return bool(left) and left[0] > 5
+        kafka.read_all(site.settings.kafka, site.topic, lambda m: left.append(m.offset() or 0))
+        return bool(left) and left[0] >= before
 
-    wait_for(one_is_left, "the broker to compact")
+    wait_for(none_is_left, "the broker to compact")
+
+
+def test_messages_that_compaction_removed_are_not_missed(compact: Site) -> None:
+    publish(compact.settings.kafka, compact.topic, *map(reading, range(6)))
+    compact.ingest()
+    wait_for_compaction(compact, 6)
     compact.ingest(since=6)
     left, right, equal = compact.comparison("in Kafka = held")
     assert equal and left == right > 6
@@ -293,6 +308,9 @@ def test_the_share_in_quarantine_is_on_the_ledger(site: Site) -> None:
     for found in (site.ledger(), snapshot(site.settings, site.domain)):
         share = next(note for note in found.notes if note.name.startswith("in quarantine"))
         assert (share.count, share.of, share.share) == (2, 4, 0.5)
+    both = snapshot_of_all(site.settings, (site.domain, replace(site.domain, name="other")))
+    names = [station.name for station in site.domain.stations]
+    assert [step.name for step in both.steps] == [*names, *(f"other {name}" for name in names)]
     assert site.comparison("in Kafka = held") == (4, 4, True)
     # The refused event counts as one that arrived.
     assert site.comparison("sent = in the lake")[1] == 3
@@ -320,3 +338,50 @@ def test_the_retention_of_a_topic_is_no_reason_to_wait(site: Site) -> None:
     seen: list[object] = []
     kafka.read_all(site.settings.kafka, site.topic, seen.append)
     assert seen == []
+
+
+def test_all_that_made_it_unequal_once_happens_and_it_is_equal(
+    compact: Site, tmp_path: Path
+) -> None:
+    """An accepted loss, an aborted transaction, a conflict of ids, compaction, an older version."""
+    settings, topic = compact.settings.kafka, compact.topic
+    publish(settings, topic, *map(reading, (0, 1)))
+    expire(compact, 2)
+    accept_loss(compact, 0, 2)
+    in_transaction(settings, topic, *map(reading, (90, 91)), commit=False)
+    publish(settings, topic, reading(2), reading(3), reading(4, "m"), reading(4, "n"), reading(5))
+    compact.ingest()
+    taken = sum(kafka.end_offsets(settings, topic).values())
+    wait_for_compaction(compact, taken)
+    compact.ingest(since=taken)
+
+    days = [date(2026, 5, day) for day in range(1, 5)]
+    compact.write("gold.readings", pl.DataFrame({"day": days}))
+    compact.write("scored.readings", pl.DataFrame({"day": days[2:]}))
+    store = MemoryStore(tmp_path / "registry")
+    clock = FixedClock(NOW)
+    registry = Registry(store, clock)
+    older, newer = (version(store, tmp_path, day) for day in (days[0], days[2]))
+    for number in (newer, older):
+        registry.promote(number, "for the test")
+        clock.advance(60)
+    gold, scored = (
+        Distinct(table, ("day",), since="day", model="m")
+        for table in ("gold.readings", "scored.readings")
+    )
+    checks = (*compact.domain.checks, Check("gold to score = scored", gold, scored))
+    compact.domain = replace(compact.domain, checks=checks)
+
+    found = compact.ledger({"m": registry.scoring_start()})
+    assert [check.name for check in found.checks if not check.ok] == []
+    netted = {net.name: net.count for check in found.checks for net in check.netted}
+    assert netted == {"accepted losses": 2, "event ids used twice": 1}
+    assert found.checks[-1].left == found.checks[-1].right == 2
+
+
+def version(store: MemoryStore, folder: Path, score_from: date) -> int:
+    """One more version, of nothing but the date from which it may score."""
+    bundle = folder / "bundle"
+    bundle.mkdir(exist_ok=True)
+    tags = {"manifest_sha256": "", "score_from": score_from.isoformat()}
+    return store.add(bundle, RunRecord({}, {}, {}), tags)

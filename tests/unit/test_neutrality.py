@@ -25,7 +25,7 @@ NAMES = {path.parent.name for path in (ROOT / "lakehouse" / "domains").glob("*/_
 DOMAIN_FOLDERS = {"domains", "jobs", *NAMES}
 WORDS = re.compile(
     r"DP_|msisdn|churn|(?<![a-z])cdr(?!lake|_?LAKE)|subscriber|\bUser\b|[\"']Date[\"']"
-    r"|cc_num|trans_num|cardholder|fraud|(?<![a-z])cc_",
+    r"|cc_num|trans_num|cardholder|fraud|(?<![a-z])cc_|bot[_ ]detect|main_page",
     re.IGNORECASE,
 )
 CASE = re.compile(r"\bUser\b|[\"']Date[\"']")

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from cdrlake import runs
+from cdrlake import extension, runs
 from cdrlake.console import Steps
 from cdrlake.services.process import SUPERVISOR, Child, Command, find_running
 from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
 from cdrlake.watch import DEATHS
+from lakehouse import ledger
 from lakehouse.clock import FixedClock, SystemClock
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import EXIT_PERMANENT, ServiceError
@@ -127,3 +128,13 @@ def test_who_works_ends_before_who_is_used(stack: Stack, monkeypatch: pytest.Mon
         "ask spark-master", "stop spark-master",
         "ask kafka", "stop kafka", "ask mysql", "stop mysql",
     ]  # fmt: skip
+
+
+def test_what_a_load_of_history_left_out_is_said(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = extension.Extension(load_history=lambda *_: "The simulated world is left out.")
+    monkeypatch.setattr(extension, "of", lambda _: found)
+    monkeypatch.setattr(ledger, "waiting", lambda _: 0)
+    stack._history()
+    assert "The simulated world is left out." in capsys.readouterr().out

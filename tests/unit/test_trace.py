@@ -18,7 +18,7 @@ from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.contracts import LABEL
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import ModelError
+from lakehouse.errors import ModelError, SettingsError
 from lakehouse.models.scoring import score_frame
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
@@ -176,6 +176,13 @@ def test_the_command_prints_the_way_from_message_to_score(run: Callable[..., str
     assert re.search(r"version 1 .*: probability 0\.(9|8999)\d*, the same again", shown)
     assert "days_silent = 4 raises it" in shown
     assert "outcome: not known yet" in shown
+
+
+def test_a_model_that_the_domain_does_not_have_is_refused_by_name() -> None:
+    assert cli_trace.scored_by(CDR, None) == CDR.scored[0]
+    assert cli_trace.scored_by(CDR, CHURN.model) == CHURN
+    with pytest.raises(SettingsError, match=CHURN.model):
+        cli_trace.scored_by(CDR, f"{CHURN.model}s")
 
 
 def test_the_command_gives_everything_as_json(run: Callable[..., str]) -> None:

@@ -1,0 +1,46 @@
+"""Flask on cheroot's threads with scikit-learn: the way most examples show it."""
+
+from __future__ import annotations
+
+import hmac
+import sys
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from cheroot.wsgi import Server
+from flask import Flask, abort, jsonify, request
+
+from bench.opponents.serving import model
+
+THREADS = 8
+
+
+def application(folder: Path) -> Flask:
+    """The application."""
+    fitted = joblib.load(folder / model.FITTED)
+    names = [f"f{number}" for number in range(model.FEATURES)]
+    app = Flask(__name__)
+
+    @app.post("/predict")
+    def predict() -> Any:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given, model.TOKEN):
+            abort(401)
+        body = request.get_json()
+        records = body if isinstance(body, list) else [body]
+        if not all(record.keys() == set(names) for record in records):
+            abort(422)
+        rows = np.array([[float(record[name]) for name in names] for record in records])
+        if not np.isfinite(rows).all():
+            abort(422)
+        found = fitted.predict_proba(rows)[:, 1]
+        return jsonify([{"probability": p, "prediction": int(p >= 0.5)} for p in found.tolist()])
+
+    return app
+
+
+if __name__ == "__main__":
+    server = Server(("127.0.0.1", int(sys.argv[2])), application(Path(sys.argv[1])), THREADS)
+    server.start()

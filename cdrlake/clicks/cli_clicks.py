@@ -1,0 +1,43 @@
+"""Commands on the shop: `cdrlake clicks ...`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from cdrlake.console import CONSOLE
+from flaskapp.clicks import traffic as shop
+from lakehouse import ticks
+from lakehouse.clock import SystemClock
+from lakehouse.domains.clicks import names
+from lakehouse.domains.settings import load
+from lakehouse.publisher import Publisher
+from lakehouse.schema_registry.client import SchemaClient
+
+clicks = typer.Typer(no_args_is_help=True, help="Traffic on the shop.")
+
+
+@clicks.command()
+def traffic(
+    users: Annotated[int, typer.Option(min=1, help="How many users visit.")] = 200,
+    bots: Annotated[float, typer.Option(min=0, max=1, help="Which share of them are bots.")] = 0.1,
+    minutes: Annotated[float, typer.Option(min=0, help="Their clicks of so many minutes.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="The same seed, the same traffic.")] = 42,
+) -> None:
+    """Send users and their clicks of the last minutes to Kafka."""
+    settings = load()
+    wanted = shop.Traffic(users, bots, minutes, seed)
+    registrar = SchemaClient(settings.schemas.address)
+    sent = shop.send(wanted, Publisher(settings.kafka), registrar, SystemClock())
+    CONSOLE.print(
+        f"sent: {sent.clicks:,} clicks of {sent.users:,} users, {sent.bots:,} of them bots"
+    )
+
+
+@clicks.command()
+def close() -> None:
+    """Close every window: say that the time of the clicks is eleven minutes from now."""
+    ticks.send(load(), names.TOPIC_EVENTS, SystemClock().now() + timedelta(minutes=11))
+    CONSOLE.print("Windows close with the next micro-batches; clicks before then are late.")

@@ -1,0 +1,1 @@
+"""Clicks: a made-up shop, its visitors, and their traffic."""

@@ -1,0 +1,118 @@
+"""Visitors of a made-up shop and their clicks: people, bots, and bots that pretend to be people.
+
+A person looks around: the main page, listings, products, and their pictures, half a minute each. A
+bot goes from listing to product every second or two. One that pretends keeps a person's pace and
+sees the main page now and then, but has no eye for pictures.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+from typing import Literal
+
+from lakehouse.domains.clicks.contracts import PAGES
+
+Kind = Literal["person", "bot", "pretender"]
+FIRST_ID = 1_000
+PRETENDERS = 0.3
+COUNTRIES = ("PL", "FR", "DE", "DK", "ES")
+PLATFORMS = ("Windows", "Android", "iOS", "Linux")
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How a kind of visitor clicks: weights of the pages, of the platforms, and seconds a page."""
+
+    pages: tuple[float, float, float, float]
+    platforms: tuple[float, float, float, float]
+    seconds: float
+    pause_seconds: float
+    clicks_a_visit: float
+
+
+HABITS: dict[Kind, Habits] = {
+    "person": Habits((0.25, 0.25, 0.3, 0.2), (0.4, 0.3, 0.25, 0.05), 25.0, 1_500.0, 12.0),
+    "bot": Habits((0.01, 0.34, 0.65, 0.0), (0.2, 0.1, 0.0, 0.7), 1.5, 300.0, 200.0),
+    "pretender": Habits((0.12, 0.4, 0.45, 0.03), (0.4, 0.2, 0.1, 0.3), 15.0, 900.0, 30.0),
+}
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A user of the shop, and what the user really is."""
+
+    id: int
+    name: str
+    platform: str
+    country: str
+    ip_address: str
+    nb_orders: int
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Click:
+    """A user has looked at a page."""
+
+    user_id: str
+    ts: datetime
+    event: str
+
+
+def visitors(count: int, bot_share: float, seed: int, first_id: int = FIRST_ID) -> list[Visitor]:
+    """That many users with different ids; a share of them are bots of both kinds.
+
+    >>> [one.kind for one in visitors(4, 0.5, seed=1)].count("person")
+    2
+    """
+    rng = random.Random(f"visitors {seed}")  # noqa: S311 a simulation
+    bots = round(count * bot_share)
+    pretenders = round(bots * PRETENDERS)
+    kinds: list[Kind] = ["person"] * (count - bots)
+    kinds.extend(["bot"] * (bots - pretenders))
+    kinds.extend(["pretender"] * pretenders)
+    rng.shuffle(kinds)
+    return [_visitor(rng, first_id + i, kind) for i, kind in enumerate(kinds)]
+
+
+def clicks(
+    crowd: Sequence[Visitor], start: datetime, length: timedelta, seed: int
+) -> Iterator[Click]:
+    """The clicks of these users from `start` on, in the order of their times.
+
+    The same seed gives the same clicks, whatever has been taken of them before.
+    """
+    streams = (_of_visitor(one, start, start + length, seed) for one in crowd)
+    return heapq.merge(*streams, key=lambda click: (click.ts, click.user_id))
+
+
+def _visitor(rng: random.Random, number: int, kind: Kind) -> Visitor:
+    orders = int(rng.expovariate(1 / 3)) if kind == "person" else int(rng.random() < 0.1)
+    return Visitor(
+        id=number,
+        name=f"User {number}",
+        platform=rng.choices(PLATFORMS, HABITS[kind].platforms)[0],
+        country=rng.choice(COUNTRIES),
+        ip_address=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+        nb_orders=orders,
+        kind=kind,
+    )
+
+
+def _of_visitor(who: Visitor, start: datetime, end: datetime, seed: int) -> Iterator[Click]:
+    rng = random.Random(f"clicks {seed} {who.id}")  # noqa: S311 a simulation
+    habits = HABITS[who.kind]
+    weights = list(accumulate(habits.pages))
+    moment = start + timedelta(seconds=rng.random() * habits.pause_seconds)
+    while moment < end:
+        page = rng.choices(PAGES, cum_weights=weights)[0]
+        yield Click(str(who.id), moment, page)
+        leaves = rng.random() < 1 / habits.clicks_a_visit
+        wait = rng.expovariate(1 / (habits.pause_seconds if leaves else habits.seconds))
+        # Kafka keeps milliseconds, and two clicks of a user never share one.
+        moment += timedelta(milliseconds=1 + round(wait * 1_000))

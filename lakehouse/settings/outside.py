@@ -1,0 +1,30 @@
+"""Settings of servers that only some domains need: a schema registry and a document store."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from lakehouse.settings.section import Section
+
+
+class SchemaSettings(Section):
+    """The registry of Avro schemas: the embedded one at `host` and `port`, or another at `url`."""
+
+    url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(8081, ge=1, le=65535)
+
+    @property
+    def address(self) -> str:
+        """Where schemas are registered and asked for."""
+        return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+class DocumentSettings(Section):
+    """A server that speaks MongoDB's protocol, such as `mongodb://127.0.0.1:27017`.
+
+    Without a `uri` no documents are written.
+    """
+
+    uri: SecretStr | None = None
+    database: str = Field("demo", pattern=r"^[A-Za-z0-9_-]{1,60}$")

@@ -1,0 +1,1 @@
+"""SQL that analysts write: pipelines of SQL files, and models that SQL can ask."""

@@ -1,0 +1,121 @@
+"""What Spark's own plans say of a query; the only place that looks into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from py4j.java_gateway import JavaObject
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+_LOGICAL = "org.apache.spark.sql.catalyst.plans.logical"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function: its place (position in the text), literals, types, and array lengths.
+
+    An argument that is no text literal, or no array written out, has None in its place.
+    """
+
+    offset: int
+    literals: tuple[str | None, ...]
+    types: tuple[str, ...]
+    lengths: tuple[int | None, ...]
+
+
+def command(spark: SparkSession, query: str) -> str | None:
+    """The kind of statement that is no query (`DropTable`); None for a query.
+
+    Raises `ParseException` for what is no SQL.
+    """
+    plan = _state(spark).sqlParser().parsePlan(query)
+    loader = plan.getClass().getClassLoader()
+    kinds = [loader.loadClass(f"{_LOGICAL}.{name}") for name in ("Command", "ParsedStatement")]
+    for node in _nodes(plan):
+        if any(kind.isInstance(node) for kind in kinds):
+            return str(node.nodeName())
+    return None
+
+
+def require_streaming(frame: DataFrame) -> None:
+    """Raise `AnalysisException` if a stream cannot run like this, as starting it would."""
+    jvm = cast(Any, frame.sparkSession)._jvm
+    mode = jvm.org.apache.spark.sql.streaming.OutputMode.Append()
+    checker = jvm.org.apache.spark.sql.catalyst.analysis.UnsupportedOperationChecker
+    checker.checkForStreaming(_analysed(frame), mode)
+
+
+def unsupported(frame: DataFrame) -> str | None:
+    """Why a stream cannot run like this; None if it can."""
+    if not frame.isStreaming:
+        return None
+    try:
+        require_streaming(frame)
+    except AnalysisException as error:
+        told = error.getMessageParameters() or {}
+        return str(told.get("operation") or str(error).partition("\n")[0])
+    return None
+
+
+def calls(frame: DataFrame, function: str) -> list[Call]:
+    """Calls of a Python function in a query's own text, not in that of the views it reads."""
+    found = []
+    for node in _own_nodes(_analysed(frame)):
+        for expression in _list(node.expressions()):
+            found += [_call(one) for one in _nodes(expression) if _is_call(one, function)]
+    return found
+
+
+def _call(node: JavaObject) -> Call:
+    arguments = _list(node.children())
+    types = tuple(str(one.dataType().simpleString()) for one in arguments)
+    return Call(
+        int(node.origin().startIndex().get()),
+        tuple(map(_literal, arguments)),
+        types,
+        tuple(map(_length, arguments)),
+    )
+
+
+def _literal(node: JavaObject) -> str | None:
+    is_text = node.nodeName() == "Literal" and node.dataType().simpleString() == "string"
+    return str(node.toString()) if is_text else None
+
+
+def _length(node: JavaObject) -> int | None:
+    while node.nodeName() in ("Cast", "AnsiCast"):
+        node = node.child()
+    return len(_list(node.children())) if node.nodeName() == "CreateArray" else None
+
+
+def _is_call(node: JavaObject, function: str) -> bool:
+    return bool(node.nodeName() == "PythonUDF" and node.name() == function)
+
+
+def _own_nodes(plan: JavaObject) -> Iterator[JavaObject]:
+    if plan.nodeName() == "View":
+        return
+    yield plan
+    for child in _list(plan.children()):
+        yield from _own_nodes(child)
+
+
+def _nodes(root: JavaObject) -> Iterator[JavaObject]:
+    yield root
+    for child in _list(root.children()):
+        yield from _nodes(child)
+
+
+def _list(sequence: JavaObject) -> list[JavaObject]:
+    return [sequence.apply(i) for i in range(sequence.size())]
+
+
+def _state(spark: SparkSession) -> JavaObject:
+    return cast(Any, spark)._jsparkSession.sessionState()
+
+
+def _analysed(frame: DataFrame) -> JavaObject:
+    return cast(Any, frame)._jdf.queryExecution().analyzed()

@@ -1,0 +1,130 @@
+"""SQL files over rows and over a lake: a stream in any cuts gives what the batch gives."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+from pyspark.sql import SparkSession
+
+from lakehouse import store, ticks
+from lakehouse.domains.clicks import CLICKS, contracts, names
+from lakehouse.domains.settings import Settings
+from lakehouse.kinds import arrow_schema
+from lakehouse.names import table_uri
+from lakehouse.settings import ROOT
+from pyspark_jobs.delta import tables
+from pyspark_jobs.sql import predict, rows_test, sql_file
+from pyspark_jobs.sql.catalog import Catalog
+from pyspark_jobs.sql.live_models import RegistryPlace
+from pyspark_jobs.sql.run import Pipeline
+from pyspark_jobs.sql.sinks import Sinks
+
+FOLDER = ROOT / "conf" / "pipelines" / "clicks"
+CATALOG = Catalog.of(CLICKS)
+START = datetime(2026, 1, 1, 10, tzinfo=UTC)
+WINDOWS = "events_in_10_minutes_window"
+
+
+def clicks(count: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Clicks of five users within half an hour, in order."""
+    rng = random.Random(seed)
+    seconds = sorted(rng.sample(range(1_800), count))
+    return [
+        {"user_id": str(rng.randrange(5)), "ts": START + timedelta(seconds=second),
+         "event": rng.choice(contracts.PAGES)}
+        for second in seconds
+    ]  # fmt: skip
+
+
+def mixed(rows: list[dict[str, Any]], within_s: float, seed: int = 2) -> list[dict[str, Any]]:
+    """The rows out of order by less than `within_s` seconds, one in five twice."""
+    rng = random.Random(seed)
+    doubled = rows + [row for row in rows if rng.random() < 0.2]
+    late = {id(row): rng.random() * within_s for row in rows}
+    return sorted(doubled, key=lambda row: row["ts"].timestamp() + late[id(row)])
+
+
+def tested(spark: SparkSession) -> rows_test.Tested:
+    return rows_test.Tested(spark, sql_file.read_folder(FOLDER), CATALOG)
+
+
+@pytest.mark.parametrize("way", ["batch", "stream"])
+def test_the_tests_beside_the_sql_pass(spark: SparkSession, way: rows_test.Way) -> None:
+    predict.register(spark, RegistryPlace("sqlite:////nowhere.db", "/nowhere"))
+    cases = rows_test.read(FOLDER)
+    assert cases
+    assert [rows_test.differences(tested(spark), case, way) for case in cases] == [[]]
+
+
+def test_a_stream_in_any_cuts_gives_what_the_batch_gives(spark: SparkSession) -> None:
+    rows, wanted = clicks(60), (WINDOWS,)
+    predict.register(spark, RegistryPlace("sqlite:////nowhere.db", "/nowhere"))
+    batch = rows_test.run(tested(spark), {"events": rows}, wanted, "batch")[WINDOWS]
+    views = [name for name in batch[0] if name.endswith("_views")]
+    assert sum(row[name] for row in batch for name in views) == 5 * len(rows)
+    for cuts in (1, 6):
+        given = {"events": mixed(rows, within_s=25)}
+        stream = rows_test.run(tested(spark), given, wanted, "stream", cuts)[WINDOWS]
+        assert sorted(map(str, stream)) == sorted(map(str, batch)), cuts
+
+
+def put(lake: Settings, rows: list[dict[str, Any]], offset: int) -> None:
+    """Rows as ingest would have written them."""
+    wire = {"topic": names.TOPIC_EVENTS, "partition": 0, "batch_id": offset, "extras": None,
+            "kafka_timestamp": START, "ingested_at": START}  # fmt: skip
+    full = [
+        {**row, **wire, "event_date": row["ts"].date(), "offset": offset + i}
+        for i, row in enumerate(rows)
+    ]
+    schema = arrow_schema(contracts.BRONZE_EVENTS)
+    uri = table_uri(lake.lake_uri, contracts.BRONZE_EVENTS.name)
+    write_deltalake(uri, pa.Table.from_pylist(full, schema=schema), mode="append")
+
+
+def results(lake: Settings) -> pl.DataFrame:
+    uri = table_uri(lake.lake_uri, contracts.RESULTS.name)
+    return store.scan(uri, {}).collect().sort(contracts.RESULTS.key)
+
+
+def run_to_end(spark: SparkSession, lake: Settings, folder: Path) -> None:
+    pipeline = Pipeline(spark, lake, CLICKS, sql_file.read_folder(folder))
+    for start in pipeline.starts(None):
+        start().awaitTermination()
+
+
+def test_over_a_lake_windows_close_by_a_tick_and_a_repeated_batch_changes_nothing(
+    spark: SparkSession, lake: Settings, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(FOLDER, tmp_path / "pipeline")
+    file = folder / "bot_detection_results.sql"
+    text = file.read_text().replace("-- topic: bot_detection_results\n", "")
+    file.write_text(text.replace("-- format: avro\n", ""))
+    tables.create_missing(lake, contracts.BRONZE_EVENTS)
+    rows = clicks(30)
+    put(lake, rows, 0)
+    run_to_end(spark, lake, folder)
+    views = list(contracts.VIEWS)
+    assert results(lake).select(pl.sum_horizontal(views).sum()).item() < 5 * len(rows)
+    ticks.send(lake, "events", rows[-1]["ts"] + timedelta(minutes=11))
+    run_to_end(spark, lake, folder)
+    whole = results(lake)
+    assert whole.select(pl.sum_horizontal(views).sum()).item() == 5 * len(rows)
+    assert whole.select(contracts.RESULTS.key).is_duplicated().sum() == 0
+    assert set(whole["error"]) == {"There is no model called 'Bot Detector' in the registry."}
+    assert set(whole["is_known_user"]) == {False}
+    # The last micro-batch again, as after a crash before its commit.
+    pipeline = Pipeline(spark, lake, CLICKS, sql_file.read_folder(folder))
+    found = next(one for one in pipeline.files if one.sinks)
+    query, last = pipeline.identity(found).name, max(whole["batch_id"].to_list())
+    stale = spark.read.format("delta").load(table_uri(lake.lake_uri, names.RESULTS))
+    again = Sinks(found, query, lake, contracts.RESULTS)
+    again.write_batch(stale.drop("batch_id"), last)
+    assert results(lake).equals(whole)

@@ -1,0 +1,192 @@
+"""The embedded registry, asked by the real client, and messages whose schemas it knows or not."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from lakehouse.contracts import Contract, Field, bronze, quarantine
+from lakehouse.domain import Feed
+from lakehouse.errors import ContractError
+from lakehouse.http import server
+from lakehouse.names import QueryIdentity
+from lakehouse.schema_registry import avro_schemas, compatibility
+from lakehouse.schema_registry.app import create_app
+from lakehouse.schema_registry.client import NoAnswerError, SchemaClient, UnknownSchemaError
+from lakehouse.schema_registry.registry import SchemaRegistry
+from lakehouse.settings import Settings
+from pyspark_jobs.ingest.batch_writer import BatchWriter
+from pyspark_jobs.ingest.rules import Rules
+
+CLICK = {
+    "type": "record",
+    "name": "click",
+    "fields": [
+        {"name": "user_id", "type": "string"},
+        {"name": "ts", "type": "long"},
+        {"name": "event", "type": "string"},
+    ],
+}
+WITH_PAGE = {
+    **CLICK,
+    "fields": [*CLICK["fields"], {"name": "page", "type": ["null", "string"], "default": None}],
+}
+NUMBERED = {**CLICK, "fields": [{"name": "user_id", "type": "int"}, *CLICK["fields"][1:]]}
+
+
+class MemoryLog:
+    """Registrations that outlive a registry, though not the process."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def read(self, visit: Callable[[dict[str, Any]], None]) -> None:
+        for entry in self.entries:
+            visit(entry)
+
+    def append(self, entry: dict[str, Any]) -> None:
+        self.entries.append(entry)
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    return MemoryLog()
+
+
+@pytest.fixture
+def url(log: MemoryLog) -> Iterator[str]:
+    app = create_app(Settings(), SchemaRegistry(log))
+    with server.serving(app, "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_the_real_client_registers_finds_and_is_refused(url: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the client's own dependencies warn at import
+        from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+        from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+    client = SchemaRegistryClient({"url": url})
+    schema = Schema(json.dumps(CLICK), "AVRO")
+    number = client.register_schema("events-value", schema)
+    assert client.register_schema("events-value", schema) == number
+    assert json.loads(client.get_schema(number).schema_str or "") == CLICK
+    assert client.get_subjects() == ["events-value"]
+    assert client.lookup_schema("events-value", schema).version == 1
+    assert client.test_compatibility("events-value", Schema(json.dumps(WITH_PAGE), "AVRO"))
+    with pytest.raises(SchemaRegistryError) as refused:
+        client.register_schema("events-value", Schema(json.dumps(NUMBERED), "AVRO"))
+    assert refused.value.http_status_code == 409
+    client.register_schema("events-value", Schema(json.dumps(WITH_PAGE), "AVRO"))
+    assert client.get_versions("events-value") == [1, 2]
+    assert client.get_latest_version("events-value").version == 2
+    with pytest.raises(SchemaRegistryError) as refused:
+        client.get_schema(99)
+    assert refused.value.http_status_code == 404
+
+
+def test_a_registry_that_starts_again_knows_what_it_knew(log: MemoryLog) -> None:
+    first = SchemaRegistry(log)
+    one = first.register("a", json.dumps(CLICK))
+    first.set_level("NONE", "a")
+    two = first.register("a", json.dumps(NUMBERED))
+    again = SchemaRegistry(log)
+    assert again.versions("a") == [one, two]
+    assert (again.level("a"), again.level("b")) == ("NONE", "BACKWARD")
+    assert again.register("b", json.dumps(CLICK)).id == one.id
+
+
+def test_what_is_no_avro_schema_is_refused(url: str) -> None:
+    for schema in ({"type": "record"}, {"type": "nothing"}):
+        with pytest.raises(ContractError, match="no Avro schema"):
+            SchemaClient(url).register("a", schema)
+
+
+@pytest.mark.parametrize(
+    ("reader", "writer", "is_readable"),
+    [
+        ("long", "int", True),
+        ("int", "long", False),
+        (["null", "int"], "int", True),
+        ("int", ["null", "int"], False),
+        (WITH_PAGE, CLICK, True),
+        (CLICK, WITH_PAGE, True),
+        ({**CLICK, "fields": [*CLICK["fields"], {"name": "n", "type": "int"}]}, CLICK, False),
+        ({"type": "array", "items": "long"}, {"type": "array", "items": "int"}, True),
+        ({"type": "enum", "name": "e", "symbols": ["a"]},
+         {"type": "enum", "name": "e", "symbols": ["a", "b"]}, False),
+    ],
+)  # fmt: skip
+def test_a_schema_reads_what_another_wrote(reader: Any, writer: Any, is_readable: bool) -> None:
+    assert (compatibility.problems(reader, writer) == []) is is_readable
+
+
+MESSAGE = Contract(
+    "clicks",
+    (
+        Field("user_id", "string", "who"),
+        Field("ts", "timestamp", "when"),
+        Field("event", "string", "what"),
+    ),
+    key=("user_id",),
+)
+FEED = Feed(
+    QueryIdentity("j", "bronze.c", 1), "clicks", MESSAGE, bronze("bronze.c", MESSAGE),
+    quarantine("quarantine.c"),
+)  # fmt: skip
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def parsed(url: str | None, *values: bytes | None) -> pl.DataFrame:
+    """What ingest makes of messages with these values."""
+    wire = pl.DataFrame(
+        {
+            "key": [b"k"] * len(values),
+            "value": list(values),
+            "topic": ["clicks"] * len(values),
+            "partition": [0] * len(values),
+            "offset": list(range(len(values))),
+            "kafka_timestamp": [NOW] * len(values),
+        },
+        schema_overrides={"value": pl.Binary, "partition": pl.Int32},
+    )
+    writer = BatchWriter(Rules(FEED, NOW), "/nowhere", {}, 0, schemas=url)
+    return writer._parsed(wire, writer.rules).sort("offset")
+
+
+def test_avro_and_json_are_read_and_what_no_schema_explains_is_kept_as_it_came(url: str) -> None:
+    client = SchemaClient(url)
+    good = {"user_id": "7", "ts": int(MOMENT.timestamp() * 1000), "event": "main_page"}
+    number = client.register("clicks-value", CLICK)
+    framed = avro_schemas.writer(number, CLICK)(good)
+    other = {**CLICK, "name": "other", "fields": CLICK["fields"][:2]}
+    lacking = avro_schemas.writer(client.register("other", other), other)({**good})
+    unknown = avro_schemas.writer(99, CLICK)(good)
+    as_json = b'{"user_id":"7","ts":"2026-01-01T12:00:00Z","event":"main_page"}'
+    rows = parsed(url, framed, as_json, unknown, framed[:-3], lacking, None)
+    assert rows["reasons"].to_list() == [
+        None, None, "unknown_schema", "unknown_schema", "missing_field", "not_json",
+    ]  # fmt: skip
+    assert rows["ts"].to_list()[:2] == [MOMENT, MOMENT]
+    assert rows["raw"].to_list()[2:] == [unknown, framed[:-3], lacking, None]
+    assert "the registry has no schema 99" in rows["detail"][2]
+
+
+def test_messages_wait_while_the_registry_does_not_answer() -> None:
+    framed = avro_schemas.writer(1, CLICK)({"user_id": "7", "ts": 1, "event": "x"})
+    with pytest.raises(NoAnswerError):
+        parsed("http://127.0.0.1:9", framed)
+
+
+def test_an_unknown_id_is_told_from_no_answer(url: str) -> None:
+    with pytest.raises(UnknownSchemaError):
+        SchemaClient(url).schema(5)
+    assert SchemaClient(url).healthy()
+    assert not SchemaClient("http://127.0.0.1:9").healthy()
