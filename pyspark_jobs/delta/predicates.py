@@ -28,7 +28,7 @@ def _within(values: pl.Series) -> str:
 
 
 def _among(values: pl.Series) -> str:
-    """The predicate for a partition column that has one of these values.
+    r"""The predicate for a partition column that has one of these values.
 
     >>> from datetime import date
     >>> _among(pl.Series("day", [date(2026, 3, 1)])), _among(pl.Series("it's", [7]))
