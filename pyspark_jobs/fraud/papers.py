@@ -38,7 +38,6 @@ def manifest(
     """The manifest of the chosen candidate, except for its files."""
     fit_from, fit_to = _dates(parts.fit)
     test_from, test_to = _dates(parts.test)
-    learner = settings.fraud.learner
     return Manifest(
         kind=chosen.kind,
         details=dict(chosen.details),
@@ -48,7 +47,7 @@ def manifest(
             "candidate": chosen.name,
             "dataset_version": parts.dataset_version,
             "weight_of_honest": round(parts.weight_of_honest, 6),
-            "alert_rate": learner.alert_rate,
+            "alert_rate": settings.fraud.learner.alert_rate,
         },
         contract_version=CONTRACT_VERSION,
         threshold=chosen.scorer.threshold,
