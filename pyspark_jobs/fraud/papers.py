@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
@@ -43,12 +43,7 @@ def manifest(
         details=dict(chosen.details),
         features=FEATURES,
         feature_hash=feature_hash(FEATURES),
-        recipe={
-            "candidate": chosen.name,
-            "dataset_version": parts.dataset_version,
-            "weight_of_honest": round(parts.weight_of_honest, 6),
-            "alert_rate": settings.fraud.learner.alert_rate,
-        },
+        recipe=_recipe(parts, chosen, settings),
         contract_version=CONTRACT_VERSION,
         threshold=chosen.scorer.threshold,
         costs=costs(settings),
@@ -68,6 +63,16 @@ def manifest(
         figures=msgspec.structs.replace(figures, importance=importance),
         files={},
     )
+
+
+def _recipe(parts: Parts, chosen: Candidate, settings: Settings) -> dict[str, Any]:
+    """How rows and labels were made."""
+    return {
+        "candidate": chosen.name,
+        "dataset_version": parts.dataset_version,
+        "weight_of_honest": round(parts.weight_of_honest, 6),
+        "alert_rate": settings.fraud.learner.alert_rate,
+    }
 
 
 def costs(settings: Settings) -> Costs:
