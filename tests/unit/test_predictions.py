@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
@@ -18,6 +17,7 @@ from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.cdr.churn_scoring import scoring_context
+from pyspark_jobs.delta import tables
 from pyspark_jobs.scoring.predictions import Predictions
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -28,20 +28,9 @@ FRESH = date(2026, 5, 20)
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """An installation whose lake has an empty table of predictions."""
-    lake = str(tmp_path / "lake")
-    kinds = {
-        "string": pa.string(),
-        "int": pa.int32(),
-        "double": pa.float64(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us", "UTC"),
-    }
-    schema = pa.schema([(field.name, kinds[field.kind]) for field in PREDICTIONS.fields])
-    write_deltalake(
-        table_uri(lake, PREDICTIONS.name), schema.empty_table(), partition_by=["Date"],
-        configuration={"delta.enableChangeDataFeed": "true"},
-    )  # fmt: skip
-    return Settings(lake=LakeSettings(uri=lake))
+    settings = Settings(lake=LakeSettings(uri=str(tmp_path / "lake")))
+    tables.create_missing(settings, PREDICTIONS)
+    return settings
 
 
 def opened(settings: Settings) -> Predictions:
@@ -70,7 +59,7 @@ def scored(
     row = {
         "User": user, "Date": day, "prediction": 0, "probability_0": 1 - probability,
         "probability_1": probability, "rawPrediction_0": 8.0, "rawPrediction_1": 2.0,
-        "features_str": f'{{"a":{probability}}}', "reasons": "[]", "model_version": version,
+        "feature_names": "a", "features": [probability], "model_version": version,
         "run_id": f"run-{version}", "scored_at": NOW, "last_emitted_at": NOW,
     }  # fmt: skip
     kinds = {"prediction": pl.Int32, "model_version": pl.Int32}
