@@ -106,13 +106,14 @@ def spending(study: Study) -> Spending:
     young = (test["tenure"] < YOUNG_DAYS).to_numpy() & bought_within(test, 7)[1]
     did = bought_within(test, 7)[0][young].astype(float)
     chance = curve[young, 6]
+    brier = float(((chance - did) ** 2).mean()) if young.any() else float("nan")
     return Spending(
         len(test),
         test["card"].n_unique(),
         {k: int((~bought_within(test, k)[1]).sum()) for k in HORIZONS},
         judged,
         float((np.diff(curve, axis=1) >= 0).all(axis=1).mean()),
-        (int(young.sum()), _auc(did, chance), float(((chance - did) ** 2).mean())),
+        (int(young.sum()), _auc(did, chance), brier),
     )
 
 

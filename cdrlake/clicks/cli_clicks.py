@@ -14,7 +14,7 @@ from lakehouse.clock import SystemClock
 from lakehouse.domains.clicks import names
 from lakehouse.domains.settings import load
 from lakehouse.publisher import Publisher
-from lakehouse.schema_registry.client import SchemaClient
+from lakehouse.schema_registry.client import Address, SchemaClient
 
 clicks = typer.Typer(no_args_is_help=True, help="Traffic on the shop.")
 
@@ -29,7 +29,7 @@ def traffic(
     """Send users and their clicks of the last minutes to Kafka."""
     settings = load()
     wanted = shop.Traffic(users, bots, minutes, seed)
-    registrar = SchemaClient(settings.schemas.address)
+    registrar = SchemaClient(Address.of(settings))
     sent = shop.send(wanted, Publisher(settings.kafka), registrar, SystemClock())
     CONSOLE.print(
         f"sent: {sent.clicks:,} clicks of {sent.users:,} users, {sent.bots:,} of them bots"

@@ -106,9 +106,7 @@ def score_and_learn(
     low, high = limits
     feature, threshold = forest
     latest, reference = masses
-    trees, nodes = reference.shape
-    inner = feature.shape[1]
-    window = clock[0]
+    (trees, nodes), inner = reference.shape, feature.shape[1]
     scores = np.zeros(rows.shape[0])
     scaled = np.empty(rows.shape[1])
     for n in range(rows.shape[0]):
@@ -128,10 +126,10 @@ def score_and_learn(
                 node = _child(node, scaled[i], missing[i], threshold[t, node], latest[t])
                 latest[t, node] += 1
         clock[1] += 1
-        if clock[1] == window:
+        if clock[1] == clock[0]:
             reference[:] = latest
             latest[:] = 0
-            clock[1], clock[2] = 0, window
+            clock[1], clock[2] = 0, clock[0]
     return scores
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
 
 from lakehouse.errors import ContractError
-from lakehouse.http import access
+from lakehouse.http import access, operations
+from lakehouse.http.operations import Operation
 from lakehouse.schema_registry.registry import IncompatibleError, Registered, SchemaRegistry
 from lakehouse.settings import Settings
 
@@ -28,6 +30,10 @@ def create_app(settings: Settings, registry: SchemaRegistry) -> Flask:
     access.guard(app, settings.api, settings.schemas.host)
     _schemas(app, registry)
     _levels(app, registry)
+    _declare(app)
+    app.register_error_handler(
+        HTTPException, lambda error: _error(error.code or 500, error.code or 500, str(error))
+    )
     app.register_error_handler(_NotFoundError, lambda error: _error(404, error.code, str(error)))
     app.register_error_handler(IncompatibleError, lambda error: _error(409, CONFLICT, str(error)))
     app.register_error_handler(ContractError, lambda error: _error(422, INVALID, str(error)))
@@ -35,6 +41,15 @@ def create_app(settings: Settings, registry: SchemaRegistry) -> Flask:
         405, lambda _: _error(405, NOT_ALLOWED, "Schemas are never deleted here.")
     )
     return app
+
+
+def _declare(app: Flask) -> None:
+    """Access rules of the routes. Their clients add keys to the query that are not looked at."""
+    for name, view in app.view_functions.items():
+        rule: operations.Access = "health" if name == "health" else "data"
+        view.operation = Operation(  # type: ignore[union-attr]
+            name, access=rule, acts=name in ("register", "set_level")
+        )
 
 
 def _schemas(app: Flask, registry: SchemaRegistry) -> None:

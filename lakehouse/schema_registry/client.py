@@ -6,14 +6,28 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from typing import Any, NamedTuple
 
 from lakehouse.errors import ContractError, ServiceError
 from lakehouse.schema_registry import avro_schemas
 from lakehouse.schema_registry.avro_schemas import Schema
+from lakehouse.settings import Settings
 
 TIMEOUT_S = 10.0
 _TYPE = "application/vnd.schemaregistry.v1+json"
+
+
+class Address(NamedTuple):
+    """Where a registry is, and the token that the embedded one asks for, if there is one."""
+
+    url: str
+    token: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Address:
+        """The registry of an installation. A token of ours is not shown to others' registries."""
+        token = settings.api.token if settings.schemas.url is None else None
+        return cls(settings.schemas.address, token.get_secret_value() if token else None)
 
 
 class NoAnswerError(ServiceError):
@@ -27,8 +41,11 @@ class UnknownSchemaError(ContractError):
 class SchemaClient:
     """Registers schemas and finds them by id; a schema that was found is never asked for again."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+    def __init__(self, address: Address) -> None:
+        self._url = address.url.rstrip("/")
+        self._headers = {"Content-Type": _TYPE, "Accept": _TYPE}
+        if address.token is not None:
+            self._headers["Authorization"] = f"Bearer {address.token}"
         self._by_id: dict[int, Schema] = {}
 
     def register(self, subject: str, schema: Schema) -> int:
@@ -68,7 +85,7 @@ class SchemaClient:
     def _call(self, place: str, body: object = None) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310 the address is a setting
-            f"{self._url}{place}", data, {"Content-Type": _TYPE, "Accept": _TYPE}
+            f"{self._url}{place}", data, self._headers
         )
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -59,7 +59,9 @@ def manifest(
         train_end=fit_to,
         test_start=test_from,
         test_end=test_to,
-        score_from=test_to + timedelta(days=1),
+        # Each event is scored once, so a version never scores what it was trained on; a replay may
+        # bring events as old as the test period.
+        score_from=fit_to,
         train_rows=len(parts.fit),
         train_positives=int(parts.fit["Class"].sum()),
         delta_versions={names.DATASETS: parts.delta_version},

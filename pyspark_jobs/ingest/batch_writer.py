@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
+from lakehouse.schema_registry.client import Address
 from pyspark_jobs.delta.files import PendingFile, write_file
 from pyspark_jobs.ingest import framed
 from pyspark_jobs.ingest.parse import parse, refusals
@@ -97,7 +98,7 @@ class BatchWriter:
     options: Mapping[str, str]
     batch_id: int
     known: Shared | None = None
-    schemas: str | None = None
+    schemas: Address | None = None
 
     def write(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """For `mapInArrow`: batches of messages in, rows of `WRITTEN_SCHEMA` out.

@@ -18,7 +18,7 @@ import polars as pl
 from lakehouse.contracts import Contract
 from lakehouse.errors import ContractError
 from lakehouse.schema_registry import avro_schemas
-from lakehouse.schema_registry.client import SchemaClient
+from lakehouse.schema_registry.client import Address, SchemaClient
 from pyspark_jobs.ingest.validation import Validation, refused
 
 REASON = "unknown_schema"
@@ -27,9 +27,9 @@ Refused = list[tuple[dict[str, Any], Validation]]
 
 
 @lru_cache(maxsize=4)
-def client_of(url: str) -> SchemaClient:
+def client_of(address: Address) -> SchemaClient:
     """The client of this process; it keeps the schemas that it has met."""
-    return SchemaClient(url)
+    return SchemaClient(address)
 
 
 def has_framed(wire: pl.DataFrame) -> bool:

@@ -15,6 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.clock import Clock
 from lakehouse.domain import Feed
 from lakehouse.errors import StreamError
+from lakehouse.schema_registry.client import Address
 from lakehouse.settings import Settings
 from lakehouse.settings.model import DomainSettings
 from pyspark_jobs.delta import tables
@@ -166,7 +167,7 @@ class Ingest:
         known = None if self._known is None else self._known.shared(messages.sparkSession)
         options = settings.lake_options
         writer = BatchWriter(
-            rules, settings.lake_uri, options, batch_id, known, settings.schemas.address
+            rules, settings.lake_uri, options, batch_id, known, Address.of(settings)
         )
         moment = f.col("timestamp").alias("kafka_timestamp")
         wire = messages.select("key", "value", "partition", "offset", moment)

@@ -17,7 +17,7 @@ from lakehouse import documents, store
 from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
 from lakehouse.schema_registry import avro_schemas
-from lakehouse.schema_registry.client import SchemaClient
+from lakehouse.schema_registry.client import Address, SchemaClient
 from lakehouse.settings import Settings
 from lakehouse.settings.outside import DocumentSettings
 from pyspark_jobs.delta import tables
@@ -107,7 +107,7 @@ class Sinks:
         """Key and framed Avro of rows with the column `__key`."""
         fields = pa.schema([pa.field(one.name, _arrow(one.dataType)) for one in rows.schema][:-1])
         schema = avro_schemas.of_arrow(topic, fields)
-        number = SchemaClient(self.settings.schemas.address).register(f"{topic}-value", schema)
+        number = SchemaClient(Address.of(self.settings)).register(f"{topic}-value", schema)
 
         def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             write = avro_schemas.writer(number, schema)

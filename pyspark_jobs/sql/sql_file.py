@@ -139,7 +139,7 @@ def _check_settings(file: SqlFile) -> None:
         raise file.error("version", "the version has to be a whole number.")
     if file.sinks and not file.key:
         raise file.error(
-            next(iter(file.sinks)), "rows that go somewhere need a key: write `-- key: ...`."
+            next(iter(file.sinks)), "rows that go somewhere need a key; write `-- key: ...`."
         )
 
 

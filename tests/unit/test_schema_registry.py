@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import SecretStr
 
 from lakehouse.contracts import Contract, Field, bronze, quarantine
 from lakehouse.domain import Feed
@@ -18,9 +19,15 @@ from lakehouse.http import server
 from lakehouse.names import QueryIdentity
 from lakehouse.schema_registry import avro_schemas, compatibility
 from lakehouse.schema_registry.app import create_app
-from lakehouse.schema_registry.client import NoAnswerError, SchemaClient, UnknownSchemaError
+from lakehouse.schema_registry.client import (
+    Address,
+    NoAnswerError,
+    SchemaClient,
+    UnknownSchemaError,
+)
 from lakehouse.schema_registry.registry import SchemaRegistry
 from lakehouse.settings import Settings
+from lakehouse.settings.model import ApiSettings
 from pyspark_jobs.ingest.batch_writer import BatchWriter
 from pyspark_jobs.ingest.rules import Rules
 
@@ -105,7 +112,7 @@ def test_a_registry_that_starts_again_knows_what_it_knew(log: MemoryLog) -> None
 def test_what_is_no_avro_schema_is_refused(url: str) -> None:
     for schema in ({"type": "record"}, {"type": "nothing"}):
         with pytest.raises(ContractError, match="no Avro schema"):
-            SchemaClient(url).register("a", schema)
+            SchemaClient(Address(url)).register("a", schema)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +151,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def parsed(url: str | None, *values: bytes | None) -> pl.DataFrame:
+def parsed(url: str, *values: bytes | None) -> pl.DataFrame:
     """What ingest makes of messages with these values."""
     wire = pl.DataFrame(
         {
@@ -157,12 +164,12 @@ def parsed(url: str | None, *values: bytes | None) -> pl.DataFrame:
         },
         schema_overrides={"value": pl.Binary, "partition": pl.Int32},
     )
-    writer = BatchWriter(Rules(FEED, NOW), "/nowhere", {}, 0, schemas=url)
+    writer = BatchWriter(Rules(FEED, NOW), "/nowhere", {}, 0, schemas=Address(url))
     return writer._parsed(wire, writer.rules).sort("offset")
 
 
 def test_avro_and_json_are_read_and_what_no_schema_explains_is_kept_as_it_came(url: str) -> None:
-    client = SchemaClient(url)
+    client = SchemaClient(Address(url))
     good = {"user_id": "7", "ts": int(MOMENT.timestamp() * 1000), "event": "main_page"}
     number = client.register("clicks-value", CLICK)
     framed = avro_schemas.writer(number, CLICK)(good)
@@ -187,6 +194,20 @@ def test_messages_wait_while_the_registry_does_not_answer() -> None:
 
 def test_an_unknown_id_is_told_from_no_answer(url: str) -> None:
     with pytest.raises(UnknownSchemaError):
-        SchemaClient(url).schema(5)
-    assert SchemaClient(url).healthy()
-    assert not SchemaClient("http://127.0.0.1:9").healthy()
+        SchemaClient(Address(url)).schema(5)
+    assert SchemaClient(Address(url)).healthy()
+    assert not SchemaClient(Address("http://127.0.0.1:9")).healthy()
+
+
+def test_with_a_token_set_the_registry_asks_for_it_and_our_client_shows_it(log: MemoryLog) -> None:
+    guarded = Settings(api=ApiSettings(token=SecretStr("a-token-of-this-test")))
+    app = create_app(guarded, SchemaRegistry(log))
+    with server.serving(app, "127.0.0.1", 0) as port:
+        place = guarded.schemas.model_copy(update={"port": port})
+        settings = guarded.model_copy(update={"schemas": place})
+        assert SchemaClient(Address.of(settings)).register("a", CLICK) == 1
+        with pytest.raises(ContractError):
+            SchemaClient(Address(place.address)).register("a", CLICK)
+    elsewhere = settings.schemas.model_copy(update={"url": "http://127.0.0.1:1"})
+    other = settings.model_copy(update={"schemas": elsewhere})
+    assert Address.of(other) == Address("http://127.0.0.1:1", None)
