@@ -39,8 +39,8 @@ def write_file(
 ) -> PendingFile:
     """Write `rows`, all of one partition, as a file of the table at `uri`.
 
-    Statistics are kept of the key columns only. Its pages have checksums, which Spark and
-    `cdrlake verify` compare.
+    Statistics are kept of the key columns only. Its pages have checksums, which Spark and `cdrlake
+    verify` compare.
     """
     values = {name: str(rows[name][0]) for name in contract.partition_by}
     folder = "".join(f"{name}={value}/" for name, value in values.items())

@@ -12,7 +12,7 @@ from pyspark.sql import functions as f
 from lakehouse.contracts import Contract
 from pyspark_jobs.delta.files import PendingFile
 
-LISTS = ("longs", "doubles", "strings")
+LISTS = ("longs", "strings")
 
 
 def update(

@@ -160,6 +160,12 @@ def test_rows_too_many_and_too_few_are_named(made: Settings, verifier: Verifier)
     assert any(one.table == names.GOLD_FEATURES for one in found)
 
 
+def _any_of(name: str, kind: pl.DataType) -> pl.Expr:
+    if isinstance(kind, pl.List):
+        return pl.concat_list(pl.lit(0.5)).cast(kind).alias(name)
+    return pl.lit(_any(kind)).cast(kind).alias(name)
+
+
 def with_predictions(settings: Settings) -> None:
     """Predictions of made-up scores."""
     contract = contracts.PREDICTIONS
@@ -167,7 +173,7 @@ def with_predictions(settings: Settings) -> None:
     schema = pl.DataFrame(arrow_schema(contract).empty_table()).schema
     rows = pl.DataFrame(keys, schema=["User", "Date"], orient="row").select(
         *(
-            pl.col(name) if name in ("User", "Date") else pl.lit(_any(kind)).cast(kind).alias(name)
+            pl.col(name) if name in ("User", "Date") else _any_of(name, kind)
             for name, kind in schema.items()
         )
     )

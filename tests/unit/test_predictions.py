@@ -16,6 +16,7 @@ from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import LakeSettings
+from lakehouse.store import changes
 from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.delta import tables
 from pyspark_jobs.scoring.predictions import Predictions
@@ -221,3 +222,16 @@ def test_a_row_scored_after_its_outcome_came_is_labelled_at_once(
     write_deltalake(uri, outcomes.to_arrow())
     predictions.put(scored(day=RIPE))
     assert stored()["label"].to_list() == [1]
+
+
+def test_what_was_written_is_in_the_change_feed_new_updated_and_labelled(
+    predictions: Predictions, settings: Settings, say: Callable[..., None]
+) -> None:
+    predictions.put(pl.concat([scored(), scored("49170000002")]))
+    predictions.put(scored(probability=0.7))
+    say(1)
+    predictions.label(days())
+    feed = changes(table_uri(settings.lake_uri, PREDICTIONS.name), 0).frame
+    told = feed.select("User", "label", "features").rows()
+    assert sorted(told[:2]) == [("49170000001", None, [0.2]), ("49170000002", None, [0.2])]
+    assert told[2:] == [("49170000001", None, [0.7]), ("49170000001", 1, [0.7])]
