@@ -163,6 +163,6 @@ def test_all_eight_measures_are_used() -> None:
 
 def test_no_feature_is_ever_missing_and_gold_fits_its_contract() -> None:
     rows = gold(days("1", CALLS), last=9)
-    assert tuple(rows.columns) == gold_contract(WINDOWS).names
+    assert (*rows.columns, BUCKET.name) == gold_contract(WINDOWS).names
     features = rows.select(feature_names(WINDOWS))
     assert features.select(pl.all().is_finite().all()).row(0) == (True,) * features.width

@@ -29,6 +29,7 @@ from monitoring.output.folder import OutputFolder
 from monitoring.watched import WatchedModel
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+OPEN = {"/", "/home", "/fraud/", "/health", "/services", "/openapi.json"}
 SERVICES = ("simulator", "monitoring")
 TOKEN = "a-token"
 RUNS: list[str] = []
@@ -159,8 +160,8 @@ def test_with_a_token_nothing_but_the_open_is_told_without_it(name: str, tmp_pat
                 answer = app.test_client().open(path, method=method, headers=right)
                 assert answer.status_code != 401
     files = {"/static/nothing", "/shared/nothing"}
-    pages = {"/", "/home"} if name == "simulator" else {"/"}
-    assert opened == pages | {"/health", "/services", "/openapi.json"} | files
+    pages = OPEN if name == "simulator" else OPEN - {"/home", "/fraud/"}
+    assert opened == pages | files
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -227,7 +228,7 @@ def test_the_description_is_made_of_the_routes(name: str, tmp_path: Path) -> Non
     assert described == served
     for path, methods in document["paths"].items():
         for one in methods.values():
-            guarded = path not in ("/", "/home", "/health", "/services", "/openapi.json")
+            guarded = path not in OPEN
             assert ("401" in one["responses"]) is ("security" in one) is guarded
             assert all(
                 "schema" in answer["content"]["application/json"]

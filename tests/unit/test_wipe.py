@@ -80,7 +80,7 @@ def test_the_question_names_every_place(
 ) -> None:
     lake = settings.lake.model_copy(update={"processed_dir": str(tmp_path / "copies")})
     elsewhere = settings.model_copy(update={"lake": lake})
-    monkeypatch.setattr(cli, "load", lambda: elsewhere)
+    monkeypatch.setattr(cli, "chosen_settings", lambda: elsewhere)
     asked = CliRunner().invoke(cli.app, ["reset"], input="n\n")
     places = (elsewhere.state, elsewhere.output, elsewhere.processed)
     assert all(str(place) in asked.output.replace("\n", "") for place in places)
