@@ -96,6 +96,9 @@ bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
 kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events, compare every cell
 	$(BIN)/python -m bench.kills
 
+race: $(VENV)/.dev ## three thousand commits that replace files, while OPTIMIZE and VACUUM race them
+	$(BIN)/python -m bench.commit_race
+
 faults: $(VENV)/.dev ## kill and hurt every process, count what is lost (docs/reliability.md; ONLY=poison)
 	$(BIN)/python -m bench.faults --only '$(ONLY)' --publish
 

@@ -113,7 +113,7 @@ def on_public(spark: SparkSession, settings: Settings) -> dict[str, Metrics]:
         grown = HalfSpaceTrees.grow(FEATURES, TreeShape(trees), 42)
         online = grown.score_and_learn(split.rows)[0][split.test_from :]
         found[f"Half-Space Trees {trees} x 8, online"] = judged.rankings(online)
-    isolation = IsolationForest(100, max_samples=256, random_state=1).fit(train)
+    isolation = IsolationForest(n_estimators=100, max_samples=256, random_state=1).fit(train)
     found["scikit-learn IsolationForest"] = judged.rankings(-isolation.score_samples(test))
     label = split.label[: split.test_from]
     linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1_000))

@@ -17,5 +17,7 @@ ON_DEMAND = (
     "hst",
     "fraud",
     "serving",
+    "alarms",
+    "cards",
 )
 PARTS = (*LANES[0], *LANES[1], *ON_DEMAND)

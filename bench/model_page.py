@@ -34,14 +34,14 @@ MORE = _head("seed", "PR-AUC", "attainable", "oracle", "recall in the top decile
 LIMIT = """## What limits it
 
 On three other worlds (seeds 11 to 13), gradient boosting on the same 30 days of history reached
-shares of 0.845 and 0.866 where the forest reached 0.846 and 0.859. Trained on all three worlds at
-once, it reached 0.849 and 0.867; with 60 days of history as well, 0.853, 0.874 and 0.864; and 90
-days added nothing. So the remaining gap is not a matter of the method: for days, somebody who has
-left looks just like somebody on holiday, and only the oracle can tell them apart. The fading
-features (silence relative to habit, activity and intensity relative to what is usual) raised the
-mean share of those worlds from 0.842 to 0.851. Other tree depths, larger leaves and more rows per
-loyal subscriber changed it by less than 0.002; using a third of the features at each split changed
-it by 0.002 and took twice the time.
+shares of the oracle's edge of 0.845 and 0.866 where the forest reached 0.846 and 0.859. Trained on
+all three worlds at once, it reached 0.849 and 0.867; with 60 days of history as well, 0.853, 0.874
+and 0.864; and 90 days added nothing. So the remaining gap is not a matter of the method: for days,
+somebody who has left looks just like somebody on holiday, and only the oracle can tell them apart.
+The fading features (silence relative to habit, activity and intensity relative to what is usual)
+raised the mean share of those worlds from 0.842 to 0.851. Other tree depths, larger leaves and more
+rows per loyal subscriber changed it by less than 0.002; using a third of the features at each split
+changed it by 0.002 and took twice the time.
 """
 
 

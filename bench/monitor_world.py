@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -29,8 +29,10 @@ from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import PREDICTIONS
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
+from lakehouse.kinds import polars_schema
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Costs
+from lakehouse.models.scoring import reason_names
 from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion
 from lakehouse.settings import ROOT
@@ -48,13 +50,6 @@ ANALYSIS_FROM = REFERENCE_FROM + timedelta(days=REFERENCE_DAYS)
 THRESHOLD = 0.25
 COSTS = Costs(100.0, 10.0)
 AT = datetime(2026, 6, 1, tzinfo=UTC)
-KINDS: dict[str, Any] = {
-    "string": pl.String,
-    "date": pl.Date,
-    "int": pl.Int32,
-    "double": pl.Float64,
-    "timestamp": pl.Datetime("us", "UTC"),
-}
 
 
 def scored(first: date, days: int, per_day: int) -> pl.DataFrame:
@@ -140,14 +135,16 @@ class Installation:
             probability_0=1 - pl.col("probability_1"),
             rawPrediction_0=1 - pl.col("probability_1"),
             rawPrediction_1=pl.col("probability_1"),
-            features_str=pl.struct(FEATURES).struct.json_encode(),
-            reasons=pl.lit(None, pl.String),
+            feature_names=pl.lit(",".join(FEATURES)),
+            features=pl.concat_list(FEATURES),
+            **{name: pl.lit(None) for pair in reason_names() for name in pair},
+            bucket=pl.lit(0),
             model_version=pl.lit(1),
             run_id=pl.lit("bench"),
             scored_at=pl.lit(AT),
             last_emitted_at=pl.lit(AT),
         )
-        columns = [pl.col(spec.name).cast(KINDS[spec.kind]) for spec in PREDICTIONS.fields]
+        columns = [pl.col(name).cast(kind) for name, kind in polars_schema(PREDICTIONS).items()]
         write_deltalake(
             table_uri(self.settings.lake_uri, names.PREDICTIONS),
             rows.select(columns).to_arrow(),

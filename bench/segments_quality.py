@@ -106,13 +106,14 @@ def spending(study: Study) -> Spending:
     young = (test["tenure"] < YOUNG_DAYS).to_numpy() & bought_within(test, 7)[1]
     did = bought_within(test, 7)[0][young].astype(float)
     chance = curve[young, 6]
+    brier = float(((chance - did) ** 2).mean()) if young.any() else float("nan")
     return Spending(
         len(test),
         test["card"].n_unique(),
         {k: int((~bought_within(test, k)[1]).sum()) for k in HORIZONS},
         judged,
         float((np.diff(curve, axis=1) >= 0).all(axis=1).mean()),
-        (int(young.sum()), _auc(did, chance), float(((chance - did) ** 2).mean())),
+        (int(young.sum()), _auc(did, chance), brier),
     )
 
 
@@ -161,7 +162,7 @@ def cut(spark: SparkSession, study: Study, count: int) -> Cut:
     first = study.train[-1]
     features = card_features(study.purchases, first)
     model = types.fit_types(spark, features, count, seed=42)
-    shown = joined(_cells(model, features), count)
+    shown = joined(_cells(model, features), count, _spent(study, features, first))
     pairs = [(study.train[-1 - at], study.test[-1 - at]) for at in range(min(4, len(study.test)))]
     values = [_explained(study, model, shown, one, other) for one, other in pairs]
     weeks = mondays(first, study.coverage.last)[: WEEKS + 1]

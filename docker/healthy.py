@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import urllib.request
@@ -13,8 +14,7 @@ from datetime import timedelta
 
 from lakehouse import progress
 from lakehouse.clock import SystemClock
-from lakehouse.domains import settings
-from lakehouse.domains.cdr import names
+from lakehouse.domains import DOMAINS, settings
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
@@ -39,7 +39,8 @@ def answers(url: str) -> bool:
 
 def queries_run(loaded: Settings, jobs: list[str]) -> bool:
     """Whether every query of `jobs` has said lately that it runs."""
-    wanted = {query.name for query in names.QUERIES if query.job in jobs}
+    names = [importlib.import_module(f"lakehouse.domains.{one.name}.names") for one in DOMAINS]
+    wanted = {query.name for each in names for query in each.QUERIES if query.job in jobs}
     since = SystemClock().now() - SILENT
     running = {
         query.query

@@ -8,8 +8,7 @@ import sys
 from flaskapp import database
 from flaskapp.cdr import loader
 from lakehouse import kafka, logs
-from lakehouse.domains import settings
-from lakehouse.domains.cdr import CDR
+from lakehouse.domains import DOMAINS, settings
 from lakehouse.errors import CdrlakeError
 
 LOG = logging.getLogger("prepare")
@@ -21,7 +20,7 @@ def main() -> int:
     try:
         loaded = settings.load()
         database.initialise(loaded)
-        kafka.create_topics(loaded.kafka, CDR.topics)
+        kafka.create_topics(loaded.kafka, [topic for one in DOMAINS for topic in one.topics])
         LOG.info("%s", loader.load_history(loaded).message)
     except CdrlakeError as error:
         LOG.error("%s", error)

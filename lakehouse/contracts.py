@@ -52,6 +52,9 @@ class Contract:
     """The fields of a topic or table, its key, and its partition columns.
 
     `statistics` names the columns, besides the key, whose minimum and maximum each file records.
+    A table with `bucket_by` has a column `bucket`, a hash of that column modulo the table's number
+    of buckets. Rows older than `keep_days`, by the first partition column, are deleted in
+    maintenance.
     """
 
     name: str
@@ -61,6 +64,8 @@ class Contract:
     change_feed: bool = False
     version: int = CONTRACT_VERSION
     statistics: tuple[str, ...] = ()
+    bucket_by: str | None = None
+    keep_days: int | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -83,6 +88,8 @@ BATCH = (
     Field("batch_id", "long", "micro-batch that wrote the row"),
     Field("ingested_at", "timestamp", "moment of ingestion, UTC"),
 )
+# Rows of one entity are always in the same bucket, so a task that has a bucket has all of them.
+BUCKET = Field("bucket", "int", "hash of the entity, modulo the table's number of buckets")
 EXTRAS = Field("extras", "string", "unknown fields as JSON", nullable=True)
 # Why a message is refused; a domain adds reasons of its own.
 REASONS = (
@@ -126,13 +133,46 @@ def bronze(name: str, message: Contract, *derived: Field) -> Contract:
     return Contract(name, fields, ("topic", "partition", "offset"), statistics=statistics)
 
 
+# A reason is a feature, and whether it raises the score; null for a model that gives none.
+_REASONS = tuple(
+    field
+    for rank in ("1", "2", "3")
+    for field in (
+        Field(f"reason_{rank}", "string", f"feature that moved the score most, {rank}", True),
+        Field(f"reason_{rank}_raises", "boolean", "whether it raised the score", True),
+    )
+)
+_SPOKEN = (
+    Field("features_str", "string", "features of the row as JSON, in the model's order"),
+    Field("reasons", "string", "three strongest reasons as JSON", nullable=True),
+)
+
+
+def published(contract: Contract) -> Contract:
+    """The contract of a table's rows in MySQL and in messages.
+
+    Features and reasons of predictions are JSON there, under the names that users know; the bucket
+    is left out. Other tables are published as they are.
+    """
+    if "feature_names" not in contract.names:
+        return contract
+    light = {"feature_names", "features", BUCKET.name, *(field.name for field in _REASONS)}
+    at = contract.names.index("feature_names")
+    kept = (*contract.fields[:at], *_SPOKEN, *contract.fields[at:])
+    return replace(contract, fields=tuple(field for field in kept if field.name not in light))
+
+
 def predictions(
-    name: str, key: tuple[Field, ...], label: Field, partition_by: tuple[str, ...] = ()
+    name: str,
+    key: tuple[Field, ...],
+    label: Field,
+    partition_by: tuple[str, ...] = (),
+    bucket_by: str | None = None,
 ) -> Contract:
     """Contract of a table of predictions: one row for each key and version of the model.
 
-    `key` identifies the entity and the time of the prediction; `label` is the outcome (null until
-    known).
+    `key` identifies entity and time; `label` is the outcome, null until known. With `bucket_by`,
+    the table has buckets, which the partition columns should include.
     """
     return Contract(
         name,
@@ -144,19 +184,17 @@ def predictions(
             Field("probability_1", "double", "calibrated probability of the positive class"),
             Field("rawPrediction_0", "double", "raw score for the negative class"),
             Field("rawPrediction_1", "double", "raw score for the positive class"),
-            Field("features_str", "string", "features of the row as JSON, in the model's order"),
-            Field("reasons", "string", "three strongest reasons as JSON", nullable=True),
+            Field("feature_names", "string", "the model's features, in order, comma-separated"),
+            Field("features", "doubles", "features of the row, in that order"),
+            *_REASONS,
             Field("model_version", "int", "version in the registry"),
             Field("run_id", "string", "training run of that version"),
             Field("scored_at", "timestamp", "moment of scoring, UTC"),
-            Field(
-                "last_emitted_at",
-                "timestamp",
-                "latest event behind the row, for latency",
-                nullable=True,
-            ),
+            Field("last_emitted_at", "timestamp", "latest event behind the row", nullable=True),
+            *((BUCKET,) if bucket_by else ()),
         ),
         key=(*(field.name for field in reversed(key)), "model_version"),
         partition_by=partition_by,
         change_feed=True,
+        bucket_by=bucket_by,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lakehouse.checks import Check
-from lakehouse.contracts import Contract
+from lakehouse.contracts import Contract, published
 from lakehouse.names import QueryIdentity
 
 
@@ -96,8 +96,9 @@ class Scored:
     """A table of predictions: for whom, for when, by which model, and with what outcome.
 
     `entity` and `time` name the key columns that `features` and `table` share; `time` is a date or
-    a timestamp. `chunk` is the period that monitoring groups rows by, unless settings say
-    otherwise.
+    a timestamp. If the rows of `features` are replaced when they change, `changes` names the table
+    that each changed row is added to. `chunk` is the period that monitoring groups rows by, unless
+    settings say otherwise.
     """
 
     model: str
@@ -111,6 +112,7 @@ class Scored:
     label: str
     outcomes: Outcomes | None
     words: Words
+    changes: str | None = None
     chunk: str = "D"
     slices: Slices | None = None
 
@@ -126,6 +128,11 @@ class Mirror:
     mysql_table: str
     topic: str | None = None
     part_by: str | None = None
+
+    @property
+    def published(self) -> Contract:
+        """The contract of the rows in MySQL and in messages."""
+        return published(self.contract)
 
     @property
     def name(self) -> str:

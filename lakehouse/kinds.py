@@ -31,8 +31,8 @@ class KindTypes:
         return cast(pl.Series, series).dtype
 
 
-def _list(element: pa.DataType) -> pa.DataType:
-    return pa.list_(pa.field("element", element, nullable=False))
+def _list(element: pa.DataType, nullable: bool = False) -> pa.DataType:
+    return pa.list_(pa.field("element", element, nullable=nullable))
 
 
 def _array(items: str) -> dict[str, Any]:
@@ -56,7 +56,8 @@ KINDS: dict[Kind, KindTypes] = {
     ),
     "binary": KindTypes(pa.binary(), "LONGBLOB", {"type": "string", "contentEncoding": "base64"}),
     "longs": KindTypes(_list(pa.int64()), "JSON", _array("integer")),
-    "doubles": KindTypes(_list(pa.float64()), "JSON", _array("number")),
+    # Spark writes change files whose lists may hold nulls, which delta-rs then reads as no others.
+    "doubles": KindTypes(_list(pa.float64(), nullable=True), "JSON", _array("number")),
     "strings": KindTypes(_list(pa.string()), "JSON", _array("string")),
 }
 

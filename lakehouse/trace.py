@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
 
 from lakehouse import store
 from lakehouse.domain import Domain, Hop, Outcomes, Scored
 from lakehouse.errors import ModelError
+from lakehouse.models.stored_features import features_of, reasons_of
 from lakehouse.names import table_uri
 from lakehouse.outcomes import latest
 from lakehouse.registry import Registry
@@ -144,7 +144,7 @@ class _Lake:
 
 
 def _recompute(row: Row, scored: Scored, registry: Registry) -> TracedPrediction:
-    features = msgspec.json.decode(row["features_str"], type=dict[str, float])
+    features = features_of(row)
     scorer = registry.load(registry.version(row["model_version"])).scorer
     values = np.array([[features[name] for name in scorer.features]])
     return TracedPrediction(
@@ -155,7 +155,7 @@ def _recompute(row: Row, scored: Scored, registry: Registry) -> TracedPrediction
         recomputed=float(scorer.score(values).probability[0]),
         prediction=row[scored.prediction],
         features=features,
-        reasons=msgspec.json.decode(row.get("reasons") or "[]"),
+        reasons=reasons_of(row),
         label=row[scored.label],
     )
 

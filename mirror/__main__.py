@@ -36,7 +36,7 @@ def follow(settings: Settings, mirror: Mirror, stop: threading.Event, clock: Clo
     while not stop.is_set():
         try:
             # Another one after each failure: a producer that met a fatal error keeps it for ever.
-            publish = RowPublisher(Publisher(settings.kafka), mirror.contract).send
+            publish = RowPublisher(Publisher(settings.kafka), mirror.published).send
             with mysql.connect(settings.mysql) as connection:
                 sink = MysqlSink(connection)
                 while not stop.is_set():

@@ -65,7 +65,7 @@ class MysqlSink:
         """Write `rows` in blocks."""
         statement = upsert_statement(mirror)
         with self._connection.cursor() as write:
-            for block in _blocks(mirror.contract, rows):
+            for block in _blocks(mirror.published, rows):
                 write.executemany(statement, block)
 
     def move(self, cursor: str, version: int) -> None:
@@ -80,7 +80,7 @@ class MysqlSink:
 
 def upsert_statement(mirror: Mirror) -> str:
     """INSERT that replaces the row with the same key, on MySQL 8.4 and MariaDB 11.4 alike."""
-    columns = mirror.contract.names
+    columns = mirror.published.names
     # A table of nothing but its key has no other column to set.
     rest = [name for name in columns if name not in mirror.contract.key] or columns[:1]
     return (

@@ -17,6 +17,8 @@ from lakehouse import store
 from lakehouse.contracts import Contract
 from lakehouse.domain import Mirror
 from lakehouse.errors import ServiceError
+from lakehouse.models.scoring import FEATURE_NAMES
+from lakehouse.models.stored_features import spoken
 from lakehouse.names import table_uri
 from lakehouse.store import Changes, Table
 from mirror.sinks import Sink
@@ -100,6 +102,8 @@ def _put(mirror: Mirror, changed: pl.DataFrame, sink: Sink, publish: Publish) ->
     """Publish and write the last state of each row; the number of rows."""
     rows = _latest_rows(changed, mirror.contract)
     if rows.height:
+        if FEATURE_NAMES in rows.columns:
+            rows = spoken(rows).select(mirror.published.names)
         if mirror.topic:
             publish(mirror.topic, rows)
         sink.put(mirror, rows)

@@ -10,26 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import msgspec
-import numpy as np
 import polars as pl
 
 from lakehouse import store
 from lakehouse.domain import Scored
 from lakehouse.errors import MonitoringError
+from lakehouse.models.scoring import FEATURE_NAMES, FEATURES
+from lakehouse.models.stored_features import unpacked
 from lakehouse.names import table_uri
 from monitoring.analysis.values import ENTITY, LABEL, PREDICTION, SCORE, TIME
 from monitoring.buckets import Buckets
-
-FEATURES = "features_str"
 
 
 @dataclass(frozen=True)
 class ScoredRows:
     """Reads the rows of `scored` in one lake.
 
-    The features come from the column `features_str` as JSON where the table has it, else from the
-    table of features, by entity and time.
+    The features come from the column `features` where the table has it, else from the table of
+    features, by entity and time.
     """
 
     scored: Scored
@@ -63,8 +61,10 @@ class ScoredRows:
         chosen = rows.filter(wanted, pl.col("model_version") == model_version)
         names = list(columns(scored))
         if FEATURES in scored.table.names:
-            found = store.collect(chosen.select(*names, FEATURES), self.uri, self.options)
-            known = found.drop(FEATURES).hstack(_unpacked(found[FEATURES], features))
+            stored = chosen.select(*names, FEATURES, FEATURE_NAMES)
+            found = store.collect(stored, self.uri, self.options)
+            values = pl.DataFrame(unpacked(found, features), schema=features)
+            known = found.drop(FEATURES, FEATURE_NAMES).hstack(values)
         else:
             uri = table_uri(self.lake_uri, scored.features)
             held = store.scan(uri, self.options).filter(wanted)
@@ -99,15 +99,3 @@ def canonical(scored: Scored, rows: pl.DataFrame) -> pl.DataFrame:
         )  # fmt: skip
     numbers = [pl.col(name).cast(pl.Int32) for name in (LABEL, PREDICTION)]
     return rows.rename(names).with_columns(numbers)
-
-
-def _unpacked(texts: pl.Series, features: tuple[str, ...]) -> pl.DataFrame:
-    """JSON texts as columns. Polars would take three times the time and ten times the memory."""
-    fields = [(f"f{place}", float | None) for place in range(len(features))]
-    names = {field: name for (field, _), name in zip(fields, features, strict=True)}
-    row_type = msgspec.defstruct("Row", fields, rename=names, gc=False)
-    decode, values_of = msgspec.json.Decoder(row_type).decode, msgspec.structs.astuple
-    matrix = np.empty((len(texts), len(features)))
-    for row, text in enumerate(texts):
-        matrix[row] = values_of(decode(text))
-    return pl.DataFrame(matrix, schema=features)

@@ -66,6 +66,7 @@ class StreamDoor(Generic[E, S]):
         self._producer = Producer(self._access.options | PRODUCER)
         self._lots = Lots()
         self._partitions = Partitions(description.topic_in, snapshots, self._settle, self._lots)
+        self._topic_id = snapshots.topic_id
         self._committed_at = 0.0
         self.tally = Tally()
 
@@ -237,8 +238,8 @@ class StreamDoor(Generic[E, S]):
         return self._lots.is_settled
 
     def _places(self, ends: dict[int, int]) -> list[TopicPartition]:
-        topic = self._description.topic_in
-        return [TopicPartition(topic, number, end) for number, end in ends.items()]
+        topic, topic_id = self._description.topic_in, self._topic_id
+        return [TopicPartition(topic, number, end, topic_id) for number, end in ends.items()]
 
     def _close(self) -> None:
         self._consumer.close()  # calls back for the partitions that it gives up

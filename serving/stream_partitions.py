@@ -63,10 +63,16 @@ class Partitions(Generic[S]):
     def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.generation += 1
         wanted = [TopicPartition(self._topic, one.partition) for one in partitions]
-        committed = {one.partition: one.offset for one in consumer.committed(wanted, TIMEOUT_S)}
+        found = consumer.committed(wanted, TIMEOUT_S)
+        committed = {one.partition: self._committed(one) for one in found}
         places = [self._restore(consumer, one, committed[one.partition]) for one in wanted]
         consumer.assign(places)
         LOG.info("partitions %s", ", ".join(str(one.partition) for one in places) or "none")
+
+    def _committed(self, one: TopicPartition) -> int:
+        """The group's offset; below 0 if it has none, or one in an earlier topic of that name."""
+        metadata = getattr(one, "metadata", None)
+        return -1 if metadata and metadata != self._snapshots.topic_id else one.offset
 
     def _restore(self, consumer: Consumer, one: TopicPartition, committed: int) -> TopicPartition:
         """Where to read from, and the state that goes with it."""

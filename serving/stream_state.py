@@ -44,17 +44,20 @@ class Snapshot(Generic[S]):
 
 
 class Snapshots(Generic[S]):
-    """Snapshots below a folder, one file for each partition; the folder may be shared."""
+    """Snapshots below a folder, one file for each partition; the folder may be shared.
+
+    `topic_id` is the broker's id of the topic, which changes when a topic is created again.
+    """
 
     def __init__(self, folder: Path, topic_id: str | None, state_type: type[S]) -> None:
-        self._folder, self._topic_id = folder, topic_id or ""
+        self._folder, self.topic_id = folder, topic_id or ""
         # A type is built at run time here; mypy knows only those written down.
         self._decoder = msgspec.msgpack.Decoder(tuple[str, int, dict[str, state_type]])  # type: ignore[valid-type]
         self._encoder = msgspec.msgpack.Encoder()
 
     def save(self, partition: int, offset: int, entities: dict[str, S]) -> None:
         """Replace the partition's snapshot."""
-        body = self._encoder.encode((self._topic_id, offset, entities))
+        body = self._encoder.encode((self.topic_id, offset, entities))
         self._folder.mkdir(parents=True, exist_ok=True)
         files.replace(self._path(partition), hashlib.sha256(body).digest() + body)
 
@@ -77,7 +80,7 @@ class Snapshots(Generic[S]):
         except msgspec.MsgspecError as error:
             LOG.warning("%s is not used, it is from another version: %s", path, error)
             return None
-        return Snapshot(offset, entities) if topic_id == self._topic_id else None
+        return Snapshot(offset, entities) if topic_id == self.topic_id else None
 
     def _path(self, partition: int) -> Path:
         return self._folder / f"{partition}.state"

@@ -105,7 +105,7 @@ def _others(rows: int) -> str:
             model.learn_one(record)
 
     river = rows / seconds(one_by_one)
-    forest = IsolationForest(10, random_state=1).fit(values)
+    forest = IsolationForest(n_estimators=10, random_state=1).fit(values)
     many = np.tile(values, (max(1, 20_000 // rows), 1))
     isolation = len(many) / seconds(lambda: forest.score_samples(many))
     return (

@@ -29,11 +29,12 @@ from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
 
-RATE, PULSE_S = 1_000, 0.02
-SILVER_BAR_S, PREDICTION_BAR_S = 5.0, 10.0
+RATE, FAST_RATE, PULSE_S = 1_000, 10_000, 0.02
+SILVER_BAR_S, PREDICTION_BAR_S, BRONZE_BAR_S = 5.0, 10.0, 1.0
 HISTORY_DAYS, USERS = 40, {"small": 500, "full": 5_000}
 WARM_S = {"small": 2, "full": 20}
 ROUND_S = {"small": 5, "full": 60}
+FAST_S = {"small": 3, "full": 30}
 PATIENCE_S = 180.0
 
 
@@ -45,8 +46,17 @@ class Sent:
     moments: list[int]
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How many events a second, for how long, and what their ids begin with."""
+
+    name: str
+    rate: int
+    seconds: int
+
+
 def run(size: Size, stand: Stand) -> list[Measurement]:
-    """95th percentiles of the age, in seconds, at a thousand events a second."""
+    """Percentiles of the age, in seconds: a thousand events a second, and for bronze ten."""
     clock, users = SystemClock(), USERS[size]
     with stand.site() as settings:
         day = today(clock, "UTC")
@@ -55,12 +65,18 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
         log = Path(os.environ.get("CDRLAKE_BENCH_LOG", f"{settings.state_dir}/pipeline.log"))
         with driver(settings, log, gently=True):
             waiting_for(lambda: in_service(settings), "the service")
-            sent = _produce(settings, users, WARM_S[size] + ROUNDS[size] * ROUND_S[size], count)
+            slow = Pace("live", RATE, WARM_S[size] + ROUNDS[size] * ROUND_S[size])
+            sent = _produce(settings, users, slow, count)
             waiting_for(lambda: _counted(settings) == count + len(sent.users), "silver")
             waiting_for(lambda: _scored_until(settings) >= sent.moments[-1], "the predictions")
+            before, fast = _in_bronze(settings), Pace("fast", FAST_RATE, FAST_S[size])
+            more = len(_produce(settings, users, fast, count + len(sent.users)).users)
+            waiting_for(lambda: _in_bronze(settings) == before + more, "bronze")
         ages = {table: _ages(settings, table, sent, WARM_S[size]) for table in _TABLES}
+        bronze = _of_bronze(settings, fast)
     text = f"{RATE:,} events/s, {users:,} subscribers, {HISTORY_DAYS} days"
-    return [_measurement(table, ages[table], RATE * ROUND_S[size], text) for table in _TABLES]
+    found = [_measurement(table, ages[table], RATE * ROUND_S[size], text) for table in _TABLES]
+    return [bronze, *found]
 
 
 _TABLES = (names.SILVER_DAILY, names.PREDICTIONS)
@@ -84,22 +100,22 @@ def _quantile(ages: pl.Series, share: float) -> float:
     return float(ages.quantile(share) or 0)
 
 
-def _produce(settings: Settings, users: int, seconds: int, first_id: int) -> Sent:
+def _produce(settings: Settings, users: int, pace: Pace, first_id: int) -> Sent:
     """Send events that happen as they are sent, each subscriber in turn."""
     clock, stop = SystemClock(), threading.Event()
-    frame = events(users, today(clock, "UTC"), 1, name="live")
+    frame = events(users, today(clock, "UTC"), 1, name=pace.name)
     templates = [json.loads(line) for line in messages(frame)]
     producer, sent = Producer(kafka.client_options(settings.kafka) | {"linger.ms": 5}), Sent([], [])
-    began, total = clock.monotonic(), RATE * seconds
+    began, total = clock.monotonic(), pace.rate * pace.seconds
     while len(sent.users) < total:
-        due = min(total, int((clock.monotonic() - began) * RATE))
+        due = min(total, int((clock.monotonic() - began) * pace.rate))
         for number in range(len(sent.users), due):
             now = clock.now()
             stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
             record = templates[number % users] | {
                 "id": first_id + number,
                 "DP_DATE": stamp,
-                "event_id": f"live:{number}",
+                "event_id": f"{pace.name}:{number}",
                 "emitted_at": stamp,
             }
             user = record["DP_MSISDN"]
@@ -141,6 +157,32 @@ def _states(table: Path) -> pl.DataFrame:
             last = pl.col("last_emitted_at").max().dt.replace_time_zone(None).alias("last")
             states.append(rows.group_by("User").agg(last).collect().with_columns(committed=moment))
     return pl.concat(states).drop_nulls("last")
+
+
+def _of_bronze(settings: Settings, pace: Pace) -> Measurement:
+    """The age of the events of `pace` at the commit that brought them to bronze."""
+    table, found = Path(table_uri(settings.lake_uri, names.BRONZE_EVENTS)), []
+    for entry in sorted((table / "_delta_log").glob("*.json")):
+        moment = datetime.fromtimestamp(entry.stat().st_mtime, UTC)
+        actions = [json.loads(line) for line in entry.read_text(encoding="utf-8").splitlines()]
+        files = [
+            table / one["add"]["path"] for one in actions if one.get("add", {}).get("dataChange")
+        ]
+        if files:
+            rows = pl.scan_parquet(files).filter(pl.col("event_id").str.starts_with(pace.name))
+            age = (pl.lit(moment) - pl.col("emitted_at")).dt.total_microseconds() / 1e6
+            found.append(rows.select(age.alias("age")).collect()["age"])
+    ages = pl.concat(found)
+    note = (
+        f"of {len(ages):,} events p50 {_quantile(ages, 0.5):.2f} s, most {_quantile(ages, 1):.2f} s"
+    )
+    text = f"{pace.rate:,} events/s for {pace.seconds} s"
+    figure = Figure("freshness_bronze_p99_s", "s", False, text, note)
+    return held(figure, BRONZE_BAR_S, [_quantile(ages, 0.99)])
+
+
+def _in_bronze(settings: Settings) -> int:
+    return store.count(table_uri(settings.lake_uri, names.BRONZE_EVENTS))
 
 
 def _counted(settings: Settings) -> int:

@@ -15,13 +15,13 @@ from bench.events import events, messages
 from bench.measure import ROUNDS, Figure, Measurement, Size, held, seconds
 from bench.stand import Stand, scratch
 from lakehouse.clock import FixedClock
+from lakehouse.contracts import BUCKET
 from lakehouse.domains.cdr import contracts
 from lakehouse.domains.cdr.domain import EVENTS
-from lakehouse.domains.cdr.features import gold_contract
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.settings.model import LakeSettings
-from pyspark_jobs.cdr.transform import Transform
+from pyspark_jobs.cdr.transform import Transform, create_tables
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.ingest.batch_writer import BatchWriter, WrittenFile, files_of
@@ -66,10 +66,8 @@ class _Lake:
     def __init__(self, folder: Path) -> None:
         settings = Settings(state_dir=str(folder), lake=LakeSettings(uri=str(folder / "lake")))
         self._feed = EVENTS
-        gold = gold_contract(settings.cdr.feature_windows)
-        tables.create_missing(
-            settings, self._feed.bronze, self._feed.quarantine, contracts.SILVER_DAILY, gold
-        )
+        tables.create_missing(settings, self._feed.quarantine)
+        create_tables(settings)
         self._bronze = DeltaTableWriter(settings.lake_uri, self._feed.bronze, {})
         self._uri = settings.lake_uri
         clock = FixedClock(datetime(2026, 12, 31, tzinfo=UTC))
@@ -118,4 +116,5 @@ def _event_columns(bronze: pl.DataFrame) -> pl.DataFrame:
         pl.col("event_id").hash().reinterpret(signed=True).alias("event_hash"),
         *contracts.MEASURE_NAMES,
         "emitted_at",
+        pl.lit(0, pl.Int32).alias(BUCKET.name),
     )

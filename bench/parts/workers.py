@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bench import workers_train
+from bench import workers_stages, workers_train
 from bench.measure import Measurement, Size
 from bench.stand import Stand
 
 
-def run(size: Size, _: Stand) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> list[Measurement]:
     """All figures; each starts executors of its own."""
-    return [workers_train.two_beside_one(size)]
+    return [*workers_stages.stages(size, stand), workers_train.two_beside_one(size)]

@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Protocol, cast
+from typing import Annotated, Any, Literal, cast
 
 import polars as pl
 from msgspec import Meta
 
 from flaskapp import state, streams
 from flaskapp.fraud import truth
-from flaskapp.fraud.laws import PLANS, TEXTS, Change, Laws
-from flaskapp.fraud.world import CardWorld
+from flaskapp.fraud.laws import PLANS, TEXTS, Change
+from flaskapp.fraud.rows import Rows, open_rows
 from flaskapp.stream_source import NothingToSendError, StreamContext, StreamRequest, Wait
 from flaskapp.streams import Stream
-from lakehouse.domains.fraud import contracts, names, raw_file
+from lakehouse.domains.fraud import contracts, names
 from lakehouse.domains.fraud.settings import FraudSettings
 from lakehouse.domains.settings import Settings
-from lakehouse.http.requests import InvalidRequestError
 from lakehouse.publisher import Publisher
 
 ANCHOR, FIRST_ROW = "anchor", "first_row"
@@ -46,24 +45,6 @@ class FraudRequest(StreamRequest, frozen=True, kw_only=True):
     ] = None
 
 
-class Rows(Protocol):
-    """Where events come from: rows by number, with their truth in the column `Class`."""
-
-    @property
-    def name(self) -> str:
-        """Name under which the position is kept."""
-        ...
-
-    @property
-    def length(self) -> int | None:
-        """How many rows there are; None for a source without an end."""
-        ...
-
-    def rows(self, first: int, count: int) -> pl.DataFrame:
-        """Rows from `first` on."""
-        ...
-
-
 @dataclass(frozen=True)
 class FraudContext(StreamContext):
     """What sending needs, with the settings and a producer."""
@@ -75,16 +56,6 @@ class FraudContext(StreamContext):
     def own(self) -> FraudSettings:
         """The settings of the domain."""
         return self.settings.fraud
-
-
-def open_rows(settings: FraudSettings, drift: str | None, first_row: int) -> Rows:
-    """The file of the settings, or a world; raises `InvalidRequestError` for a drift of a file."""
-    if settings.source is not None:
-        if drift is not None:
-            raise InvalidRequestError("drift must be left out: these rows come from a file")
-        return raw_file.read(settings.source, settings.source_options)
-    laws = Laws.draw(settings.world_seed, settings.accounts, settings.world_rate)
-    return CardWorld(laws) if drift is None else CardWorld(laws, PLANS[drift], first_row)
 
 
 def begin(context: StreamContext, own: FraudSettings, request: FraudRequest) -> dict[str, Any]:
@@ -140,7 +111,8 @@ class _Sending:
             events = self._dated(number)
             self._waiting = pl.concat([self._waiting, self._truth(events, number)])
             until = cast(datetime, events["ingest_ts"].max())
-            self._publish(events)
+            ordered = events.select(*_EVENT, "ingest_ts")
+            _send(self._context.publisher, names.TOPIC_EVENTS, ordered, "account_number")
             self._commit(number + 1, len(events), self._tell(until))
         while not self._waiting.is_empty():
             if self._request.mode == "live":
@@ -211,10 +183,6 @@ class _Sending:
         self._told_until = until
         _send(self._context.publisher, names.TOPIC_TRUTH, due, "message_id")
         return len(due)
-
-    def _publish(self, events: pl.DataFrame) -> None:
-        ordered = events.select(*_EVENT, "ingest_ts")
-        _send(self._context.publisher, names.TOPIC_EVENTS, ordered, "account_number")
 
     def _commit(self, batches: int, rows: int, outcomes: int) -> None:
         """Wait for the acknowledgements, then record how far the stream has come."""

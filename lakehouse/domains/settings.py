@@ -12,6 +12,7 @@ from lakehouse.domains.cdr.settings import (
     WorldSettings,
 )
 from lakehouse.domains.fraud.settings import FraudSettings
+from lakehouse.domains.segments.settings import SegmentsSettings
 from lakehouse.settings import ROOT, model
 from lakehouse.settings import load as read
 
@@ -24,6 +25,7 @@ class Settings(model.Settings):
     cdr: CdrSettings = CdrSettings()
     cards: CardsSettings = CardsSettings()
     fraud: FraudSettings = FraudSettings()
+    segments: SegmentsSettings = SegmentsSettings()
 
 
 def load(

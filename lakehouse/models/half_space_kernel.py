@@ -108,7 +108,6 @@ def score_and_learn(
     latest, reference = masses
     trees, nodes = reference.shape
     inner = feature.shape[1]
-    window = clock[0]
     scores = np.zeros(rows.shape[0])
     scaled = np.empty(rows.shape[1])
     for n in range(rows.shape[0]):
@@ -128,10 +127,10 @@ def score_and_learn(
                 node = _child(node, scaled[i], missing[i], threshold[t, node], latest[t])
                 latest[t, node] += 1
         clock[1] += 1
-        if clock[1] == window:
+        if clock[1] == clock[0]:
             reference[:] = latest
             latest[:] = 0
-            clock[1], clock[2] = 0, window
+            clock[1], clock[2] = 0, clock[0]
     return scores
 
 

@@ -17,7 +17,7 @@ from lakehouse.models.forest import Floats
 REASONS = 3
 # Columns of predictions, beside those that `Scored` names, under the names that MLlib gave them.
 NEGATIVE, RAW_NEGATIVE, RAW = "probability_0", "rawPrediction_0", "rawPrediction_1"
-FEATURES, WHY = "features_str", "reasons"
+FEATURES, FEATURE_NAMES = "features", "feature_names"
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def score_frame(scorer: Scorer, frame: pl.DataFrame, scored: Scored) -> pl.DataF
         RAW: scores.raw,
     }
     if FEATURES in scored.table.names:
-        as_json = frame.select(pl.struct(scorer.features).struct.json_encode())
-        found[FEATURES] = as_json.to_series()
-    if WHY in scored.table.names:
-        found[WHY] = reasons(scorer, rows)
+        found[FEATURES] = list(rows) if rows.size == 0 else rows
+        found[FEATURE_NAMES] = [",".join(scorer.features)] * len(rows)
+    if reason_names()[0][0] in scored.table.names:
+        found |= reason_columns(scorer, rows)
     mine = [pl.Series(name, found[name]) for name in scored.table.names if name in found]
     types = polars_schema(scored.table)
     kinds = {one.name: types[one.name] for one in mine}
@@ -88,29 +88,54 @@ def score_frame(scorer: Scorer, frame: pl.DataFrame, scored: Scored) -> pl.DataF
     return frame.select(carried).with_columns(mine).cast(kinds)  # type: ignore[arg-type]
 
 
+def reason_names() -> list[tuple[str, str]]:
+    """The columns of each reason: the feature, and whether it raises the score."""
+    return [(f"reason_{rank}", f"reason_{rank}_raises") for rank in range(1, REASONS + 1)]
+
+
+def reason_columns(scorer: Scorer, rows: Floats) -> dict[str, pl.Series]:
+    """The features that moved each row's score most; null for a kind that cannot tell."""
+    moved = scorer.contributions(rows)
+    found: dict[str, pl.Series] = {}
+    names = pl.Series(scorer.features, dtype=pl.String)
+    nobody = [None] * len(rows)
+    strongest = None if moved is None else _strongest(moved)
+    for rank, (name, raises) in enumerate(reason_names()):
+        if moved is None or strongest is None or rank >= len(names):
+            found |= {name: pl.Series(nobody, dtype=pl.String)}
+            found |= {raises: pl.Series(nobody, dtype=pl.Boolean)}
+            continue
+        which = strongest[:, rank, None]
+        found[name] = names.gather(which[:, 0])
+        found[raises] = pl.Series(np.take_along_axis(moved, which, axis=1)[:, 0] > 0)
+    return found
+
+
 def reasons(scorer: Scorer, rows: Floats) -> pl.Series:
     """The features that moved each row's score most, as JSON; null for a kind that cannot tell."""
-    moved = scorer.contributions(rows)
-    if moved is None:
+    columns = reason_columns(scorer, rows)
+    if columns[reason_names()[0][0]].null_count() == len(rows):
         return pl.Series([None] * len(rows), dtype=pl.String)
-    strongest = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :REASONS]
-    names = np.array(scorer.features)
-    columns = []
-    for rank in range(strongest.shape[1]):
-        which = strongest[:, rank, None]
-        direction = np.take_along_axis(moved, which, axis=1)[:, 0] > 0
+    place = {name: at for at, name in enumerate(scorer.features)}
+    texts = []
+    for rank, (name, raises) in enumerate(reason_names()[: len(place)]):
+        which = columns[name].replace_strict(place, return_dtype=pl.Int64).to_numpy()[:, None]
         reason = pl.DataFrame(
             {
-                "feature": names[which[:, 0]],
+                "feature": columns[name],
                 "value": np.take_along_axis(rows, which, axis=1)[:, 0],
-                "direction": np.where(direction, "raises", "lowers"),
+                "direction": pl.select(
+                    pl.when(columns[raises]).then(pl.lit("raises")).otherwise(pl.lit("lowers"))
+                ).to_series(),
             }
         )
-        columns.append(reason.select(pl.struct(pl.all()).struct.json_encode()).to_series())
-    joined = pl.concat_str(
-        [column.alias(str(i)) for i, column in enumerate(columns)], separator=","
-    )
-    return pl.select(pl.format("[{}]", joined)).to_series()
+        text = reason.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+        texts.append(text.alias(str(rank)))
+    return pl.select(pl.format("[{}]", pl.concat_str(texts, separator=","))).to_series()
+
+
+def _strongest(moved: Floats) -> npt.NDArray[np.int64]:
+    return np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :REASONS]
 
 
 def matrix(frame: pl.DataFrame, features: tuple[str, ...]) -> Floats:

@@ -6,21 +6,26 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as f
 
-from lakehouse.contracts import DECIMAL_PLACES, Field
+from lakehouse.contracts import BUCKET, DECIMAL_PLACES, Field
 from lakehouse.domains.cdr.contracts import DAY_MAX, MEASURE_NAMES, MEASURES, SILVER_DAILY
 from lakehouse.kinds import KINDS
 
 KEY = ["User", "Date"]
+COLUMNS = [name for name in SILVER_DAILY.names if name != BUCKET.name]
 
 
-def event_columns(bronze: DataFrame) -> DataFrame:
-    """What silver needs from bronze: the day's key, the event's hash, amounts, emission time."""
+def event_columns(bronze: DataFrame, buckets: int = 1) -> DataFrame:
+    """What silver needs from bronze: the day's key, the event's hash, amounts, emission time.
+
+    With them comes the subscriber's bucket.
+    """
     return bronze.select(
         f.col("DP_MSISDN").alias("User"),
         "Date",
         f.xxhash64("event_id").alias("event_hash"),
         *MEASURE_NAMES,
         "emitted_at",
+        f.pmod(f.xxhash64("DP_MSISDN"), f.lit(buckets)).cast("int").alias(BUCKET.name),
     )
 
 
@@ -28,7 +33,8 @@ def apply_events(stored: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Rows of silver that change when `events` are added to the rows `stored`.
 
     Each day keeps the hashes of its events, so an event that comes again, in this batch or years
-    later, is not counted again: no state, no watermark. Sums are exact in any order.
+    later, is not counted again: no state, no watermark. Sums are exact in any order. The result has
+    all columns of silver but the bucket.
     """
     counted = stored.select(*KEY, event_hash="event_hashes").explode("event_hash")
     once = events.unique([*KEY, "event_hash"], maintain_order=True)
@@ -52,7 +58,7 @@ def _summed(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("last_emitted_at").max(),
         pl.col("event_hashes").explode().sort(),
     )
-    return days.select(SILVER_DAILY.names).sort("Date", "User")
+    return days.select(COLUMNS).sort("Date", "User")
 
 
 def _sum(field: Field) -> pl.Expr:

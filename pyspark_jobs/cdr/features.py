@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from lakehouse.contracts import BUCKET
 from lakehouse.domains.cdr.contracts import MEASURES, PROCESSED_COLUMNS
 from lakehouse.domains.cdr.features import gold_contract
+from lakehouse.kinds import polars_schema
 from pyspark_jobs.cdr.block import SCALE, Span
 from pyspark_jobs.cdr.dense import dense_rows
 
@@ -18,15 +20,17 @@ FROM_SILVER = ("User", "Date", *SCALE, "last_emitted_at")
 def gold_rows(days: pl.DataFrame, scope: pl.DataFrame, span: Span) -> pl.DataFrame:
     """Rows of gold for the subscribers of `scope` (`User`, `since`), from `since` to `span.last`.
 
-    `days` are rows of silver with the columns `FROM_SILVER`; they must reach `lookback_days` before
-    the earliest `since`. The result does not depend on the order of `days` or on who else is in
-    `scope`.
+    They have all columns of gold but the bucket. `days` are rows of silver with the columns
+    `FROM_SILVER`; they must reach `lookback_days` before the earliest `since`. The result does not
+    depend on the order of `days` or on who else is in `scope`.
     """
     whole = days.select("User", "Date", *map(_whole, SCALE), _micros("last_emitted_at"))
     chosen = whole.join(scope, on="User").sort("User", "Date")
     rows = [dense_rows(block, span) for block in _blocks(chosen)]
     if not rows:
-        return pl.DataFrame(schema=gold_contract(span.windows).names)
+        kinds = polars_schema(gold_contract(span.windows))
+        del kinds[BUCKET.name]
+        return pl.DataFrame(schema=kinds)
     return _as_gold(pl.concat(rows), span).sort("Date", "User")
 
 
@@ -55,4 +59,5 @@ def _as_gold(rows: pl.DataFrame, span: Span) -> pl.DataFrame:
     ]
     emitted = pl.from_epoch(pl.col("emitted_us"), "us").dt.replace_time_zone("UTC")
     stamped = pl.when(pl.col("emitted_us") > 0).then(emitted).alias("last_emitted_at")
-    return rows.with_columns(*amounts, stamped).select(gold_contract(span.windows).names)
+    names = gold_contract(span.windows).names
+    return rows.with_columns(*amounts, stamped).select(n for n in names if n != BUCKET.name)

@@ -13,24 +13,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import cast
 
-import msgspec
-import numpy as np
 import polars as pl
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse import store
-from lakehouse.contracts import Contract
+from lakehouse.contracts import BUCKET, Contract
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.features import gold_contract, lookback_days
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import LedgerError
+from lakehouse.models.stored_features import unpacked
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from pyspark_jobs.cdr import daily
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import FROM_SILVER, gold_rows
-from pyspark_jobs.delta import differences, file_checksums
+from pyspark_jobs.delta import differences, file_checksums, tables
 from pyspark_jobs.delta.differences import Difference
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import readers
@@ -104,9 +103,11 @@ class Verifier:
 
     def _of_silver(self, day: date) -> list[Difference]:
         bronze = self._bronze().where(f.col("Date") == day)
-        events = cast(pl.DataFrame, pl.from_arrow(daily.event_columns(bronze).toArrow()))
+        buckets = tables.buckets(self._settings, contracts.SILVER_DAILY)
+        rows = daily.event_columns(bronze, buckets).toArrow()
+        events = cast(pl.DataFrame, pl.from_arrow(rows))
         stored = self._stored(contracts.SILVER_DAILY, day)
-        expected = daily.apply_events(stored.clear(), events)
+        expected = _with_bucket(daily.apply_events(stored.clear(), events), events)
         return differences.of_rows(names.SILVER_DAILY, stored, expected, daily.KEY)
 
     def _of_gold(self, day: date) -> list[Difference]:
@@ -115,11 +116,11 @@ class Verifier:
         cdr = self._settings.cdr
         since = day - (lookback_days(cdr.feature_windows) - 1) * DAY
         silver = self._scan(contracts.SILVER_DAILY).filter(pl.col("Date").is_between(since, day))
-        days = self._collect(contracts.SILVER_DAILY, silver.select(FROM_SILVER))
+        days = self._collect(contracts.SILVER_DAILY, silver.select(*FROM_SILVER, BUCKET.name))
         scope = days.select("User").unique().with_columns(since=pl.lit(day))
         closed_through = date.fromisoformat(closed) if closed else day - DAY
         span = Span(day, closed_through, cdr.active_window_days, cdr.feature_windows)
-        expected = gold_rows(days, scope, span)
+        expected = _with_bucket(gold_rows(days, scope, span), days)
         return differences.of_rows(
             self._gold.name, self._stored(self._gold, day), expected, daily.KEY
         )
@@ -128,11 +129,7 @@ class Verifier:
         stored = self._stored(contracts.PREDICTIONS, day)
         for (number,), rows in stored.group_by("model_version"):
             scorer = self._registry.load(self._registry.version(cast(int, number))).scorer
-            features = [
-                msgspec.json.decode(text, type=dict[str, float]) for text in rows["features_str"]
-            ]
-            matrix = np.array([[row[name] for name in scorer.features] for row in features])
-            scores = scorer.score(matrix)
+            scores = scorer.score(unpacked(rows, scorer.features))
             expected = rows.with_columns(
                 probability_1=scores.probability, prediction=scores.prediction
             )
@@ -156,3 +153,9 @@ class Verifier:
     def _collect(self, contract: Contract, rows: pl.LazyFrame) -> pl.DataFrame:
         uri = table_uri(self._settings.lake_uri, contract.name)
         return store.collect(rows, uri, self._options)
+
+
+def _with_bucket(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with the bucket in which `known` has the subscriber."""
+    buckets = known.select("User", BUCKET.name).unique()
+    return rows.join(buckets, on="User", how="left", maintain_order="left")

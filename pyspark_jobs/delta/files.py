@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,34 +24,40 @@ class PendingFile:
     """A Parquet file that no commit names yet, so nobody reads it.
 
     `path` is relative to the table, `size` is in bytes, `stats` are the file's statistics as JSON.
+    `partition` has the values of the partition columns as text, and `rows` how many rows it holds.
     """
 
     path: str
     size: int
     stats: str
+    partition: Mapping[str, str] = field(default_factory=dict)
+    rows: int = 0
 
 
 def write_file(
     rows: pl.DataFrame, uri: str, contract: Contract, options: Mapping[str, str]
 ) -> PendingFile:
-    """Write `rows` as a file of the unpartitioned table at `uri`, with key statistics only.
+    """Write `rows`, all of one partition, as a file of the table at `uri`.
 
-    Its pages have checksums, which Spark and `cdrlake verify` compare.
+    Statistics are kept of the key columns only. Its pages have checksums, which Spark and `cdrlake
+    verify` compare.
     """
-    path, chosen = f"part-{uuid4().hex}.parquet", rows.select(contract.names)
+    values = {name: str(rows[name][0]) for name in contract.partition_by}
+    folder = "".join(f"{name}={value}/" for name, value in values.items())
+    path = f"{folder}part-{uuid4().hex}.parquet"
+    names = [name for name in contract.names if name not in values]
     handler = DeltaStorageHandler(uri, dict(options))
     with PyFileSystem(handler).open_output_stream(path) as target:
         # Unlike polars and delta-rs, Arrow can store a checksum in each page.
-        data = chosen.to_arrow(compat_level=pl.CompatLevel.oldest())
-        repeating = [name for name in contract.names if name not in contract.key]
         pq.write_table(
-            data,
+            rows.select(names).to_arrow(compat_level=pl.CompatLevel.oldest()),
             target,
-            use_dictionary=repeating,
+            use_dictionary=[name for name in names if name not in contract.key],
             write_statistics=False,
             write_page_checksum=True,
         )
-    return PendingFile(path, handler.get_file_info([path])[0].size, _statistics(rows, contract))
+    size = handler.get_file_info([path])[0].size
+    return PendingFile(path, size, _statistics(rows, contract), values, len(rows))
 
 
 def _statistics(rows: pl.DataFrame, contract: Contract) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import date, timedelta
 
 import deltalake
 from delta.exceptions import (
@@ -20,6 +21,7 @@ from lakehouse import store
 from lakehouse.errors import ContractError
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
+from pyspark_jobs.delta.tables import KEEP_DAYS
 
 LOG = logging.getLogger(__name__)
 # Readers of an older version, a stream that is behind among them, still need its files.
@@ -41,6 +43,8 @@ def maintain(
 ) -> list[str]:
     """Compact, checkpoint and vacuum those of `tables` that exist, and return them.
 
+    Of a table that keeps its rows for some days only, older ones are deleted first.
+
     Raises `ContractError` for a retention below the safe one.
     """
     if retention_hours < SAFE_RETENTION_HOURS:
@@ -53,6 +57,7 @@ def maintain(
     uris = (table_uri(settings.lake_uri, name) for name in tables)
     present = [uri for uri in uris if store.exists(uri, settings.lake_options)]
     for uri in present:
+        expire(uri, settings.lake_options)
         removed, added = _compact(spark, uri)
         # Spark would list and shuffle for half a minute per table; the log knows the files.
         table = deltalake.DeltaTable(uri, storage_options=settings.lake_options)
@@ -60,6 +65,22 @@ def maintain(
         stale = table.vacuum(int(retention_hours), dry_run=False, full=True)
         LOG.info("%s: %d files became %d, %d stale deleted", uri, removed, added, len(stale))
     return present
+
+
+def expire(uri: str, options: store.Options) -> None:
+    """Delete the partitions that are older than the table keeps them, counted from its latest.
+
+    Whole partitions only, so that streams over the table need not care.
+    """
+    table = deltalake.DeltaTable(uri, storage_options=options)
+    kept = table.metadata().configuration.get(KEEP_DAYS)
+    if kept is None:
+        return
+    column = table.metadata().partition_columns[0]
+    dates = {date.fromisoformat(values[column]) for values in table.partitions()}
+    oldest = max(dates, default=date.min + timedelta(int(kept))) - timedelta(days=int(kept))
+    if any(one < oldest for one in dates):
+        table.delete(f"\"{column}\" < DATE '{oldest}'")
 
 
 def _compact(spark: SparkSession, uri: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ ordinary Delta tables that Spark reads, streams and compacts.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -14,16 +15,22 @@ import polars as pl
 import stamina
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
+from pyspark_jobs.delta.cells import Cells, Replacement
 from pyspark_jobs.delta.files import PendingFile
+from pyspark_jobs.delta.predicates import matches
 
 ATTEMPTS = 5
 HISTORY = 200
 COMPACT_EVERY = 200
 LARGE_BYTES = 32 * 2**20
+
+
+class OvertakenError(Exception):
+    """Another commit has changed the files that a replacement was made from."""
 
 
 class DeltaTableWriter:
@@ -34,7 +41,7 @@ class DeltaTableWriter:
     """
 
     def __init__(self, lake_uri: str, contract: Contract, options: Mapping[str, str]) -> None:
-        self.uri = table_uri(lake_uri, contract.name)
+        self._lake_uri, self.uri = lake_uri, table_uri(lake_uri, contract.name)
         self._contract, self._options = contract, dict(options)
         self._table: DeltaTable | None = None
         self._appended = 0
@@ -73,20 +80,84 @@ class DeltaTableWriter:
         done = table.transaction_version(query)
         if not (files or note) or (done is not None and done >= batch_id):
             return
-        moment = int(at.timestamp() * 1000)
+        done_with = CommitProperties(
+            custom_metadata={"userMetadata": note}, app_transactions=[Transaction(query, batch_id)]
+        )
+        self._append(files, at, done_with)
+        self._compact_at_times(note)
+
+    def append(self, files: Sequence[PendingFile], at: datetime, note: str) -> None:
+        """Commit `files` with a note, each time that it is asked to."""
+        self._append(files, at, CommitProperties(custom_metadata={"userMetadata": note}))
+        self._compact_at_times(note)
+
+    def _append(
+        self, files: Sequence[PendingFile], at: datetime, properties: CommitProperties
+    ) -> None:
+        table, moment = self._open(), int(at.timestamp() * 1000)
         table.create_write_transaction(
-            [AddAction(one.path, one.size, {}, moment, True, one.stats) for one in files],
+            [_add(one, moment) for one in files],
             mode="append",
             schema=table.schema(),
-            commit_properties=CommitProperties(
-                custom_metadata={"userMetadata": note},
-                app_transactions=[Transaction(query, batch_id)],
-            ),
+            partition_by=list(self._contract.partition_by),
+            commit_properties=properties,
         )
         self._appended += len(files)
+
+    def _compact_at_times(self, note: str) -> None:
         if self._appended >= COMPACT_EVERY:
             self._appended = 0
             self._compact(note)
+
+    def cells(self) -> Cells:
+        """All files as they stand now."""
+        return Cells.of(self._open(), self._lake_uri, self._contract, self._options)
+
+    def replace_files(
+        self, change: Replacement, read: Cells, at: datetime, note: Mapping[str, str] | None = None
+    ) -> None:
+        """Commit a replacement that was made from the files `read`; none, no commit.
+
+        The commit is only valid as the very next version after one in which all removed files are
+        live and the cells have gained no file, or none with a key of ours if files are only added;
+        otherwise it raises `OvertakenError`, and nothing has changed. `note` goes into the commit.
+        """
+        if not change.added:
+            return
+        moment = int(at.timestamp() * 1000)
+        actions: list[AddAction | RemoveAction] = [_add(one, moment) for one in change.added]
+        actions += [
+            RemoveAction(one.path, True, moment, one.size, dict(one.partition))
+            for one in change.removed
+        ]
+        for _ in range(ATTEMPTS):
+            table = self._open()
+            self._refuse_if_overtaken(table, change, read)
+            # With retries, delta-rs commits on top of a compaction and doubles rows.
+            properties = CommitProperties(custom_metadata=dict(note or {}), max_commit_retries=0)
+            with suppress(CommitFailedError):
+                table.create_write_transaction(
+                    actions,
+                    mode="append",
+                    schema=table.schema(),
+                    partition_by=list(self._contract.partition_by),
+                    commit_properties=properties,
+                )
+                return
+        raise OvertakenError(f"{self.uri}: another writer was faster {ATTEMPTS} times")
+
+    def _refuse_if_overtaken(self, table: DeltaTable, change: Replacement, read: Cells) -> None:
+        if table.version() == read.version:
+            return
+        live = Cells.of(table, self._lake_uri, self._contract, self._options).files
+        if gone := {one.path for one in change.removed} - set(live["path"]):
+            raise OvertakenError(f"{self.uri}: {len(gone)} files have been rewritten")
+        news = live.join(read.files, on="path", how="anti")
+        cells = {tuple(one.partition.values()) for one in change.added}
+        named = news.select(pl.col(self._contract.partition_by).cast(pl.String)).iter_rows()
+        taken = cells.intersection(named)
+        if taken and (change.removed or _share_keys(read, news, change)):
+            raise OvertakenError(f"{self.uri}: {len(taken)} cells have got rows")
 
     def _compact(self, note: str) -> None:
         properties = CommitProperties(custom_metadata={"userMetadata": note})
@@ -112,7 +183,7 @@ class DeltaTableWriter:
             return
         merge = table.merge(
             data,
-            predicate=self._matches(rows, self._contract.key),
+            predicate=matches(rows, self._contract.key, self._contract.partition_by),
             source_alias="s",
             target_alias="t",
             streamed_exec=False,
@@ -130,7 +201,7 @@ class DeltaTableWriter:
         """
         merge = (self._table or self._open()).merge(
             rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
-            predicate=self._matches(rows, key),
+            predicate=matches(rows, key, self._contract.partition_by),
             source_alias="s",
             target_alias="t",
         )
@@ -150,14 +221,6 @@ class DeltaTableWriter:
             self._table or self._open(), data, mode="overwrite", commit_properties=properties
         )
 
-    def _matches(self, rows: pl.DataFrame, key: Sequence[str]) -> str:
-        """Predicate for equal keys within the partitions of `rows`; other files are not opened."""
-        same = [f's."{name}" = t."{name}"' for name in key]
-        named = [name for name in self._contract.partition_by if name in rows.columns]
-        among = [_among(rows[name].unique().sort()) for name in named]
-        moments = [name for name in key if isinstance(rows.schema[name], pl.Datetime)]
-        return " AND ".join([*among, *map(_within, map(rows.get_column, moments)), *same])
-
     def _open(self) -> DeltaTable:
         if self._table is None:
             self._table = DeltaTable(self.uri, storage_options=self._options)
@@ -166,26 +229,12 @@ class DeltaTableWriter:
         return self._table
 
 
-def _within(values: pl.Series) -> str:
-    """The predicate for a timestamp column of the key: files of other moments are not opened.
-
-    >>> _within(pl.Series("at", [datetime(2026, 3, 1), datetime(2026, 3, 2)]))
-    't."at" BETWEEN to_timestamp_micros(1772323200000000) AND to_timestamp_micros(1772409600000000)'
-    """
-    low, high = (int(value) for value in (values.dt.epoch("us").min(), values.dt.epoch("us").max()))  # type: ignore[arg-type]
-    return f't."{values.name}" BETWEEN to_timestamp_micros({low}) AND to_timestamp_micros({high})'
+def _share_keys(read: Cells, news: pl.DataFrame, change: Replacement) -> bool:
+    key = list(read.contract.key)
+    theirs = dataclasses.replace(read, files=news).read().select(key)
+    ours = read.of_files(change.added).read().select(key)
+    return ours.join(theirs, on=key, how="semi").head(1).collect().height > 0
 
 
-def _among(values: pl.Series) -> str:
-    """The predicate for a partition column that has one of these values.
-
-    >>> _among(pl.Series("day", [date(2026, 3, 1)])), _among(pl.Series("it's", [7]))
-    ('t."day" IN (DATE \'2026-03-01\')', 't."it\'s" IN (7)')
-    """
-    if values.dtype == pl.Date:
-        literals = [f"DATE '{value}'" for value in values]
-    elif values.dtype.is_numeric():
-        literals = [str(value) for value in values]
-    else:
-        literals = ["'" + str(value).replace("'", "''") + "'" for value in values]
-    return f't."{values.name}" IN ({", ".join(literals)})'
+def _add(file: PendingFile, moment: int) -> AddAction:
+    return AddAction(file.path, file.size, file.partition, moment, True, file.stats)

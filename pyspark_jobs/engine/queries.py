@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileSelector, PyFileSystem
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity
+from lakehouse.settings import Settings
 from lakehouse.settings.model import SparkSettings
 from pyspark_jobs.engine import query_lock
 
@@ -21,6 +25,15 @@ BatchSink = Callable[[DataFrame, int], None]
 def interval(spark: SparkSettings) -> float | None:
     """Seconds between micro-batches while serving; None if the trigger is `availableNow`."""
     return spark.trigger_seconds if spark.trigger == "processingTime" else None
+
+
+def has_begun(identity: QueryIdentity, settings: Settings) -> bool:
+    """Whether the query has a checkpoint with at least one batch in it."""
+    folder = identity.checkpoint(settings.lake_uri)
+    if "://" not in folder:
+        return any(Path(folder, "offsets").glob("[0-9]*"))
+    files = PyFileSystem(DeltaStorageHandler(folder, settings.lake_options))
+    return bool(files.get_file_info(FileSelector("offsets", allow_not_found=True)))
 
 
 def start(

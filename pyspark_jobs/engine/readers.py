@@ -55,6 +55,13 @@ def table_stream(
     return reader.option("maxBytesPerTrigger", max_bytes).load(uri)
 
 
+def added_rows(spark: SparkSession, uri: str, max_files: int, first_version: int) -> DataFrame:
+    """Rows added to a Delta table from a version on; whole partitions may be deleted meanwhile."""
+    reader = spark.readStream.format("delta").option("maxFilesPerTrigger", max_files)
+    reader = reader.option("maxBytesPerTrigger", _BATCH_BYTES).option("ignoreDeletes", "true")
+    return reader.option("startingVersion", first_version).load(uri)
+
+
 def change_stream(spark: SparkSession, uri: str, max_files: int) -> DataFrame:
     """Changes of a Delta table with a change feed, with `_change_type` and `_commit_version`.
 

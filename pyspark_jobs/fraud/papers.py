@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
@@ -38,18 +38,12 @@ def manifest(
     """The manifest of the chosen candidate, except for its files."""
     fit_from, fit_to = _dates(parts.fit)
     test_from, test_to = _dates(parts.test)
-    learner = settings.fraud.learner
     return Manifest(
         kind=chosen.kind,
         details=dict(chosen.details),
         features=FEATURES,
         feature_hash=feature_hash(FEATURES),
-        recipe={
-            "candidate": chosen.name,
-            "dataset_version": parts.dataset_version,
-            "weight_of_honest": round(parts.weight_of_honest, 6),
-            "alert_rate": learner.alert_rate,
-        },
+        recipe=_recipe(parts, chosen, settings),
         contract_version=CONTRACT_VERSION,
         threshold=chosen.scorer.threshold,
         costs=costs(settings),
@@ -59,7 +53,9 @@ def manifest(
         train_end=fit_to,
         test_start=test_from,
         test_end=test_to,
-        score_from=test_to + timedelta(days=1),
+        # Each event is scored once, so a version never scores what it was trained on; a replay may
+        # bring events as old as the test period.
+        score_from=fit_to,
         train_rows=len(parts.fit),
         train_positives=int(parts.fit["Class"].sum()),
         delta_versions={names.DATASETS: parts.delta_version},
@@ -67,6 +63,16 @@ def manifest(
         figures=msgspec.structs.replace(figures, importance=importance),
         files={},
     )
+
+
+def _recipe(parts: Parts, chosen: Candidate, settings: Settings) -> dict[str, Any]:
+    """How rows and labels were made."""
+    return {
+        "candidate": chosen.name,
+        "dataset_version": parts.dataset_version,
+        "weight_of_honest": round(parts.weight_of_honest, 6),
+        "alert_rate": settings.fraud.learner.alert_rate,
+    }
 
 
 def costs(settings: Settings) -> Costs:

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
 from typing import cast
 
+import msgspec
 import polars as pl
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse import store
+from lakehouse.contracts import BUCKET
 from lakehouse.domain import Scored
 from lakehouse.errors import StreamError
 from lakehouse.models.bundle import Bundle
-from lakehouse.models.scoring import Scorer, score_frame
 from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion
 from lakehouse.settings import Settings
 from pyspark_jobs.delta import tables
-from pyspark_jobs.engine import queries, readers
+from pyspark_jobs.engine import bucket_tasks, queries, readers
+from pyspark_jobs.engine.bucket_tasks import Changes
 from pyspark_jobs.engine.query_notes import QueryNotes
 from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.scoring.predictions import Predictions
+from pyspark_jobs.scoring.score_task import ORDERS, PredictionFiles, ScoreTask, ScoringModel
 
-# Rows come to the driver so many at a time, and are scored there: what they become is five times as
-# large, and would have to come here anyway to be written.
-ROWS_AT_ONCE, ROWS_A_THREAD = 50_000, 10_000
-_COMMIT = "_commit_version"
+LABELLED_AT_ONCE = 500_000
 _NEW = ("insert", "update_postimage")
 
 
@@ -49,12 +44,33 @@ def start(
     if since is None:
         raise StreamError(context.scoring.name, "a champion", "none", "train a model first")
     tables.create_missing(settings, scored.table)
-    features = table_uri(settings.lake_uri, scored.features)
     QueryNotes(context.scoring, settings).check_tables()
-    rows = _new_rows(spark, features, settings)
-    wanted = rows.where(f.col(scored.time) >= f.lit(since))
-    write = Scoring(context).write_batch
+    scoring = Scoring(context)
+    is_wanted = f.col(scored.time) >= f.lit(since)
+    if scored.changes is None:
+        rows = _new_rows(spark, table_uri(settings.lake_uri, scored.features), settings)
+    else:
+        rows = _changed_rows(spark, scoring, context, is_wanted)
+    wanted, write = rows.where(is_wanted), scoring.write_batch
     return queries.start(context.scoring, wanted, write, settings.lake_uri, every_seconds)
+
+
+def _changed_rows(
+    spark: SparkSession, scoring: Scoring, context: ScoringContext, is_wanted: Column
+) -> DataFrame:
+    """The stream of changed features; at the query's first start, all features are scored first.
+
+    What is named as a change by the time that they are read may be scored once more.
+    """
+    settings, scored = context.settings, context.scored
+    changes = table_uri(settings.lake_uri, cast(str, scored.changes))
+    latest = store.version(changes, settings.lake_options)
+    if latest is None:
+        raise StreamError(changes, "a table of changed features", "none", "start transform first")
+    if not queries.has_begun(context.scoring, settings):
+        features = table_uri(settings.lake_uri, scored.features)
+        scoring.write_batch(readers.read_table(spark, features).where(is_wanted), -1)
+    return readers.added_rows(spark, changes, settings.spark.max_files_per_trigger, latest)
 
 
 def backfill(
@@ -74,28 +90,40 @@ def backfill(
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A version with its verified bundle."""
+    """A version with its verified bundle, and what a worker needs of it."""
 
     version: ModelVersion
     bundle: Bundle
+
+    @property
+    def model(self) -> ScoringModel:
+        """The model as it is sent to the workers."""
+        manifest = self.bundle.manifest
+        details = msgspec.json.encode(manifest.details)
+        version = self.version
+        return ScoringModel(
+            version.number, version.run_id, manifest.kind, details, self.bundle.file
+        )
 
 
 class Scoring:
     """Scores micro-batches of features with the current champion.
 
     A challenger, if there is one, scores the same rows alongside. Both are looked up before each
-    batch and loaded when they change, so a promotion needs no restart.
+    batch and loaded when they change, so a promotion needs no restart. A large batch is scored by
+    Spark's tasks, a small one by the same function in this process.
     """
 
     def __init__(self, context: ScoringContext) -> None:
-        self._scored, self._registry, self._clock = context.scored, context.registry, context.clock
+        self._context, self._scored = context, context.scored
+        self._registry, self._clock = context.registry, context.clock
         self._key = [context.scored.entity, context.scored.time]
         self._predictions = Predictions(context)
         self._notes = QueryNotes(context.scoring, context.settings)
         self._loaded: dict[int, _Loaded] = {}
 
     def write_batch(self, changes: DataFrame, _batch_id: int) -> None:
-        """Score the rows of one micro-batch of the features' change feed."""
+        """Score the rows of one micro-batch of changed features."""
         versions = [self._registry.champion(), self._registry.challenger()]
         self.score(changes, [version for version in versions if version is not None])
         self._notes.note_tables((self._scored.table.name, self._predictions.latest()))
@@ -103,71 +131,55 @@ class Scoring:
     def score(
         self, rows: DataFrame, versions: list[ModelVersion], as_of: datetime | None = None
     ) -> int:
-        """Score rows of features, or of their change feed, with each version; counts the new ones.
+        """Score rows of features, or of their changes, with each version; counts the new ones.
 
         Scores made after `as_of`, when the rows were read, are left unchanged.
         """
         loaded = [self._load(version) for version in versions]
         self._loaded = {one.version.number: one for one in loaded}
+        models = tuple(one.model for one in loaded)
         features = {name for one in loaded for name in one.bundle.scorer.features}
-        kept = {*self._key, *features, *self._scored.table.names, _COMMIT} - {self._scored.label}
+        kept = {*self._key, *features, *self._scored.table.names, *ORDERS} - {self._scored.label}
         wanted = rows.select(*(name for name in rows.columns if name in kept))
-        return sum(
-            self._put(one, self._told(one.bundle.scorer, self._latest(some)), as_of)
-            for some in _collected(wanted, self._scored)
-            for one in loaded
-        )
+        wanted, buckets = self._in_buckets(wanted)
+        now = self._clock.now()
+        few = bucket_tasks.collected(wanted, self._context.settings.spark.small_batch_rows)
 
-    def _put(self, one: _Loaded, scored: pl.DataFrame, as_of: datetime | None) -> int:
-        if scored.is_empty():
-            return 0
-        return self._predictions.put(
-            scored.with_columns(
-                model_version=pl.lit(one.version.number, pl.Int32),
-                run_id=pl.lit(one.version.run_id),
-                scored_at=pl.lit(self._clock.now()),
-            ),
-            as_of,
-        )
+        def run(files: PredictionFiles) -> Changes:
+            task = ScoreTask(self._scored, models, now, files)
+            if few is None:
+                return bucket_tasks.on_executors(task, wanted, buckets)
+            return bucket_tasks.in_driver(task, few)
+
+        written = self._predictions.write(run, as_of, rows.sparkSession)
+        if few is None:
+            self._label(wanted)
+        else:
+            self._predictions.label_ripe(few)
+        return written
+
+    def _in_buckets(self, rows: DataFrame) -> tuple[DataFrame, int]:
+        """Rows with their bucket, and the number of buckets."""
+        settings, name = self._context.settings, BUCKET.name
+        if self._scored.table.bucket_by is not None:
+            return rows, tables.buckets(settings, self._scored.table)
+        number, entity = settings.spark.buckets, f.xxhash64(self._scored.entity)
+        return rows.withColumn(name, f.pmod(entity, f.lit(number)).cast("int")), number
 
     def _load(self, version: ModelVersion) -> _Loaded:
         known = self._loaded.get(version.number)
         return known or _Loaded(version, self._registry.load(version))
 
-    def _told(self, scorer: Scorer, rows: pl.DataFrame) -> pl.DataFrame:
-        tell = partial(score_frame, scorer, scored=self._scored)
-        if len(rows) <= ROWS_A_THREAD:
-            return tell(rows)
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-            return pl.concat(threads.map(tell, rows.iter_slices(ROWS_A_THREAD)))
-
-    def _latest(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The last state of each row in a batch of changes; without versions, any row of a key."""
-        ordered = rows.sort(_COMMIT) if _COMMIT in rows.columns else rows
-        return ordered.unique(self._key, keep="last", maintain_order=True)
-
-
-def _collected(rows: DataFrame, scored: Scored) -> Iterator[pl.DataFrame]:
-    """All rows, in one go if they are few, because counting them would cost another job."""
-    few = _to_polars(rows.limit(ROWS_AT_ONCE + 1))
-    if len(few) <= ROWS_AT_ONCE:
-        yield few
-        return
-    # A filter does not reach the files of a micro-batch: each part would read all of them again.
-    kept = rows.persist(StorageLevel.DISK_ONLY)
-    try:
-        yield from map(_to_polars, _parts(kept, scored))
-    finally:
-        kept.unpersist()
-
-
-def _parts(rows: DataFrame, scored: Scored) -> Iterator[DataFrame]:
-    """Parts of about `ROWS_AT_ONCE` rows: several dates each, or a share of one date's entities."""
-    counted = rows.groupBy(_day(scored).alias("day")).count().orderBy("day").collect()
-    for dates, count in together([(day, int(many)) for day, many in counted], ROWS_AT_ONCE):
-        of_dates, shares = rows.where(_day(scored).isin(dates)), -(-count // ROWS_AT_ONCE)
-        share = f.pmod(f.xxhash64(scored.entity), f.lit(shares))
-        yield from (of_dates.where(share == k) for k in range(shares))
+    def _label(self, rows: DataFrame) -> None:
+        """Fill in the outcomes that are known already, for as many rows at a time as may be."""
+        if not self._predictions.has_outcomes():
+            return
+        day = _day(self._scored)
+        ripe = rows.where(day <= f.lit(self._predictions.ripe)).select(*self._key)
+        counted = ripe.groupBy(day.alias("day")).count().orderBy("day").collect()
+        for dates, _ in together([(one, int(many)) for one, many in counted], LABELLED_AT_ONCE):
+            keys = ripe.where(day.isin(dates)).distinct()
+            self._predictions.label(cast(pl.DataFrame, pl.from_arrow(keys.toArrow())))
 
 
 def together(counted: list[tuple[date, int]], most: int) -> list[tuple[list[date], int]]:
@@ -198,7 +210,3 @@ def _new_rows(spark: SparkSession, uri: str, settings: Settings) -> DataFrame:
     if not store.has_change_feed(uri, settings.lake_options):
         return readers.table_stream(spark, uri, most)
     return readers.change_stream(spark, uri, most).where(f.col("_change_type").isin(*_NEW))
-
-
-def _to_polars(rows: DataFrame) -> pl.DataFrame:
-    return cast(pl.DataFrame, pl.from_arrow(rows.toArrow()))

@@ -18,6 +18,11 @@ _LABELLED = f"as_of date, first_day double, {_SCHEMA}, wait bigint, seen bigint"
 BUCKETS = 16
 
 
+def distinct_purchases(bronze: DataFrame) -> DataFrame:
+    """The purchases of the bronze table, each id once, however often it was sent."""
+    return bronze.dropDuplicates(["event_id"]).select(*PURCHASE)
+
+
 def features_of_cards(purchases: DataFrame, as_of: date, buckets: int = BUCKETS) -> DataFrame:
     """`card_features` of all cards as of a day. All purchases of a card are in one task."""
     return _by_bucket(purchases, lambda held: card_features(held, as_of), _SCHEMA, buckets)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import numpy as np
+
 from lakehouse.clock import Clock
 from lakehouse.models.forest import Floats
 from lakehouse.settings.serving import ServingSettings
@@ -57,8 +59,14 @@ class Door:
         return await asyncio.to_thread(self.choose_now, name, version, key)
 
     def score(self, model: LoadedModel, rows: Floats, key: str | None = None) -> Scored:
-        """The scores of some rows."""
-        return Scored(model, rows, model.scorer.score(rows), key)
+        """The scores of some rows.
+
+        Raises `RestError` for values so large that the model has no number for them.
+        """
+        scores = model.scorer.score(rows)
+        if not np.isfinite(scores.probability).all():
+            raise RestError(422, "The model gives no finite probability for these values.")
+        return Scored(model, rows, scores, key)
 
     def record(self, scored: Scored, request_id: str, route: str) -> None:
         """Count and log an answer, and let the shadow score the same rows."""

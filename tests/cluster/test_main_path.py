@@ -36,6 +36,7 @@ VOLATILE = [
     "last_emitted_at",
     "run_id",
     "scored_at",
+    "bucket",
 ]
 TABLES = (
     names.BRONZE_EVENTS,
@@ -61,6 +62,8 @@ def installations(tmp_path: Path) -> Iterator[tuple[Installation, Installation]]
             "CDRLAKE_CLUSTER__PORT": next(ports),
             "CDRLAKE_CLUSTER__PAGE_PORT": next(ports),
         }
+    # One machine with one bucket, in its driver; the cluster with four, in its tasks.
+    made[1].env |= {"CDRLAKE_SPARK__BUCKETS": "4", "CDRLAKE_SPARK__SMALL_BATCH_ROWS": "500"}
     yield made[0], made[1]
     for one in made:
         if one.started is not None and one.started.poll() is None:

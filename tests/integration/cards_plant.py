@@ -38,30 +38,27 @@ MODEL = LinearModel(
 )
 
 
-class Empty:
-    """Empty topics and no consumer groups, for the time of one test; snapshots are its own."""
+class Plant:
+    """Topics, and consumers that begin at their beginning; snapshots are those of one test.
+
+    Topics are shared by all tests: each sends a world of its own, told apart by its seed.
+    """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         cards = settings.cards.model_copy(update={"snapshot_dir": str(folder / "state")})
         self.settings = settings.model_copy(update={"cards": cards})
 
     def __enter__(self) -> Settings:
-        """Create the topics."""
+        """Create what is missing, and forget how far the recorder and the alarms have read."""
         kafka.create_topics(self.settings.kafka, CARDS.topics)
+        admin = AdminClient(kafka.client_options(self.settings.kafka))
+        groups = [names.GROUP_RECORD, names.GROUP_ALARMS, "alarms-test"]
+        for gone in admin.delete_consumer_groups(groups).values():
+            gone.exception(30)
         return self.settings
 
     def __exit__(self, *_: object) -> None:
-        """Delete topics and groups, and wait until they are gone."""
-        admin = AdminClient(kafka.client_options(self.settings.kafka))
-        for future in admin.delete_topics(list(names.TOPICS)).values():
-            future.result(30)
-        groups = [names.GROUP_DOOR, names.GROUP_RECORD, names.GROUP_ALARMS, "alarms-test"]
-        for gone in admin.delete_consumer_groups(groups).values():
-            gone.exception(30)
-        wait_for(
-            lambda: not set(names.TOPICS) & set(admin.list_topics(timeout=10).topics),
-            "the deletion",
-        )
+        """Leave everything as it is."""
 
 
 def version(number: int) -> ModelVersion:
@@ -119,13 +116,33 @@ def received(settings: Settings, topic: str) -> list[Any]:
     return found
 
 
-def decided(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The first decision on each transaction."""
+def decided(
+    settings: Settings, sent: Sequence[dict[str, Any]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """The first decision on each transaction, or on each of those that were sent."""
     found: dict[str, dict[str, Any]] = {}
+    ids = None if sent is None else {row["trans_num"] for row in sent}
     for message in received(settings, names.TOPIC_DECISIONS):
-        row = json.loads(message.value())
-        found.setdefault(row["trans_num"], row)
+        key = (message.key() or b"").decode()
+        if key and (ids is None or key in ids):
+            found.setdefault(key, json.loads(message.value()))
     return found
+
+
+def of(settings: Settings, sent: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All decisions on some transactions, in the order of the topic."""
+    ids = {row["trans_num"] for row in sent}
+    found = (json.loads(one.value()) for one in received(settings, names.TOPIC_DECISIONS)
+             if one.key() and one.key().decode() in ids)  # fmt: skip
+    return list(found)
+
+
+def wait_for_decisions(settings: Settings, sent: Sequence[dict[str, Any]]) -> None:
+    """Wait until all of these transactions are decided, some perhaps more than once."""
+    ids = {row["trans_num"] for row in sent}
+    wait_for(
+        lambda: {one["trans_num"] for one in of(settings, sent)} == ids, f"{len(ids)} decisions"
+    )
 
 
 @contextmanager

@@ -18,8 +18,10 @@ from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import PREDICTIONS
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
+from lakehouse.kinds import polars_schema
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Costs
+from lakehouse.models.scoring import reason_names
 from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion
 from monitoring.analysis import findings, fitted, limits, verdicts
@@ -96,25 +98,20 @@ def model(run_id: str = "run1") -> Model:
 
 def predictions(scored: pl.DataFrame, version: int = 1, at: datetime = NOW) -> pl.DataFrame:
     """Rows as the predictions table holds them."""
-    kinds: dict[str, Any] = {
-        "string": pl.String,
-        "date": pl.Date,
-        "int": pl.Int32,
-        "double": pl.Float64,
-        "timestamp": pl.Datetime("us", "UTC"),
-    }
     filled = scored.with_columns(
         probability_0=1 - pl.col("probability_1"),
         rawPrediction_0=1 - pl.col("probability_1"),
         rawPrediction_1=pl.col("probability_1"),
-        features_str=pl.struct(FEATURES).struct.json_encode(),
-        reasons=pl.lit(None, pl.String),
+        feature_names=pl.lit(",".join(FEATURES)),
+        features=pl.concat_list(FEATURES),
+        **{name: pl.lit(None) for pair in reason_names() for name in pair},
+        bucket=pl.lit(0),
         model_version=pl.lit(version),
         run_id=pl.lit("run1"),
         scored_at=pl.lit(at),
         last_emitted_at=pl.lit(at),
     )
-    columns = [pl.col(spec.name).cast(kinds[spec.kind]) for spec in PREDICTIONS.fields]
+    columns = [pl.col(name).cast(kind) for name, kind in polars_schema(PREDICTIONS).items()]
     return filled.select(columns)
 
 

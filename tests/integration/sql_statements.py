@@ -63,7 +63,7 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
         (sinks.upsert_statement(mirror), tuple(
             {"Date": _DAY, "User": "49170000001", "features_str": "{}", "run_id": "r"}.get(
                 field.name, _NOW if field.kind == "timestamp" else 1)
-            for field in mirror.contract.fields))
+            for field in mirror.published.fields))
         for mirror in CDR.mirrors[:1]
     ],
 }  # fmt: skip

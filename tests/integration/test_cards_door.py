@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,21 +22,23 @@ from lakehouse.domains.settings import Settings
 from lakehouse.settings import ROOT
 from tests.integration.cards_plant import (
     START,
-    Empty,
+    Plant,
     Versions,
     decided,
     deciding,
+    of,
     received,
     rows,
     send,
+    wait_for_decisions,
 )
 from tests.integration.conftest import wait_for
 
 
 @pytest.fixture
 def topics(settings: Settings, broker: KafkaBroker, tmp_path: Path) -> Iterator[Settings]:
-    """Empty topics."""
-    with Empty(settings, tmp_path) as own:
+    """Plant topics."""
+    with Plant(settings, tmp_path) as own:
         yield own
 
 
@@ -54,21 +57,21 @@ def expected(transactions: list[dict[str, object]]) -> dict[str, tuple[float, ..
     return found
 
 
-def features_of(settings: Settings) -> dict[str, tuple[float, ...]]:
-    return {key: tuple(row["features"]) for key, row in decided(settings).items()}
+def features_of(settings: Settings, sent: Sequence[dict[str, Any]]) -> dict[str, tuple[float, ...]]:
+    return {key: tuple(row["features"]) for key, row in decided(settings, sent).items()}
 
 
 def test_every_transaction_is_decided_once_and_poison_goes_to_quarantine(topics: Settings) -> None:
-    sent = rows(cards=20, days=5)
+    sent = rows(cards=20, days=5, seed=11)
     poison = [b"\xff\x00", b'"text"', b'{"ordertime": 1, "orderid": 2}']
     doubled_and_late = [*sent, *sent[:30]]
     with deciding(topics) as door:
         send(topics, [*doubled_and_late, *poison])
-        wait_for(lambda: len(received(topics, names.TOPIC_DECISIONS)) >= len(sent), "decisions")
+        wait_for_decisions(topics, sent)
         wait_for(lambda: len(received(topics, names.TOPIC_REFUSED)) == 3, "the refusals")
-    assert len(received(topics, names.TOPIC_DECISIONS)) == len(sent)
+    assert len(of(topics, sent)) == len(sent)
     assert door.tally.counts["repeated"] == 30
-    assert features_of(topics) == expected(doubled_and_late)
+    assert features_of(topics, sent) == expected(doubled_and_late)
     reasons = {
         message.value(): dict(message.headers())["reasons"].decode()
         for message in received(topics, names.TOPIC_REFUSED)
@@ -76,46 +79,50 @@ def test_every_transaction_is_decided_once_and_poison_goes_to_quarantine(topics:
     assert reasons[poison[0]] == "not_json"
     assert reasons[poison[1]] == "not_object"
     assert reasons[poison[2]] == "missing_field"
-    one = next(iter(decided(topics).values()))
+    one = next(iter(decided(topics, sent).values()))
     assert one["decision"] in ("approve", "review", "block")
     assert one["is_fraud"] == int(one["score"] >= 0.5)
 
 
 def test_a_restart_continues_with_the_same_state(topics: Settings) -> None:
-    sent = rows(cards=10, days=6)
+    sent = rows(cards=10, days=6, seed=12)
     half = len(sent) // 2
     send(topics, list(sent[:half]))
     with deciding(topics):
-        wait_for(lambda: len(decided(topics)) == half, "the first half")
+        wait_for_decisions(topics, sent[:half])
     snapshots = list(Path(topics.cards.snapshot_dir).iterdir())
     assert snapshots
     snapshots[0].write_bytes(b"damaged")  # this partition is restored from the topic alone
     send(topics, list(sent[half:]))
     with deciding(topics) as door:
-        wait_for(lambda: len(decided(topics)) == len(sent), "the second half")
+        wait_for_decisions(topics, sent)
     assert door.tally.counts.get("restored", 0) > 0
-    assert features_of(topics) == expected(sent)
-    assert len(received(topics, names.TOPIC_DECISIONS)) == len(sent)
+    assert features_of(topics, sent) == expected(sent)
+    assert len(of(topics, sent)) == len(sent)
 
 
 def test_the_last_good_model_goes_on_without_a_registry(topics: Settings) -> None:
-    sent = rows(cards=4, days=3)
+    sent = rows(cards=4, days=3, seed=13)
     versions = Versions()
     with deciding(topics, versions) as door:
         send(topics, list(sent[:5]))
-        wait_for(lambda: len(decided(topics)) == 5, "the first decisions")
+        wait_for_decisions(topics, sent[:5])
         versions.away = True
         door.champion.refresh()
         versions.away, versions.number, versions.broken = False, 2, True
         door.champion.refresh()
         send(topics, list(sent[5:10]))
-        wait_for(lambda: len(decided(topics)) == 10, "decisions of the last good model")
+        wait_for_decisions(topics, sent[:10])
         versions.number, versions.broken = 3, False
         door.champion.refresh()
         send(topics, list(sent[10:15]))
-        wait_for(lambda: len(decided(topics)) == 15, "decisions of the new model")
-    numbers = [decided(topics)[row["trans_num"]]["model_version"] for row in sent[:15]]
+        wait_for_decisions(topics, sent[:15])
+    numbers = [decided(topics, sent)[row["trans_num"]]["model_version"] for row in sent[:15]]
     assert numbers == [1] * 10 + [3] * 5
+
+
+def any_decided(settings: Settings, sent: Sequence[dict[str, Any]]) -> bool:
+    return bool(of(settings, sent))
 
 
 def start_process(settings: Settings, folder: Path, number: int) -> subprocess.Popen[bytes]:
@@ -130,28 +137,26 @@ def start_process(settings: Settings, folder: Path, number: int) -> subprocess.P
 
 def test_killed_doors_and_rebalances_leave_no_gap(topics: Settings, tmp_path: Path) -> None:
     """Two doors share the topic; one is killed twice while transactions arrive."""
-    sent = rows(cards=30, days=8)
+    sent = rows(cards=30, days=8, seed=14)
     lots = [sent[number::4] for number in range(4)]
     ordered = [one for lot in lots for one in sorted(lot, key=lambda row: row["unix_time"])]
     doors = [start_process(topics, tmp_path, number) for number in range(2)]
     try:
-        done = 0
         for number, lot in enumerate(lots):
             send(topics, list(lot))
-            done += len(lot)
             if number in (1, 2):  # in the middle of its work
                 victim = doors[number % 2]
-                wait_for(lambda: len(decided(topics)) > done - len(lot), "some decisions")  # noqa: B023
+                wait_for(partial(any_decided, topics, lot), "some decisions")
                 victim.send_signal(signal.SIGKILL)
                 victim.wait(30)
                 doors[number % 2] = start_process(topics, tmp_path, number + 2)
-            wait_for(lambda: len(decided(topics)) == done, "decisions")  # noqa: B023
+            wait_for_decisions(topics, lot)
     finally:
         for one in doors:
             one.terminate()
         codes = [one.wait(60) for one in doors]
     assert codes == [0, 0]
-    assert features_of(topics) == expected(ordered)
-    every = [json.loads(one.value()) for one in received(topics, names.TOPIC_DECISIONS)]
+    assert features_of(topics, sent) == expected(ordered)
+    every = of(topics, sent)
     # What was decided twice, was decided alike.
     assert {tuple(one["features"]) for one in every} == set(expected(ordered).values())

@@ -92,7 +92,7 @@ def audit(use: Use) -> None:
 
 def mirror(use: Use) -> None:
     rows = pl.DataFrame({"User": ["1"], "Date": [date(2026, 1, 1)], "model_version": [1]})
-    publisher = RowPublisher(Publisher(use.kafka), CDR.mirrors[0].contract)
+    publisher = RowPublisher(Publisher(use.kafka), CDR.mirrors[0].published)
     publisher.send(names.TOPIC_PREDICTIONS, rows)
 
 

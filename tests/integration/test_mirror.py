@@ -22,6 +22,7 @@ from lakehouse.domains.cdr.contracts import PROCESSED_COLUMNS
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.kinds import KINDS, polars_schema
+from lakehouse.models.stored_features import spoken
 from lakehouse.names import MYSQL_CURSORS, table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.settings.model import LakeSettings
@@ -48,12 +49,17 @@ def predictions(*rows: tuple[str, float]) -> pl.DataFrame:
                 "probability_1": probability,
                 "rawPrediction_0": 1.0,
                 "rawPrediction_1": 2.0,
-                "features_str": "{}",
-                "reasons": None,
+                "feature_names": "a,b",
+                "features": [0.5, 2.0],
+                "reason_1": "b",
+                "reason_1_raises": True,
+                **{f"reason_{rank}": None for rank in (2, 3)},
+                **{f"reason_{rank}_raises": None for rank in (2, 3)},
                 "model_version": 1,
                 "run_id": "r",
                 "scored_at": MOMENT,
                 "last_emitted_at": None,
+                "bucket": 0,
             }
             for user, probability in rows
         ],
@@ -61,7 +67,8 @@ def predictions(*rows: tuple[str, float]) -> pl.DataFrame:
             "label": pl.Int32,
             "prediction": pl.Int32,
             "model_version": pl.Int32,
-            "reasons": pl.String,
+            **{f"reason_{rank}": pl.String for rank in (2, 3)},
+            **{f"reason_{rank}_raises": pl.Boolean for rank in (2, 3)},
             "last_emitted_at": pl.Datetime("us", "UTC"),
         },
     )
@@ -224,8 +231,8 @@ def test_messages_carry_the_key_and_every_row(
 ) -> None:
     before = kafka.message_count(database.kafka, names.TOPIC_PREDICTIONS)
     rows = predictions(("111111111", 0.25))
-    publisher = RowPublisher(Publisher(database.kafka), PREDICTIONS.contract)
-    publisher.send(names.TOPIC_PREDICTIONS, rows)
+    publisher = RowPublisher(Publisher(database.kafka), PREDICTIONS.published)
+    publisher.send(names.TOPIC_PREDICTIONS, spoken(rows).select(PREDICTIONS.published.names))
     found: dict[bytes, bytes] = {}
     kafka.read_all(
         database.kafka,
@@ -234,6 +241,8 @@ def test_messages_carry_the_key_and_every_row(
     )
     assert kafka.message_count(database.kafka, names.TOPIC_PREDICTIONS) == before + 1
     assert b'"probability_1":0.25' in found[b"111111111|2026-01-01|1"]
+    text = json.loads(found[b"111111111|2026-01-01|1"])["features_str"]
+    assert json.loads(text) == {"a": 0.5, "b": 2.0}
 
 
 ALL_KINDS = Contract(

@@ -111,7 +111,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory, broker: KafkaBroker) -> Iter
 def plant(database: Settings, broker: KafkaBroker, tmp_path: Path) -> Settings:
     """An installation with the toy's topics and its table in MySQL, and an empty lake."""
     kafka.create_topics(database.kafka, TOY.topics)
-    columns = ", ".join(f"`{f.name}` {KINDS[f.kind].mysql}" for f in SCORES.fields)
+    columns = ", ".join(
+        f"`{f.name}` {KINDS[f.kind].mysql}" for f in TOY.mirrors[0].published.fields
+    )
     with mysql.connect(database.mysql, admin=True) as connection, connection.cursor() as cursor:
         cursor.execute(
             f"CREATE OR REPLACE TABLE {database.mysql.database}.machine_failures "
@@ -170,7 +172,7 @@ def test_from_a_message_to_a_monitored_prediction(
     assert stored["failed"].to_list() == expected["failed"].to_list()
 
     with mysql.connect(plant.mysql) as connection:
-        published = RowPublisher(publisher, SCORES).send
+        published = RowPublisher(publisher, TOY.mirrors[0].published).send
         while step(TOY.mirrors[0], plant.lake_uri, MysqlSink(connection), published):
             pass
     found = audit(plant, TOY, {FAILURES.model: registry.scoring_start()})

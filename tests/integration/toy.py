@@ -31,7 +31,8 @@ TABLE = Contract(
         Field("failed", "boolean", "whether it overheated within the hour", nullable=True),
         Field("alarm", "boolean", "the decision"),
         Field("risk", "double", "probability"),
-        Field("features_str", "string", "features as JSON"),
+        Field("feature_names", "string", "names of the features"),
+        Field("features", "doubles", "their values"),
         Field("model_version", "int", "version in the registry"),
         Field("scored_at", "timestamp", "moment of scoring"),
     ),
@@ -76,7 +77,8 @@ def rows(first: datetime, hours: int, per_hour: int = 400, more_heat: float = 0.
 def append(settings: Settings, scored: pl.DataFrame, at: datetime) -> None:
     """Write rows to the predictions table of the installation."""
     stored = scored.with_columns(
-        features_str=pl.struct(FEATURES).struct.json_encode(),
+        feature_names=pl.lit(",".join(FEATURES)),
+        features=pl.concat_list(FEATURES),
         model_version=pl.lit(1, pl.Int32),
         scored_at=pl.lit(at),
     )

@@ -15,12 +15,21 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from lakehouse.models import bundle, forest_scorer, linear, onnx_file
+from lakehouse.models import (
+    bundle,
+    forest_scorer,
+    half_space_model,
+    hazard,
+    kmeans,
+    linear,
+    onnx_file,
+)
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
 from lakehouse.models.forest_model import ForestModel
+from lakehouse.models.half_space_trees import HalfSpaceTrees, TreeShape
 from lakehouse.models.manifest import FOREST, Costs, Figures, Manifest
-from lakehouse.models.model_kinds import LINEAR, model_kind
+from lakehouse.models.model_kinds import HALF_SPACE, HAZARD, KMEANS, LINEAR, model_kind
 
 FEATURES = ("calls", "days silent", "amount.sum")
 THRESHOLD = 0.4
@@ -60,7 +69,50 @@ def logistic(seed: int) -> Made:
     return linear.encode(model), {}, THRESHOLD
 
 
-MAKERS: dict[str, Callable[[int], Made]] = {FOREST: forest, LINEAR: logistic}
+def clustering(seed: int) -> Made:
+    """Three random centroids."""
+    random = np.random.default_rng(seed)
+    shape = (3, len(FEATURES))
+    model = kmeans.KMeansModel(
+        features=FEATURES,
+        mean=tuple(random.normal(size=shape[1]).tolist()),
+        scale=tuple((0.5 + random.random(shape[1])).tolist()),
+        centroids=tuple(tuple(one) for one in random.normal(size=shape).tolist()),
+        names=("few", "some", "many"),
+    )
+    return kmeans.encode(model), {}, kmeans.KMeansScorer.threshold
+
+
+def waiting(seed: int) -> Made:
+    """A hazard that falls with the days waited, other than at weekends."""
+    made = {
+        "features": FEATURES, "horizon": "calls", "waited": "days silent",
+        "first_day": "amount.sum", "intercept": -2.0 - seed / 10, "level": 0.1, "slope": -0.05,
+        "longest": 30, "threshold": THRESHOLD, "low": -0.2, "high": 0.3,
+        "terms": [
+            {"factors": [{"of": "@waited", "knot": 1.0}], "coefficient": -0.4},
+            {"factors": [{"of": "@weekday", "least": 5}], "coefficient": -1.5},
+        ],
+    }  # fmt: skip
+    return hazard.encode(msgspec.convert(made, hazard.HazardModel)), {}, THRESHOLD
+
+
+def half_space(seed: int) -> Made:
+    """Trees that have seen a few hundred random rows."""
+    rows = np.random.default_rng(seed).normal(size=(500, len(FEATURES)))
+    empty = HalfSpaceTrees.grow(FEATURES, TreeShape(7, 4, 60), seed)
+    trees = empty.score_and_learn(rows)[1]
+    model = half_space_model.frozen(trees, half_space_model.Curve(8.0, -6.0, THRESHOLD))
+    return half_space_model.encode(model), {}, THRESHOLD
+
+
+MAKERS: dict[str, Callable[[int], Made]] = {
+    FOREST: forest,
+    LINEAR: logistic,
+    KMEANS: clustering,
+    HAZARD: waiting,
+    HALF_SPACE: half_space,
+}
 
 
 def seal(folder: Path, kind: str = FOREST, seed: int = 0) -> tuple[Path, str]:

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse.clock import FixedClock
 from lakehouse.domains.cdr.contracts import BRONZE_OUTCOMES, LABEL, PROCESSED_COLUMNS
-from lakehouse.domains.cdr.features import feature_names, gold_contract
+from lakehouse.domains.cdr.features import changes_contract, feature_names, gold_contract
 from lakehouse.domains.cdr.settings import CdrSettings
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
@@ -23,6 +23,7 @@ from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import LakeSettings, ModelSettings
 from pyspark_jobs.cdr.train import TrainingResult, train
+from pyspark_jobs.delta import tables
 
 START = date(2026, 1, 1)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -81,14 +82,16 @@ def write_lake(lake_uri: str, data: Data, labelled_days: int = DAYS) -> None:
     gold = pl.DataFrame({"User": users, "Date": dates}).with_columns(
         **{name: pl.Series(data.rows[:, i]) for i, name in enumerate(FEATURES)},
         last_emitted_at=pl.lit(NOW),
+        bucket=pl.lit(0, pl.Int32),
         **counts,
     )
     decimals = [x.name for x in contract.fields if x.kind == "decimal"]
     gold = gold.with_columns(pl.lit(Decimal(1)).cast(pl.Decimal(18, 3)).alias(x) for x in decimals)
     write_deltalake(
         table_uri(lake_uri, contract.name), gold.select(contract.names).to_arrow(),
-        partition_by=["Date"], configuration={"delta.enableChangeDataFeed": "true"},
+        partition_by=["Date", "bucket"],
     )  # fmt: skip
+    tables.create_missing(Settings(lake=LakeSettings(uri=lake_uri)), changes_contract(WINDOWS))
     known = outcome_rows(data).filter(pl.col("date") < START + timedelta(days=labelled_days))
     write_deltalake(table_uri(lake_uri, BRONZE_OUTCOMES.name), known.to_arrow())
 

@@ -83,7 +83,7 @@ def plant(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Plan
     settings = Settings.model_validate(
         {"state_dir": str(place), "lake": {"uri": str(place / "lake")}, "model": model}
     )
-    rows = bronze_rows(cards=120, days=25)
+    rows = bronze_rows(cards=70, days=20, fraud_rate=0.04)
     half = len(rows) // 2
     tables.create_missing(settings, contracts.GOLD_FEATURES)
     transform = Transform(spark, settings)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import trace
+from lakehouse import store, trace
 from lakehouse.clock import FixedClock
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.contracts import LABEL, PREDICTIONS
@@ -22,13 +23,14 @@ from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
 from lakehouse.models import bundle
 from lakehouse.models.scoring import score_frame
+from lakehouse.models.stored_features import features_of
 from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.delta import tables
 from pyspark_jobs.engine import readers
-from pyspark_jobs.scoring import outcomes, parallel, score
+from pyspark_jobs.scoring import outcomes, parallel, score, score_task
 from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.scoring.score import Scoring
 from tests.spark.model_site import (
@@ -111,22 +113,30 @@ def test_gold_is_scored_once_from_the_day_after_the_test_window_on(
     assert table_version(copy) == before
 
 
+def change(copy: Site, user: str, day: date, shift: float, version: int) -> None:
+    """Name a row of gold as changed, as transform does."""
+    uri = table_uri(copy.settings.lake_uri, names.GOLD_FEATURES)
+    row = pl.read_delta(uri).filter(pl.col("User") == user, pl.col("Date") == day)
+    changed = row.with_columns(
+        pl.lit(shift).alias(name) for name in (*FEATURES[:3], "days_since_active")
+    ).with_columns(base_version=pl.lit(version, pl.Int64), changed_on=pl.lit(NOW.date()))
+    place = table_uri(copy.settings.lake_uri, names.FEATURE_CHANGES)
+    write_deltalake(place, changed.to_arrow(), mode="append")
+
+
 def test_a_changed_day_of_gold_changes_its_prediction_alone(
     spark: SparkSession, copy: Site
 ) -> None:
     run_to_end(score.start(spark, context(copy), None))
     before = predictions(copy)
     user, day = before["User"][7], before["Date"][7]
-    gold = DeltaTable(table_uri(copy.settings.lake_uri, names.GOLD_FEATURES))
-    for shift in ("10.0", "-10.0"):
-        updates = dict.fromkeys((*FEATURES[:3], "days_since_active"), shift)
-        where = f"\"User\" = '{user}' AND \"Date\" = DATE '{day}'"
-        gold.update(updates=updates, predicate=where)
+    for version, shift in enumerate((10.0, -10.0)):
+        change(copy, user, day, shift, version)
     run_to_end(score.start(spark, context(copy), None))
     after = predictions(copy)
     changed = after.join(before, on=["User", "Date", "probability_1"], how="anti")
     assert changed.select("User", "Date").rows() == [(user, day)]
-    assert changed["features_str"][0].startswith('{"out_calls_sum_2d":-10.0')
+    assert features_of(changed.to_dicts()[0])["out_calls_sum_2d"] == -10.0
     assert len(after) == len(before)
 
 
@@ -181,20 +191,55 @@ def test_a_challenger_scores_the_same_rows_beside_the_champion(
     ]
 
 
-def test_a_large_batch_is_scored_in_parts_to_the_same_rows(
+def in_tasks(copy: Site) -> ScoringContext:
+    """A context in which every batch is a large one."""
+    spark = copy.settings.spark.model_copy(update={"small_batch_rows": 0})
+    settings = copy.settings.model_copy(update={"spark": spark})
+    return replace(context(copy), settings=settings)
+
+
+def test_a_large_batch_is_scored_in_tasks_to_the_same_rows(
     spark: SparkSession, copy: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables.create_missing(copy.settings, PREDICTIONS)
-    scoring = Scoring(context(copy))
-    scoring.write_batch(gold_of(spark, copy, 39), 0)
+    Scoring(context(copy)).write_batch(gold_of(spark, copy, 39), 0)
     before = table_version(copy)
     assert len(predictions(copy)) == USERS
-    monkeypatch.setattr(score, "ROWS_AT_ONCE", 10)
-    monkeypatch.setattr(score, "ROWS_A_THREAD", 3)
-    scoring.write_batch(gold_of(spark, copy, 39), 0)
+    monkeypatch.setattr(score_task, "ROWS_AT_ONCE", 10)
+    large = Scoring(in_tasks(copy))
+    large.write_batch(gold_of(spark, copy, 39), 0)
     assert table_version(copy) == before
-    scoring.write_batch(gold_of(spark, copy, 38), 1)
+    large.write_batch(gold_of(spark, copy, 38), 1)
     assert len(predictions(copy)) == 2 * USERS
+    # Its outcomes were known before.
+    assert predictions(copy).filter(pl.col("Date") == START + timedelta(days=30)).is_empty()
+    large.write_batch(gold_of(spark, copy, 30), 2)
+    old = predictions(copy).filter(pl.col("Date") == START + timedelta(days=30))
+    assert (len(old), old["label"].null_count()) == (USERS, 0)
+
+
+def test_rows_that_tasks_score_again_are_updated_and_named_once_in_the_change_feed(
+    spark: SparkSession, copy: Site
+) -> None:
+    tables.create_missing(copy.settings, PREDICTIONS)
+    large, day = Scoring(in_tasks(copy)), gold_of(spark, copy, 39)
+    large.write_batch(day, 0)
+    before = predictions(copy)
+    chosen = before["User"][:2].to_list()
+    shifted = f.when(f.col("User").isin(chosen), f.col(FEATURES[0]) + 7).otherwise(
+        f.col(FEATURES[0])
+    )
+    again = day.withColumn(FEATURES[0], shifted).withColumn(
+        "_commit_version", f.col("_commit_version") + 2
+    )
+    large.write_batch(again, 1)
+    after = predictions(copy)
+    assert len(after) == len(before)
+    changed = after.join(before, on=["User", "features"], how="anti")
+    assert changed["User"].to_list() == chosen
+    uri = table_uri(copy.settings.lake_uri, names.PREDICTIONS)
+    feed = store.changes(uri, 1).frame
+    assert sorted(feed["User"]) == sorted(chosen)
 
 
 def test_a_job_that_ranks_inside_spark_gets_the_numbers_that_are_stored(

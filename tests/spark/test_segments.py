@@ -10,12 +10,15 @@ import numpy as np
 import polars as pl
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
 
+from bench import segments_quality as quality
+from bench.segments_data import BIRMINGHAM, birmingham
 from lakehouse.domains.segments.card_features import card_features
 from lakehouse.domains.segments.next_purchase import Coverage, with_next_purchase
 from lakehouse.models.hazard import HazardScorer
 from pyspark_jobs.segments import hazard_fit, types
-from pyspark_jobs.segments.features import features_of_cards, training_rows
+from pyspark_jobs.segments.features import distinct_purchases, features_of_cards, training_rows
 from pyspark_jobs.segments.gather import in_tasks
 from pyspark_jobs.segments.hazard_terms import request_terms
 from pyspark_jobs.segments.train import blank
@@ -60,6 +63,16 @@ def test_tasks_give_the_features_of_one_process_to_the_bit(
     table: DataFrame, purchases: pl.DataFrame, buckets: int
 ) -> None:
     found = collected(features_of_cards(table, AS_OF, buckets))
+    assert found.equals(card_features(purchases, AS_OF))
+
+
+def test_a_purchase_that_was_sent_twice_counts_once(
+    table: DataFrame, purchases: pl.DataFrame
+) -> None:
+    numbered = table.withColumn("event_id", f.monotonically_increasing_id().cast("string"))
+    numbered = numbered.localCheckpoint()
+    bronze = numbered.unionByName(numbered.limit(500))
+    found = collected(features_of_cards(distinct_purchases(bronze), AS_OF, 2))
     assert found.equals(card_features(purchases, AS_OF))
 
 
@@ -125,3 +138,15 @@ def gaussian(rng: np.random.Generator) -> pl.DataFrame:
     spread = [[1.0, 0.8, 0.7], [0.8, 1.0, 0.6], [0.7, 0.6, 1.0]]
     values = np.expm1(rng.multivariate_normal([4.0, 7.0, 3.0], spread, 900).clip(0))
     return pl.DataFrame(dict(zip(("n", "amount", "merchants"), values.T, strict=True)))
+
+
+@pytest.mark.skipif(
+    not BIRMINGHAM.exists(), reason="REAL_DATA_DIR names no folder with birmingham_pcard"
+)
+def test_segments_explain_later_spending_better_than_rules(spark: SparkSession) -> None:
+    study = birmingham()
+    found, others = quality.cut(spark, study, 3), quality.rules(study)
+    assert found.r2 >= 0.45
+    assert found.r2 > max(others.values())
+    assert (found.agreement >= 0.87, found.worst >= 0.80) == (True, True)
+    assert found.least >= 0.05

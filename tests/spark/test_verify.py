@@ -23,7 +23,6 @@ from lakehouse.clock import FixedClock
 from lakehouse.domains import tables as all_tables
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.contracts import BRONZE_EVENTS, MEASURES
-from lakehouse.domains.cdr.features import gold_contract
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import LedgerError, StorageError
 from lakehouse.kinds import arrow_schema
@@ -31,7 +30,7 @@ from lakehouse.names import FILE_CHECKSUMS, table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from pyspark_jobs.cdr import daily
-from pyspark_jobs.cdr.transform import Transform
+from pyspark_jobs.cdr.transform import Transform, create_tables
 from pyspark_jobs.cdr.verify import Verifier
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.files import write_file
@@ -66,8 +65,8 @@ def bronze() -> pa.Table:
 @pytest.fixture
 def made(spark: SparkSession, lake: Settings) -> Settings:
     """A lake whose silver and gold follow from its bronze."""
-    gold = gold_contract(lake.cdr.feature_windows)
-    tables.create_missing(lake, BRONZE_EVENTS, contracts.SILVER_DAILY, gold, contracts.PREDICTIONS)
+    create_tables(lake)
+    tables.create_missing(lake, contracts.PREDICTIONS)
     uri = table_uri(lake.lake_uri, BRONZE_EVENTS.name)
     write_deltalake(uri, bronze(), mode="append")
     events = daily.event_columns(readers.read_table(spark, uri))
@@ -161,6 +160,12 @@ def test_rows_too_many_and_too_few_are_named(made: Settings, verifier: Verifier)
     assert any(one.table == names.GOLD_FEATURES for one in found)
 
 
+def _any_of(name: str, kind: pl.DataType) -> pl.Expr:
+    if isinstance(kind, pl.List):
+        return pl.concat_list(pl.lit(0.5)).cast(kind).alias(name)
+    return pl.lit(_any(kind)).cast(kind).alias(name)
+
+
 def with_predictions(settings: Settings) -> None:
     """Predictions of made-up scores."""
     contract = contracts.PREDICTIONS
@@ -168,7 +173,7 @@ def with_predictions(settings: Settings) -> None:
     schema = pl.DataFrame(arrow_schema(contract).empty_table()).schema
     rows = pl.DataFrame(keys, schema=["User", "Date"], orient="row").select(
         *(
-            pl.col(name) if name in ("User", "Date") else pl.lit(_any(kind)).cast(kind).alias(name)
+            pl.col(name) if name in ("User", "Date") else _any_of(name, kind)
             for name, kind in schema.items()
         )
     )

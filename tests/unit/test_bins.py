@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
 
 from lakehouse.errors import ModelError
 from lakehouse.models.forest import Floats
@@ -78,3 +79,17 @@ def test_features_per_split_are_handed_on(told: str, meant: object) -> None:
 def test_features_per_split_that_mean_nothing_are_refused() -> None:
     with pytest.raises(ModelError, match=r"features_per_split.*one of sqrt.*got 'most'"):
         classifier(Shape(1, 1, "most", 1), seed=1)
+
+
+def test_parts_of_a_forest_are_the_trees_of_the_whole_one() -> None:
+    rng = np.random.default_rng(1)
+    rows, label = rng.normal(size=(400, 6)), rng.integers(0, 2, 400)
+    shape = Shape(trees=7, depth=4, features_per_split="sqrt", min_instances=2)
+    whole = RandomForestClassifier(
+        7, max_depth=4, min_samples_leaf=2, class_weight="balanced", random_state=5
+    ).fit(rows, label)
+    parts = [classifier(shape, 5, *part).fit(rows, label) for part in ((0, 3), (3, 4), (4, 7))]
+    trees = [each.tree_ for part in parts for each in part.estimators_]
+    for ours, theirs in zip(trees, whole.estimators_, strict=True):
+        assert np.array_equal(ours.threshold, theirs.tree_.threshold)
+        assert np.array_equal(ours.value, theirs.tree_.value)

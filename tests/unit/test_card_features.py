@@ -121,15 +121,21 @@ def test_mondays_are_mondays() -> None:
     assert mondays(date(2026, 7, 1), date(2026, 7, 14)) == [date(2026, 7, 6), date(2026, 7, 13)]
 
 
-def test_small_segments_join_their_neighbour_and_none_is_lost() -> None:
+def test_small_segments_join_those_that_spend_alike_and_none_is_lost() -> None:
     kind = np.repeat([0, 1, 2], [300, 300, 400]).astype(np.int32)
     recency = np.tile([0.0, 0.0, 10.0, 10.0, 30.0], 200)
     recency[600:] = np.where(recency[600:] == 30, 10.0, recency[600:])
     recency[600:605] = 40.0
     cells = cell(kind, state(recency))
-    shown = joined(cells, 3)
-    assert (shown[6], shown[7], shown[8]) == (6, 7, 7)
+    spent = 5.0 + kind - 3.0 * state(recency)
+    shown = joined(cells, 3, spent)
+    assert shown[8] == 1
+    assert [shown[one] for one in (0, 3, 6)] == [0, 3, 6]
     shares = np.bincount(show(cells, shown), minlength=9) / 1000
     assert shares[shares > 0].min() >= 0.05
     assert set(shown) == set(range(9))
-    assert all(shown[one] // 3 == one // 3 for one in shown)
+
+
+def test_one_card_is_one_segment() -> None:
+    alone = np.array([4], np.int32)
+    assert set(joined(alone, 3, np.array([1.0])).values()) == {0}

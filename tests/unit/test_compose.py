@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from lakehouse.domains.cdr import names
+from lakehouse.domains.fraud import names as fraud
 from lakehouse.domains.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,7 +183,7 @@ def test_a_health_check_asks_for_what_is_there(name: str) -> None:
             port = int(url.split(":")[2].split("/")[0])
             assert port in inside or f"--webui-port={port}" in words(SERVICES[name])
         case ["CMD", "python", "docker/healthy.py", "queries", *jobs]:
-            assert set(jobs) <= {query.job for query in names.QUERIES}
+            assert set(jobs) <= {query.job for each in (names, fraud) for query in each.QUERIES}
         case unknown:
             pytest.fail(f"no test for {unknown}")
 

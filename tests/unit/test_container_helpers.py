@@ -7,7 +7,7 @@ import runpy
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,7 +18,9 @@ import pytest
 
 from lakehouse.clock import FixedClock, SystemClock
 from lakehouse.domains.cdr import names
+from lakehouse.domains.fraud import names as fraud
 from lakehouse.domains.settings import load
+from lakehouse.names import QueryIdentity
 from lakehouse.progress import QueryProgress, State, write_query
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
@@ -67,19 +69,27 @@ def test_a_page_is_healthy_when_it_answers_with_success(address: str) -> None:
         ("stopped", MINUTE, False),
     ],
 )
+@pytest.mark.parametrize(
+    ("job", "queries"), [("cdr_ingest", names.QUERIES), ("fraud_ingest", fraud.QUERIES)]
+)
 def test_a_job_is_healthy_when_all_its_queries_reported_lately_that_they_run(
-    tmp_path: Path, state: State, age: timedelta, healthy: bool
+    tmp_path: Path,
+    state: State,
+    age: timedelta,
+    healthy: bool,
+    job: str,
+    queries: Sequence[QueryIdentity],
 ) -> None:
     queries_run = script("healthy.py")["queries_run"]
     settings = load({"CDRLAKE_STATE_DIR": str(tmp_path)})
     at = SystemClock().now() - age
-    first, *others = [query.name for query in names.QUERIES if query.job == "cdr_ingest"]
+    first, *others = [query.name for query in queries if query.job == job]
     write_query(tmp_path, QueryProgress(first, state, at))
     assert others
-    assert not queries_run(settings, ["cdr_ingest"])
+    assert not queries_run(settings, [job])
     for name in others:
         write_query(tmp_path, QueryProgress(name, "running", SystemClock().now()))
-    assert queries_run(settings, ["cdr_ingest"]) is healthy
+    assert queries_run(settings, [job]) is healthy
     assert not queries_run(settings, ["no_such_job"])
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from lakehouse.contracts import BUCKET
 from lakehouse.domains.cdr.contracts import MEASURES, SILVER_DAILY
 from lakehouse.domains.cdr.features import (
     COUNTS,
@@ -40,7 +41,8 @@ def days(user: str, amounts: dict[int, dict[str, float]]) -> pl.DataFrame:
         for number, given in amounts.items()
     ]
     decimals = [spec.name for spec in MEASURES if spec.kind == "decimal"]
-    frame = pl.DataFrame(rows).select(SILVER_DAILY.names)
+    columns = [name for name in SILVER_DAILY.names if name != BUCKET.name]
+    frame = pl.DataFrame(rows).select(columns)
     return frame.with_columns(
         pl.col(decimals).cast(pl.Decimal(18, 3)), pl.col("last_emitted_at").cast(pl.Datetime("us"))
     ).with_columns(pl.col("last_emitted_at").dt.replace_time_zone("UTC"))

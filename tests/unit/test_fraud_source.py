@@ -9,7 +9,8 @@ import pytest
 
 from flaskapp.fraud import oracle, truth
 from flaskapp.fraud.laws import PLANS, SCALED, TEXTS, Laws
-from flaskapp.fraud.sending import FraudRequest, open_rows
+from flaskapp.fraud.rows import open_rows
+from flaskapp.fraud.sending import FraudRequest
 from flaskapp.fraud.world import CardWorld
 from lakehouse.domains.fraud import raw_file
 from lakehouse.domains.fraud.contracts import FEATURES

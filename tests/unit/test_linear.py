@@ -53,11 +53,15 @@ def test_contributions_and_the_intercept_add_up_to_the_log_odds() -> None:
 
 
 def test_reasons_name_the_features_that_moved_a_row_most() -> None:
-    found = json.loads(scoring.reasons(LinearScorer(model()), np.array([[14.0, 18.0]]))[0])
-    assert [(one["feature"], one["direction"]) for one in found] == [
-        ("amount", "raises"),
-        ("hour", "lowers"),
-    ]
+    found = scoring.reason_columns(LinearScorer(model()), np.array([[14.0, 18.0]]))
+    assert {name: column.to_list() for name, column in found.items()} == {
+        "reason_1": ["amount"],
+        "reason_1_raises": [True],
+        "reason_2": ["hour"],
+        "reason_2_raises": [False],
+        "reason_3": [None],
+        "reason_3_raises": [None],
+    }
 
 
 @pytest.mark.filterwarnings("error")

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
@@ -17,7 +16,9 @@ from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import LakeSettings
+from lakehouse.store import changes
 from pyspark_jobs.cdr.churn_scoring import scoring_context
+from pyspark_jobs.delta import tables
 from pyspark_jobs.scoring.predictions import Predictions
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -28,20 +29,9 @@ FRESH = date(2026, 5, 20)
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """An installation whose lake has an empty table of predictions."""
-    lake = str(tmp_path / "lake")
-    kinds = {
-        "string": pa.string(),
-        "int": pa.int32(),
-        "double": pa.float64(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us", "UTC"),
-    }
-    schema = pa.schema([(field.name, kinds[field.kind]) for field in PREDICTIONS.fields])
-    write_deltalake(
-        table_uri(lake, PREDICTIONS.name), schema.empty_table(), partition_by=["Date"],
-        configuration={"delta.enableChangeDataFeed": "true"},
-    )  # fmt: skip
-    return Settings(lake=LakeSettings(uri=lake))
+    settings = Settings(lake=LakeSettings(uri=str(tmp_path / "lake")))
+    tables.create_missing(settings, PREDICTIONS)
+    return settings
 
 
 def opened(settings: Settings) -> Predictions:
@@ -70,7 +60,7 @@ def scored(
     row = {
         "User": user, "Date": day, "prediction": 0, "probability_0": 1 - probability,
         "probability_1": probability, "rawPrediction_0": 8.0, "rawPrediction_1": 2.0,
-        "features_str": f'{{"a":{probability}}}', "reasons": "[]", "model_version": version,
+        "feature_names": "a", "features": [probability], "model_version": version,
         "run_id": f"run-{version}", "scored_at": NOW, "last_emitted_at": NOW,
     }  # fmt: skip
     kinds = {"prediction": pl.Int32, "model_version": pl.Int32}
@@ -232,3 +222,16 @@ def test_a_row_scored_after_its_outcome_came_is_labelled_at_once(
     write_deltalake(uri, outcomes.to_arrow())
     predictions.put(scored(day=RIPE))
     assert stored()["label"].to_list() == [1]
+
+
+def test_what_was_written_is_in_the_change_feed_new_updated_and_labelled(
+    predictions: Predictions, settings: Settings, say: Callable[..., None]
+) -> None:
+    predictions.put(pl.concat([scored(), scored("49170000002")]))
+    predictions.put(scored(probability=0.7))
+    say(1)
+    predictions.label(days())
+    feed = changes(table_uri(settings.lake_uri, PREDICTIONS.name), 0).frame
+    told = feed.select("User", "label", "features").rows()
+    assert sorted(told[:2]) == [("49170000001", None, [0.2]), ("49170000002", None, [0.2])]
+    assert told[2:] == [("49170000001", None, [0.7]), ("49170000001", 1, [0.7])]

@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
     )
     amounts = [pl.lit(2).cast(pl.Int64).alias(name) for name in PROCESSED_COLUMNS]
     features = [pl.lit(0.0).alias(name) for name in feature_names(made.cdr.feature_windows)]
-    rows = days.with_columns(*amounts, *features, last_emitted_at=None)
+    rows = days.with_columns(*amounts, *features, last_emitted_at=None, bucket=0)
     append(made, names.GOLD_FEATURES, rows, gold.names)
     return made
 

@@ -45,7 +45,7 @@ def probabilities(answer: Any) -> list[float]:
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(rows=ROWS)
 def test_every_door_gives_the_same_bits(service: Running, rows: list[tuple[float, ...]]) -> None:

@@ -13,7 +13,8 @@ from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
 from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.forest_scorer import ForestScorer
-from lakehouse.models.scoring import matrix, score_frame
+from lakehouse.models.scoring import matrix, reasons, score_frame
+from lakehouse.models.stored_features import features_of, reasons_of, spoken, unpacked
 
 L = LEAF
 FEATURES = ("days_silent", "calls", "texts", "volume")
@@ -57,21 +58,52 @@ def test_a_row_of_gold_becomes_a_row_of_predictions() -> None:
 
 
 def test_features_are_kept_in_the_models_order_and_to_the_last_bit() -> None:
-    text = score_frame(scorer(), gold([0.0], [9]), CHURN)["features_str"][0]
-    kept = json.loads(text)
+    row = score_frame(scorer(), gold([0.0], [9]), CHURN).to_dicts()[0]
+    assert row["feature_names"] == ",".join(FEATURES)
+    kept = features_of(row)
     assert tuple(kept) == FEATURES
     assert kept["volume"] == 0.1 + 0.2
 
 
+def test_stored_features_are_unpacked_by_name_whatever_the_models_order() -> None:
+    rows = score_frame(scorer(), gold([1.0, 2.0], [9, 8]), CHURN)
+    other = rows.with_columns(feature_names=pl.lit("calls,days_silent,texts,volume"))
+    found = unpacked(pl.concat([rows, other]), ("calls", "days_silent"))
+    assert found.tolist() == [[9.0, 1.0], [8.0, 2.0], [1.0, 9.0], [2.0, 8.0]]
+
+
+def test_published_rows_have_features_and_reasons_as_json() -> None:
+    rows = score_frame(scorer(), gold([4.0, float("nan")], [2, 9]), CHURN)
+    found = spoken(rows)
+    assert json.loads(found["features_str"][0]) == features_of(rows.to_dicts()[0])
+    assert json.loads(found["features_str"][1])["days_silent"] is None
+    assert json.loads(found["reasons"][0]) == reasons_of(rows.to_dicts()[0])
+    assert not {"features", "feature_names", "reason_1"} & set(found.columns)
+    assert spoken(rows.clear()).columns == found.columns
+
+
+def test_a_model_that_gives_no_reasons_publishes_none() -> None:
+    nothing = [pl.lit(None).cast(pl.String).alias(f"reason_{rank}") for rank in (1, 2, 3)]
+    rows = score_frame(scorer(), gold([4.0], [2]), CHURN).with_columns(nothing)
+    assert spoken(rows)["reasons"].to_list() == [None]
+
+
 def test_the_strongest_reasons_name_feature_value_and_direction() -> None:
-    reasons = json.loads(score_frame(scorer(), gold([4.0], [2]), CHURN)["reasons"][0])
-    assert reasons[:2] == [
+    found = reasons_of(score_frame(scorer(), gold([4.0], [2]), CHURN).to_dicts()[0])
+    assert found[:2] == [
         {"feature": "days_silent", "value": 4.0, "direction": "raises"},
         {"feature": "calls", "value": 2.0, "direction": "raises"},
     ]
-    assert len(reasons) == 3
-    reasons = json.loads(score_frame(scorer(), gold([4.0], [9]), CHURN)["reasons"][0])
-    assert reasons[1] == {"feature": "calls", "value": 9.0, "direction": "lowers"}
+    assert len(found) == 3
+    found = reasons_of(score_frame(scorer(), gold([4.0], [9]), CHURN).to_dicts()[0])
+    assert found[1] == {"feature": "calls", "value": 9.0, "direction": "lowers"}
+
+
+def test_reasons_as_json_are_those_of_the_columns() -> None:
+    frame = gold([4.0, 0.0], [2, 9])
+    rows = score_frame(scorer(), frame, CHURN).to_dicts()
+    texts = reasons(scorer(), matrix(frame, FEATURES))
+    assert [json.loads(text) for text in texts] == [reasons_of(row) for row in rows]
 
 
 def test_one_row_has_the_probability_that_it_has_among_many() -> None:

@@ -151,7 +151,7 @@ def test_keys_of_a_query_are_known_and_given_once(
 
 
 def test_a_domain_that_is_not_the_first_has_to_be_named() -> None:
-    (source,) = sources(Settings(), SystemClock())
+    source = sources(Settings(), SystemClock())[0]
     both = MODELS | {"second": limited(_named(source, "second"), LIMITS, is_first=False)}
     found = stream_requests.parse_stream(b'{"domain": "second", "batch_size": 5}', both)
     assert (found.domain, found.batch_size) == ("second", 5)

@@ -15,14 +15,13 @@ from lakehouse import store
 from lakehouse.clock import FixedClock
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.contracts import MEASURES
-from lakehouse.domains.cdr.features import gold_contract
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
-from pyspark_jobs.cdr import transform
+from lakehouse.settings.model import LakeSettings, SparkSettings
+from pyspark_jobs.cdr import transform_task
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows
-from pyspark_jobs.cdr.transform import Transform
-from pyspark_jobs.delta import tables
+from pyspark_jobs.cdr.transform import Transform, create_tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 
 START = date(2026, 3, 1)
@@ -52,6 +51,7 @@ EVENT_SCHEMA = pl.Schema(
         "event_hash": pl.Int64(),
         **{spec.name: KINDS[spec.kind] for spec in MEASURES},
         "emitted_at": pl.Datetime("us", "UTC"),
+        "bucket": pl.Int32(),
     }
 )
 
@@ -65,7 +65,7 @@ def event(number: int, user: str, moment: int) -> dict[str, object]:
     }
     emitted = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(seconds=number)
     return {"User": user, "Date": START + timedelta(days=moment), "event_hash": number} | (
-        amounts | {"emitted_at": emitted}
+        amounts | {"emitted_at": emitted, "bucket": 0}
     )
 
 
@@ -75,8 +75,7 @@ def make_lake(tmp_path: Path) -> Callable[[str], Settings]:
 
     def make(name: str) -> Settings:
         settings = Settings(lake={"uri": str(tmp_path / name)})
-        gold = gold_contract(settings.cdr.feature_windows)
-        tables.create_missing(settings, contracts.SILVER_DAILY, gold)
+        create_tables(settings)
         return settings
 
     return make
@@ -112,12 +111,27 @@ def test_in_thirty_pieces_as_in_one_go(make_lake: Callable[[str], Settings]) -> 
     assert_same(run(make_lake("whole"), [events]), run(make_lake("parts"), pieces(events, 30)))
 
 
+def test_in_four_buckets_and_thirty_pieces_as_in_one_bucket_and_one_go(
+    make_lake: Callable[[str], Settings], tmp_path: Path
+) -> None:
+    events = world()
+    lake, spark = LakeSettings(uri=str(tmp_path / "four")), SparkSettings(buckets=4)
+    four = Settings(lake=lake, spark=spark)
+    create_tables(four)
+    spread = events.with_columns(bucket=(pl.col("User").str.tail(3).cast(pl.Int32) % 4))
+    whole = run(make_lake("whole"), [events])
+    run(four, pieces(spread, 30))
+    for one, other in zip(silver_and_gold(whole), silver_and_gold(four), strict=True):
+        assert other["bucket"].n_unique() == 4
+        assert one.drop("bucket").equals(other.drop("bucket"))
+
+
 def test_some_subscribers_after_the_others_as_all_at_once(
     make_lake: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = world()
     whole = run(make_lake("whole"), pieces(events, 3))
-    monkeypatch.setattr(transform, "ROWS_AT_ONCE", 2 * DAYS)
+    monkeypatch.setattr(transform_task, "ROWS_AT_ONCE", 2 * DAYS)
     assert_same(whole, run(make_lake("parts"), pieces(events, 3)))
 
 
@@ -147,7 +161,7 @@ def test_cut_off_between_silver_and_gold_at_every_fifth_batch(
     for number, batch in enumerate(pieces(events, 15)):
         if number % 5 == 0:
             with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-                broken.setattr(Transform, "_write_gold", die)
+                broken.setattr(Transform, "_commit", die)
                 Transform(settings, LATER).apply_events(batch)
         Transform(settings, LATER).apply_events(batch)
     assert_same(run(make_lake("whole"), [events]), settings)
@@ -162,7 +176,7 @@ def test_gold_is_what_the_pure_function_makes_of_silver(
     assert isinstance(last, date)
     scope = silver.select("User").unique().with_columns(since=pl.lit(START))
     again = gold_rows(silver, scope, Span(last, last, 7, settings.cdr.feature_windows))
-    assert again.sort("User", "Date").equals(gold)
+    assert again.sort("User", "Date").equals(gold.drop("bucket"))
 
 
 def test_a_batch_that_comes_again_makes_no_commit(make_lake: Callable[[str], Settings]) -> None:
@@ -174,19 +188,34 @@ def test_a_batch_that_comes_again_makes_no_commit(make_lake: Callable[[str], Set
     assert [store.version(uri) for uri in uris] == before
 
 
-def test_only_rows_that_change_enter_golds_change_feed(
+def test_only_rows_that_change_are_named_as_changes(
     make_lake: Callable[[str], Settings],
 ) -> None:
     events, settings = world(), make_lake("lake")
     run(settings, [events])
-    uri = table_uri(settings.lake_uri, names.GOLD_FEATURES)
-    version = store.version(uri)
-    assert version is not None
+    before = changes(settings)
     last = START + timedelta(days=DAYS - 1)
     run(settings, [pl.DataFrame([event(10**6, "4500000011", DAYS - 2)], schema=EVENT_SCHEMA)])
-    changed = store.changes(uri, version).frame
+    changed = changes(settings).join(before, on=before.columns, how="anti", nulls_equal=True)
+    assert changes(settings).height == before.height + changed.height
     assert set(changed["User"]) == {"4500000011"}
     assert set(changed["Date"]) == {last - timedelta(days=1), last}
+
+
+def changes(settings: Settings) -> pl.DataFrame:
+    return store.scan(table_uri(settings.lake_uri, names.FEATURE_CHANGES)).collect()
+
+
+def test_each_row_of_gold_was_last_named_as_it_is(make_lake: Callable[[str], Settings]) -> None:
+    settings = make_lake("lake")
+    for batch in pieces(world(), 12):
+        run(settings, [batch])
+    named, (_, gold) = (
+        changes(settings).drop("changed_on", "base_version"),
+        silver_and_gold(settings),
+    )
+    assert named.join(gold, on=gold.columns, how="semi", nulls_equal=True).height == gold.height
+    assert named.is_duplicated().sum() == 0
 
 
 def test_a_day_that_is_not_over_fills_nobody(make_lake: Callable[[str], Settings]) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from lakehouse.contracts import (
     BATCH,
+    BUCKET,
     DECIMAL_DIGITS,
     DECIMAL_PLACES,
     EXTRAS,
@@ -117,9 +118,11 @@ SILVER_DAILY = Contract(
         Field(
             "event_hashes", "longs", "64-bit hashes of the event ids counted, for de-duplication"
         ),
+        BUCKET,
     ),
     key=("User", "Date"),
-    partition_by=("Date",),
+    partition_by=("Date", BUCKET.name),
+    bucket_by="User",
 )
 
 # The columns that users of `Processed_Data` know, and the measure behind each.
@@ -137,7 +140,8 @@ PREDICTIONS = predictions(
     "gold.model_predictions",
     _USER_DAY,
     Field("label", "int", "outcome, null until known", minimum=0, maximum=1),
-    partition_by=("Date",),
+    partition_by=("Date", BUCKET.name),
+    bucket_by="User",
 )
 
 PROCESSED_DATA = Contract(

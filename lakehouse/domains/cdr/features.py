@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from lakehouse.contracts import Contract, Field
+from lakehouse.contracts import BUCKET, Contract, Field
 from lakehouse.domains.cdr.contracts import MEASURES, PROCESSED_COLUMNS
-from lakehouse.domains.cdr.names import GOLD_FEATURES
+from lakehouse.domains.cdr.names import FEATURE_CHANGES, GOLD_FEATURES
 
 Windows = tuple[int, int, int]
 Family = Literal[
@@ -30,6 +30,7 @@ Family = Literal[
     "weekday_share",
     "balance",
 ]
+KEEP_CHANGES_DAYS = 7
 
 # Short names of the eight measures; features are called after them.
 SHORT_NAMES = {
@@ -121,10 +122,29 @@ def gold_contract(windows: Windows) -> Contract:
             *processed,
             *features,
             Field("last_emitted_at", "timestamp", "latest event of the day", nullable=True),
+            BUCKET,
         ),
         key=("User", "Date"),
-        partition_by=("Date",),
-        change_feed=True,
+        partition_by=("Date", BUCKET.name),
+        bucket_by="User",
+    )
+
+
+def changes_contract(windows: Windows) -> Contract:
+    """Contract of `gold.cdr_feature_changes`: each row of gold as often as it was new or changed.
+
+    Rows are only added, and `KEEP_CHANGES_DAYS` later their whole day is deleted.
+    """
+    gold = gold_contract(windows)
+    base = Field("base_version", "long", "version of gold before the change")
+    changed = Field("changed_on", "date", "date of the change, UTC")
+    return Contract(
+        FEATURE_CHANGES,
+        (*gold.fields, base, changed),
+        key=gold.key,
+        partition_by=(changed.name, BUCKET.name),
+        bucket_by=gold.bucket_by,
+        keep_days=KEEP_CHANGES_DAYS,
     )
 
 

@@ -31,6 +31,6 @@ HOPS = (
         time="Date",
         order=("Date",),
         shown=_headed("Date", "events", *_MEASURES, "DP_DATA_VOLUME"),
-        hidden=("event_hashes",),
+        hidden=("event_hashes", "bucket"),
     ),
 )

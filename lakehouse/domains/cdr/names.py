@@ -17,6 +17,7 @@ QUARANTINE_EVENTS = "quarantine.cdr_events"
 QUARANTINE_OUTCOMES = "quarantine.cdr_outcomes"
 SILVER_DAILY = "silver.cdr_daily"
 GOLD_FEATURES = "gold.cdr_features"
+FEATURE_CHANGES = "gold.cdr_feature_changes"
 PREDICTIONS = "gold.model_predictions"
 PROCESSED = "gold.processed_data"
 
@@ -33,7 +34,7 @@ EXPERIMENT = "customer_churn"
 
 INGEST_EVENTS = QueryIdentity("cdr_ingest", BRONZE_EVENTS, 1)
 INGEST_OUTCOMES = QueryIdentity("cdr_ingest", BRONZE_OUTCOMES, 1)
-TRANSFORM = QueryIdentity("cdr_transform", GOLD_FEATURES, 1)
-SCORE = QueryIdentity("cdr_score", PREDICTIONS, 1)
-OUTCOMES_JOIN = QueryIdentity("cdr_outcomes", PREDICTIONS, 1)
+TRANSFORM = QueryIdentity("cdr_transform", GOLD_FEATURES, 2)
+SCORE = QueryIdentity("cdr_score", PREDICTIONS, 2)
+OUTCOMES_JOIN = QueryIdentity("cdr_outcomes", PREDICTIONS, 2)
 QUERIES = (INGEST_EVENTS, INGEST_OUTCOMES, TRANSFORM, SCORE, OUTCOMES_JOIN)

@@ -63,7 +63,10 @@ CHECKS = (
         "events with truth = joined",
         Distinct(names.BRONZE_TRUTH, _ID),
         _JOINED,
-        (Net("truth that waits for its event", At("truth waiting"), "events"),),
+        (
+            Net("truth that waits for its event", At("truth waiting"), "events"),
+            Net("truth whose event never came", At("truth refused"), "messages"),
+        ),
     ),
     Check("each joined once", _JOINED, At("joined")),
     Check("joined = mirrored to MySQL", _JOINED, At("mysql joined")),

@@ -73,5 +73,7 @@ FRAUD = Domain(
     checks=CHECKS,
     hops=HOPS,
     services=(Service("fraud-pipeline", "pyspark_jobs.jobs.fraud_pipeline", job=True),),
+    title="Card fraud",
+    about="Card payments as they come, which of them are frauds, and the truth that comes later.",
     control=names.TOPIC_CONTROL,
 )

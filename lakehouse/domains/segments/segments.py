@@ -12,7 +12,7 @@ STATES = ("active", "pausing", "quiet")
 STATE_DAYS = (7, 28)
 # Slow features: a type is about what a card does in half a year, not in the last days.
 TYPE_FEATURES = ("n", "amount", "merchants")
-LEAST_SHARE = 0.07
+LEAST_SHARE = 0.055
 
 Numbers = npt.NDArray[np.int32]
 
@@ -32,25 +32,29 @@ def cell(kind: Numbers, states: Numbers) -> Numbers:
     return found
 
 
-def joined(cells: Numbers, types: int) -> dict[int, int]:
+def joined(cells: Numbers, types: int, spent: npt.NDArray[np.float64]) -> dict[int, int]:
     """For every cell, the cell that it is shown as, so that none is small.
 
-    A cell with less than 7 % of the cards joins the neighbouring state of the same type: the third
-    state the second, the second the first, the first the second. The floor leaves room for shares
-    to move until the next version.
+    While a segment has less than 5.5 % of the cards, the smallest joins the other one whose cards
+    spend most like its own; `spent` is the logarithm of what each card spent in the next 28 days, a
+    window that has closed. The floor leaves room for shares to move until the next version.
     """
-    share = np.bincount(cells, minlength=types * len(STATES)) / max(len(cells), 1)
-    shown: dict[int, int] = {}
-    for kind in range(types):
-        first, second, third = (kind * len(STATES) + at for at in range(len(STATES)))
-        to = {first: first, second: second, third: third}
-        if share[third] < LEAST_SHARE:
-            to[third] = second
-        later = share[second] + (share[third] if to[third] == second else 0.0)
-        if later < LEAST_SHARE or share[first] < LEAST_SHARE:
-            to = {one: first if target == second else target for one, target in to.items()}
-        shown |= to
-    return shown
+    held = {number: [number] for number in range(types * len(STATES))}
+    while len(held) > 1:
+        inside = {one: np.isin(cells, group) for one, group in held.items()}
+        small = min(held, key=lambda one: (int(inside[one].sum()), one))
+        if inside[small].mean() >= LEAST_SHARE:
+            break
+        mean = {
+            one: float(spent[rows].mean()) if rows.any() else np.inf for one, rows in inside.items()
+        }
+        own = mean[small] if np.isfinite(mean[small]) else 0.0
+        others = [one for one in held if one != small and inside[one].any()] or [
+            one for one in held if one != small
+        ]
+        to = min(others, key=lambda one: (abs(mean[one] - own), one))
+        held[to] += held.pop(small)
+    return {one: min(group) for group in held.values() for one in group}
 
 
 def show(cells: Numbers, shown: Mapping[int, int]) -> Numbers:
