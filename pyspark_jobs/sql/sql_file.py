@@ -25,6 +25,8 @@ FORMATS = ("json", "avro")
 MODES = ("append",)
 TICKING = "_ticking"
 TICK = "_tick"
+# A condition on the time that every tick meets, and that Spark cannot know to be met.
+LONG_AGO = "TIMESTAMP '1000-01-01 00:00:00'"
 _SETTING = re.compile(r"--\s*([a-z_]+)\s*:\s*(.*?)\s*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Comments, texts and quoted names, which hide what they contain, then words and single characters.
@@ -174,7 +176,7 @@ def with_ticks(query: str, streams: frozenset[str]) -> str:
         inner = (
             f"(SELECT * EXCEPT ({TICK}) FROM {stream}{TICKING} "  # noqa: S608 words of the query
             f"WATERMARK {time} DELAY OF INTERVAL {found['delay']} "
-            f"WHERE NOT ({TICK} AND {time} IS NOT NULL))"
+            f"WHERE NOT ({TICK} AND {time} > {LONG_AGO}))"
         )
         parts += [query[end : found.start()], inner, alias]
         end = found.end()

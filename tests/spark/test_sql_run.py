@@ -52,7 +52,7 @@ def mixed(rows: list[dict[str, Any]], within_s: float, seed: int = 2) -> list[di
     return sorted(doubled, key=lambda row: row["ts"].timestamp() + late[id(row)])
 
 
-def tested(spark: SparkSession) -> rows_test.Tested:
+def subject(spark: SparkSession) -> rows_test.Tested:
     return rows_test.Tested(spark, sql_file.read_folder(FOLDER), CATALOG)
 
 
@@ -61,18 +61,18 @@ def test_the_tests_beside_the_sql_pass(spark: SparkSession, way: rows_test.Way) 
     predict.register(spark, RegistryPlace("sqlite:////nowhere.db", "/nowhere"))
     cases = rows_test.read(FOLDER)
     assert cases
-    assert [rows_test.differences(tested(spark), case, way) for case in cases] == [[]]
+    assert [rows_test.differences(subject(spark), case, way) for case in cases] == [[]]
 
 
 def test_a_stream_in_any_cuts_gives_what_the_batch_gives(spark: SparkSession) -> None:
     rows, wanted = clicks(60), (WINDOWS,)
     predict.register(spark, RegistryPlace("sqlite:////nowhere.db", "/nowhere"))
-    batch = rows_test.run(tested(spark), {"events": rows}, wanted, "batch")[WINDOWS]
+    batch = rows_test.run(subject(spark), {"events": rows}, wanted, "batch")[WINDOWS]
     views = [name for name in batch[0] if name.endswith("_views")]
     assert sum(row[name] for row in batch for name in views) == 5 * len(rows)
     for cuts in (1, 6):
         given = {"events": mixed(rows, within_s=25)}
-        stream = rows_test.run(tested(spark), given, wanted, "stream", cuts)[WINDOWS]
+        stream = rows_test.run(subject(spark), given, wanted, "stream", cuts)[WINDOWS]
         assert sorted(map(str, stream)) == sorted(map(str, batch)), cuts
 
 
