@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from lakehouse import kafka
 from lakehouse.clock import Clock
-from lakehouse.domain import Domain
+from lakehouse.domain import Domain, Topic
 from lakehouse.publisher import Publisher
 from lakehouse.registry import open_registry
 from lakehouse.settings import Settings
@@ -18,8 +19,10 @@ from serving.rest import extension
 from serving.rest.app import App
 from serving.rest.door import Door
 from serving.rest.features import FeatureSource
-from serving.rest.log import PredictionLog
+from serving.rest.log import PREDICTIONS, TRUTHS, PredictionLog
 from serving.rest.metrics import Metrics
+
+LOG_TOPICS = (Topic(PREDICTIONS), Topic(TRUTHS))
 
 
 def application(
@@ -31,7 +34,7 @@ def application(
     agreement = SharedAgreement(shared, registries) if shared else None
     serving, metrics = settings.serving, Metrics()
     log = PredictionLog(
-        partial(Publisher, settings.kafka) if serving.log_predictions else None,
+        partial(_log_sender, settings) if serving.log_predictions else None,
         clock,
         serving.log_queue,
         metrics.log_dropped.inc,
@@ -42,3 +45,9 @@ def application(
     control = [domain.control for domain in domains if domain.control is not None]
     hints = (Listener(settings, control, clock), FileWatch(settings.tracking_uri, clock))
     return App(door, settings, extension.routes(domains, serving), hints)
+
+
+def _log_sender(settings: Settings) -> Publisher:
+    """A producer for the prediction log, whose topics belong to no domain."""
+    kafka.create_topics(settings.kafka, LOG_TOPICS)
+    return Publisher(settings.kafka)
