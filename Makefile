@@ -71,6 +71,9 @@ test-e2e: $(VENV)/.dev ## the main path on a small world, over HTTP
 test-cluster: $(VENV)/.dev ## the main path on a Spark cluster, a worker killed, against one machine
 	$(BIN)/python -m pytest -s tests/cluster
 
+test-domains: $(VENV)/.dev ## card fraud and card transactions as a whole, not yet part of `make test`
+	$(BIN)/python -m pytest -m domains tests/integration
+
 test-long: $(VENV)/.dev ## the source's hardest tests in full: twenty kills, outages of thirty seconds
 	KILLS=20 OUTAGE_SECONDS=30 $(BIN)/python -m pytest tests/integration/test_simulator_kill.py tests/integration/test_simulator_outage.py
 

@@ -40,6 +40,8 @@ from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake
 from tests.integration.conftest import wait_for
 
+pytestmark = pytest.mark.domains
+
 CLOCK = SystemClock()
 EVENTS_SENT, BATCHES = 12_000, 3
 OWN = FraudSettings(
