@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import polars as pl
@@ -13,7 +12,8 @@ from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
-from lakehouse.models.scoring import FEATURES
+from lakehouse.models.scoring import FEATURE_NAMES, FEATURES
+from lakehouse.models.stored_features import features_of
 from lakehouse.names import table_uri
 
 _VERSION = "model_version"
@@ -24,7 +24,7 @@ def compare(settings: Settings, api: Api) -> str:
     last = _last(settings)
     number, expected = last[_VERSION], last[CHURN.score]
     path = f"/models/{CHURN.model}/versions/{number}/predict"
-    found = api.predict(path, json.loads(last[FEATURES]))["probability"]
+    found = api.predict(path, features_of(last))["probability"]
     if found != expected:
         raise ServiceError.sentence(
             f"Version {number} gives {found!r} over HTTP and gave {expected!r} in the lake for the "
@@ -40,5 +40,5 @@ def _last(settings: Settings) -> dict[str, Any]:
     """The prediction that was made last."""
     uri, options = table_uri(settings.lake_uri, names.PREDICTIONS), settings.lake_options
     rows = store.scan(uri, options).sort("scored_at", descending=True).limit(1)
-    wanted = rows.select(pl.col(FEATURES, CHURN.score, _VERSION))
+    wanted = rows.select(pl.col(FEATURE_NAMES, FEATURES, CHURN.score, _VERSION))
     return store.collect(wanted, uri, options).row(0, named=True)
