@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 
 from lakehouse import files
+from lakehouse.domains.fraud import figures
 from lakehouse.domains.settings import Settings
 from lakehouse.models import model_kinds
 from lakehouse.registry import ModelVersion, Registry
+from lakehouse.registry.history import history
 
 FILE = "model_metadata.json"
 MODELS_FOLDER = "models"
@@ -57,8 +59,8 @@ def export_model(settings: Settings, registry: Registry, version: ModelVersion) 
     folder = settings.fraud.project / MODELS_FOLDER / f"v{version.number}"
     name = model_kinds.model_kind(bundle.manifest.kind).file
     files.replace(folder / name, bundle.file)
-    figures = msgspec.json.format(msgspec.json.encode(bundle.manifest.figures), indent=2)
-    files.replace(folder / "figures.json", figures + b"\n")
+    content = msgspec.json.format(msgspec.json.encode(bundle.manifest.figures), indent=2)
+    files.replace(folder / "figures.json", content + b"\n")
     return folder
 
 
@@ -68,17 +70,4 @@ def get_metrics_history(registry: Registry) -> list[dict[str, Any]]:
     Each was measured on payments later than those that the version was trained on, so a worse
     version has a lower figure.
     """
-    history = []
-    for version in registry.versions():
-        manifest = registry.load(version).manifest
-        history.append(
-            {
-                "version": version.number,
-                "rocauc": manifest.figures.value("roc_auc"),
-                "prauc": manifest.figures.value("pr_auc"),
-                "kind": manifest.kind,
-                "dataset_version": manifest.recipe.get("dataset_version"),
-                "is_champion": version.alias == "champion",
-            }
-        )
-    return history
+    return [msgspec.structs.asdict(one) for one in figures.of_versions(history(registry))]

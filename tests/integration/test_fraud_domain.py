@@ -199,7 +199,9 @@ def assert_files(site: Settings, registry: Registry) -> None:
 
 def assert_monitored(site: Settings) -> None:
     client = wire(site, CLOCK, [CARDS]).app.test_client()
-    report = client.get("/run-monitoring").get_json()
+    answer = client.get("/run-monitoring")
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    report = answer.get_json()
     assert (report["model"], report["period"]) == (CARDS.model, "1H")
     assert report["rows"] == 3_000
     assert report["performance"]["realised"]["roc_auc"] > 0.8
