@@ -9,8 +9,8 @@ import pytest
 
 from flaskapp.fraud import oracle, truth
 from flaskapp.fraud.laws import PLANS, SCALED, TEXTS, Laws
+from flaskapp.fraud.request import FraudRequest
 from flaskapp.fraud.rows import open_rows, read_file
-from flaskapp.fraud.sending import FraudRequest
 from flaskapp.fraud.world import CardWorld
 from lakehouse.domains.fraud.contracts import FEATURES
 from lakehouse.domains.fraud.settings import FraudSettings, TruthSettings
