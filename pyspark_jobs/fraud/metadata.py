@@ -53,10 +53,15 @@ def write(settings: Settings, **changed: Any) -> None:
     files.replace(path(settings), json.dumps(content, indent=2).encode() + b"\n")
 
 
+def model_folder(settings: Settings, number: int) -> Path:
+    """Where a version's exported files are."""
+    return settings.fraud.project / MODELS_FOLDER / f"v{number}"
+
+
 def export_model(settings: Settings, registry: Registry, version: ModelVersion) -> Path:
     """Copy a version's model file and figures to `models/v<N>`, for people to look at."""
     bundle = registry.load(version)
-    folder = settings.fraud.project / MODELS_FOLDER / f"v{version.number}"
+    folder = model_folder(settings, version.number)
     name = model_kinds.model_kind(bundle.manifest.kind).file
     files.replace(folder / name, bundle.file)
     content = msgspec.json.format(msgspec.json.encode(bundle.manifest.figures), indent=2)

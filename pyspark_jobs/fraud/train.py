@@ -30,7 +30,7 @@ from lakehouse.models.forest import Floats
 from lakehouse.models.scoring import Scores
 from lakehouse.registry import ModelVersion, Registry
 from lakehouse.registry.gates import Gates, Limit, Verdict
-from pyspark_jobs.fraud import candidates, control, dataset, evaluation, metadata, papers
+from pyspark_jobs.fraud import candidates, control, dataset, evaluation, papers
 from pyspark_jobs.fraud.candidates import Candidate, Recent, Rows
 from pyspark_jobs.fraud.evaluation import Judged
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
@@ -88,13 +88,9 @@ def train(
         Limit("calibration_error", settings.model.max_calibration_error, is_least=False),
     )
     verdict = Gates(registry, CARDS, settings.model, limits).promote(version.number)
-    version = registry.version(version.number)
-    folder_of = metadata.export_model(settings, registry, version)
-    champion = registry.champion()
-    metadata.write(settings, model_version=champion.number if champion else None)
-    control.announce(settings, version, verdict.promoted, folder_of)
+    control.announce_missing(settings, registry)
     say(f"version {version.number}, {chosen.name}: {verdict.reason}")
-    return Trained(version, verdict, number)
+    return Trained(registry.version(version.number), verdict, number)
 
 
 def _parts(spark: SparkSession, settings: Settings, number: int) -> Parts:

@@ -64,10 +64,17 @@ def spark(tmp_path_factory: pytest.TempPathFactory, broker: KafkaBroker) -> Iter
 
 @pytest.fixture
 def site(fresh: Settings, broker: KafkaBroker, tmp_path: Path) -> Settings:
-    """An installation with the domain's topics and tables, and an empty lake."""
-    kafka.create_topics(fresh.kafka, FRAUD.topics)
+    """An installation whose topics have other names on the broker, and an empty lake."""
+    renamed = fresh.kafka.model_copy(
+        update={
+            "topics": {topic.name: f"bank.{topic.name}" for topic in FRAUD.topics},
+            "topic_partitions": {names.TOPIC_JOINED: 3},
+        }
+    )
+    kafka.create_topics(renamed, FRAUD.topics)
     return fresh.model_copy(
         update={
+            "kafka": renamed,
             "lake": LakeSettings(uri=str(tmp_path / "lake")),
             "state_dir": str(tmp_path / "state"),
             "fraud": OWN.model_copy(update={"project_dir": str(tmp_path / "project")}),
@@ -121,13 +128,22 @@ def messages(site: Settings, topic: str) -> list[tuple[bytes | None, dict[str, o
     return found
 
 
-def test_from_the_source_to_a_monitored_version(spark: SparkSession, site: Settings) -> None:
+def test_from_the_source_to_a_monitored_version(
+    spark: SparkSession, site: Settings, fresh: Settings
+) -> None:
     registry = open_registry(site, CARDS)
     name = stream(site)
     publisher = Publisher(site.kafka)
     publisher.send(names.TOPIC_EVENTS, "x", b'{"message_id": 7}')
     publisher.deliver()
     run_queries(spark, site, registry)
+
+    counts = {topic.name: len(kafka.end_offsets(site.kafka, topic.name)) for topic in FRAUD.topics}
+    assert counts == {
+        "cc_events": 6, "cc_truth": 6, "cc_prediction_truth_join": 3, "cc_control": 1,
+        "cc_predictions": 6,
+    }  # fmt: skip
+    assert kafka.topic_id(fresh.kafka, names.TOPIC_EVENTS) is None
 
     # Each event once, as the world drew it, and no truth inside.
     world = CardWorld(Laws.draw(OWN.world_seed, OWN.accounts, OWN.world_rate))
