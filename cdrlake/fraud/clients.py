@@ -1,11 +1,11 @@
-"""Clients that keep asking while a champion is swapped, and what they saw."""
+"""Clients that keep asking while the served version is swapped, and what they saw."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby
 from types import TracebackType
 from typing import Self
 
@@ -24,9 +24,13 @@ class Client:
     errors: list[str] = field(default_factory=list)
 
     @property
-    def is_in_order(self) -> bool:
-        """Whether no version came after a newer one."""
-        return all(before <= after for before, after in pairwise(self.versions))
+    def seen(self) -> list[int]:
+        """The versions without repetitions that follow one another.
+
+        >>> Client([1, 1, 2, 1]).seen
+        [1, 2, 1]
+        """
+        return [version for version, _ in groupby(self.versions)]
 
 
 class Clients:
@@ -50,25 +54,30 @@ class Clients:
         for thread in self._threads:
             thread.join()
 
-    def have_seen(self, version: int) -> bool:
-        """Whether this version was the last to answer each client."""
-        return all(one.versions[-1:] == [version] for one in self.all)
+    def are_at(self, version: int) -> bool:
+        """Whether this version was the last to answer each client, or some client got an error."""
+        return all(one.versions[-1:] == [version] or one.errors for one in self.all)
 
-    def verdict(self) -> str:
-        """What they saw. Raises `ServiceError` if a request failed or a version went backwards."""
+    def verdict(self, swaps: Sequence[int]) -> str:
+        """What they saw of these versions, which were swapped in this order.
+
+        Raises `ServiceError` if a request failed, or a client was answered by a version that had
+        been replaced already.
+        """
         errors = [error for one in self.all for error in one.errors]
         if errors:
             raise ServiceError.sentence(
-                f"{len(errors)} requests failed while the champion was swapped, such as: "
+                f"{len(errors)} requests failed while versions were swapped, such as: "
                 f"{errors[0].rstrip('.')}."
             )
-        if not all(one.is_in_order for one in self.all):
-            raise ServiceError.sentence("A client was answered by an older version after a newer.")
+        for client in self.all:
+            if client.seen != list(swaps):
+                raise ServiceError.sentence(
+                    f"Versions were swapped as {_in_words(swaps)}, and a client was answered by "
+                    f"{_in_words(client.seen)}."
+                )
         asked = sum(len(one.versions) for one in self.all)
-        seen = sorted({version for one in self.all for version in one.versions})
-        return (
-            f"{asked:,} requests, none failed, answered by version {' then '.join(map(str, seen))}"
-        )
+        return f"{asked:,} requests, none failed, answered by version {_in_words(swaps)}"
 
     def _run(self, client: Client) -> None:
         while not self._stop.is_set():
@@ -77,3 +86,7 @@ class Clients:
             except ServiceError as error:
                 client.errors.append(str(error))
             self._clock.wait(self._stop, PAUSE_S)
+
+
+def _in_words(versions: Sequence[int]) -> str:
+    return ", then ".join(map(str, versions))

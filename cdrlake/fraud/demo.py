@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cdrlake.fraud.cli import by_pipeline
@@ -12,7 +13,7 @@ from cdrlake.main_job import PATIENCE_S, Outcome, signs
 from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
 from flaskapp.fraud.rows import read_file
-from lakehouse import audit, registry
+from lakehouse import audit
 from lakehouse.clock import Clock
 from lakehouse.domains.fraud import FRAUD
 from lakehouse.domains.fraud.contracts import FEATURES
@@ -21,7 +22,7 @@ from lakehouse.domains.fraud.names import NAME
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.ledger import Ledger
-from pyspark_jobs.fraud.requests import Answer
+from lakehouse.registry import open_registry
 
 EVENTS, BATCH = 50_000, 5_000
 PARTS = (("to begin with", 0.70), ("for version 1", 0.15), ("for version 2", 0.15))
@@ -47,6 +48,8 @@ def act(stack: Stack, clock: Clock) -> Outcome:
             )
         if number <= VERSIONS:
             _train(stack, waiter, number)
+        if number == VERSIONS:
+            _swap(stack, waiter)
     with stack.steps.step("GET /run-monitoring"):
         monitoring = api.monitoring(f"/models/{CARDS.model}/run-monitoring")
     return Outcome(balanced, monitoring, began)
@@ -58,29 +61,33 @@ def _available(settings: Settings) -> int:
 
 
 def _train(stack: Stack, waiter: Waiter, number: int) -> None:
-    """Train a version; while it becomes champion in place of another one, clients keep asking."""
     with stack.steps.step(f"Train and announce version {number}") as step:
-        if number == 1:
-            told = _trained(stack.settings, waiter)
-            waiter.until(lambda: _answers(stack.settings, told.version), "version 1 to answer")
-            step.say(_in_words(told))
-            return
+        told = by_pipeline(stack.settings, waiter)
+        if told.version is None:
+            raise ServiceError.sentence(f"No version was trained: {told.reason}")
+        step.say(f"{'champion' if told.promoted else 'not promoted'}: {told.reason}")
+
+
+def _swap(stack: Stack, waiter: Waiter) -> None:
+    """Promote the other version and the champion again, by hand, while clients keep asking."""
+    versions = open_registry(stack.settings, CARDS)
+    champion = versions.champion()
+    if champion is None:
+        raise ServiceError.sentence("There is no champion to be swapped; see the log of training.")
+    other = next(one.number for one in versions.versions() if one.number != champion.number)
+    swaps = (champion.number, other, champion.number)
+    with stack.steps.step("Swap the served version and back, under load") as step:
+        waiter.until(lambda: _answers(stack.settings, champion.number), "the champion to answer")
         with Clients(lambda: _ask(stack.settings), stack.clock) as clients:
-            told = _trained(stack.settings, waiter)
-            expected = told.version if told.promoted else number - 1
-            waiter.until(lambda: clients.have_seen(expected or 0) or None, "the endpoints' swap")
-        step.say(f"{_in_words(told)}; meanwhile {clients.verdict()}")
+            waiter.until(partial(_are_at, clients, champion.number), "every client's first answer")
+            for number in swaps[1:]:
+                versions.promote(number, "to show a swap")
+                waiter.until(partial(_are_at, clients, number), f"version {number} to answer")
+        step.say(clients.verdict(swaps))
 
 
-def _trained(settings: Settings, waiter: Waiter) -> Answer:
-    told = by_pipeline(settings, waiter)
-    if told.version is None:
-        raise ServiceError.sentence(f"No version was trained: {told.reason}")
-    return told
-
-
-def _in_words(told: Answer) -> str:
-    return f"{'champion' if told.promoted else 'not promoted'}: {told.reason}"
+def _are_at(clients: Clients, version: int) -> bool | None:
+    return True if clients.are_at(version) else None
 
 
 def _ask(settings: Settings) -> int:
@@ -113,7 +120,7 @@ def _finished(stream: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _balanced(settings: Settings, say: Callable[[str], None]) -> Ledger | None:
-    starts = {CARDS.model: registry.open_registry(settings, CARDS).scoring_start()}
+    starts = {CARDS.model: open_registry(settings, CARDS).scoring_start()}
     found = audit.audit(settings, FRAUD, starts)
     for check in found.checks:
         if not check.ok:

@@ -117,6 +117,19 @@ def test_a_file_as_it_was_published_is_read_with_quotes_and_exponents(tmp_path: 
     assert found.select("Time", "Amount", "Class").rows() == [(0.0, 5.0, 0), (1e5, 149.62, 1)]
 
 
+def test_a_column_that_only_the_future_fills_never_reaches_an_event(tmp_path: Path) -> None:
+    whole = CardWorld(LAWS).rows(0, 50)
+    (tmp_path / "plain").mkdir()
+    whole.write_csv(tmp_path / "plain" / "creditcard.csv")
+    planted = whole.with_columns(charged_back=pl.col("Class"))
+    planted.select(sorted(planted.columns)).write_csv(tmp_path / "creditcard.csv")
+    found, plain = (
+        read_file(str(place / "creditcard.csv"), FraudSettings()).frame
+        for place in (tmp_path, tmp_path / "plain")
+    )
+    assert found.equals(plain)
+
+
 def test_a_file_without_a_feature_is_refused_by_name(tmp_path: Path) -> None:
     path = card_file(tmp_path, ["Time", *FEATURES[:-3], "Amount", "Class"])
     with pytest.raises(SourceError, match="none called V27"):
