@@ -29,12 +29,13 @@ from lakehouse.names import table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.registry import Registry, open_registry
 from lakehouse.settings.model import LakeSettings, SparkSettings
+from lakehouse.trace import trace
 from mirror.messages import RowPublisher
 from mirror.sinks import MysqlSink
 from mirror.sync import step
 from monitoring.wiring import wire
 from pyspark_jobs.engine.session import open_session
-from pyspark_jobs.fraud import dataset, join, metadata, score
+from pyspark_jobs.fraud import dataset, exports, join, metadata, score
 from pyspark_jobs.fraud.train import train
 from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake
@@ -186,6 +187,7 @@ def test_from_the_source_to_a_monitored_version(
     assert late is not None and late.version == 1
     assert dataset.build(spark, site, CLOCK) is None
 
+    assert_traced(site, registry, stored)
     assert_files(site, registry)
     mirror_all(site)
     ledger = audit(site, FRAUD, {CARDS.model: registry.scoring_start()})
@@ -193,6 +195,31 @@ def test_from_the_source_to_a_monitored_version(
     kinds = [set(body) for _, body in messages(site, names.TOPIC_JOINED)]
     assert {"message_id", "score", "Class", "prediction_ts"} <= kinds[0]
     assert_monitored(site)
+
+
+def assert_traced(site: Settings, registry: Registry, stored: pl.DataFrame) -> None:
+    """The champion's number comes out again; the learner's is no version of the registry."""
+    for is_champion in (True, False):
+        some = stored.filter((pl.col("model_version") > 0) == is_champion, pl.col("Class") == 0)
+        row = some.row(0, named=True)
+        traced = trace(site, registry, FRAUD, CARDS, row["message_id"], row["ingest_ts"])
+        (one,) = traced.predictions
+        assert (one.is_reproduced, traced.outcome) == (is_champion, 0)
+        assert [len(traced.hops[hop.name]) for hop in FRAUD.hops] == [1, 1]
+
+
+def assert_exported(site: Settings) -> None:
+    """Each joined row is in one file, however often and under whatever id they are written."""
+    joined = read(site, names.JOINED)
+    for name in ("1", "6", "6"):
+        written = exports.joined(site, name)
+        parts = [pl.read_csv(path) for path in written]
+        assert [path.name for path in written[:2]] == [f"part_{name}_0.csv", f"part_{name}_1.csv"]
+        assert {len(part) for part in parts[:-1]} == {1_000}
+        assert pl.concat(parts).columns == list(exports.COLUMNS)
+        assert sum(map(len, parts)) == len(joined)
+    found = exports.stats(site)
+    assert found["rocauc"] > 0.5 and found["avg_prediction_latency"] > 0
 
 
 def assert_files(site: Settings, registry: Registry) -> None:
@@ -206,6 +233,9 @@ def assert_files(site: Settings, registry: Registry) -> None:
     exported = pl.read_csv(project / "training_datasets" / "v0" / "ds.csv")
     assert exported.columns == list(dataset.EXPORTED)
     assert len(exported) > 0.9 * EVENTS_SENT
+    manifest = registry.load(champion).manifest
+    assert manifest.params and manifest.git_commit and manifest.delta_versions
+    assert_exported(site)
     history = metadata.get_metrics_history(registry)
     assert [one["version"] for one in history] == [1, 2]
     assert all(one["rocauc"] > 0.8 and one["prauc"] > 0.5 for one in history)
