@@ -18,7 +18,7 @@ from lakehouse.models import model_kinds
 from lakehouse.registry import ModelVersion, Registry
 from lakehouse.registry.history import history
 
-FILE = "model_metadata.json"
+FILE, INITIAL_FILE = "model_metadata.json", "model_metadata_initial.json"
 MODELS_FOLDER = "models"
 DATASETS_FOLDER = "training_datasets"
 JOIN_FOLDER = "inf_truth_join"
@@ -45,6 +45,15 @@ def read(settings: Settings) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return dict(INITIAL)
     return INITIAL | found
+
+
+def begin(settings: Settings) -> None:
+    """Write both files as they are before the first version, where they are missing."""
+    content = json.dumps(INITIAL, indent=2).encode() + b"\n"
+    for name in (INITIAL_FILE, FILE):
+        place = settings.fraud.project / name
+        if not place.exists():
+            files.replace(place, content)
 
 
 def write(settings: Settings, **changed: Any) -> None:

@@ -12,7 +12,7 @@ from lakehouse.domains.settings import Settings
 from lakehouse.errors import CdrlakeError
 from lakehouse.registry import open_registry
 from pyspark_jobs.engine.runtime import Job
-from pyspark_jobs.fraud import control, requests
+from pyspark_jobs.fraud import control, metadata, requests
 from pyspark_jobs.fraud.requests import Answer
 from pyspark_jobs.fraud.train import train
 
@@ -55,6 +55,7 @@ class Trainer:
         self._thread.start()
 
     def _announce(self) -> None:
+        metadata.begin(self._job.settings)
         try:
             registry = open_registry(self._job.settings, CARDS)
             for number in control.announce_missing(self._job.settings, registry):

@@ -59,6 +59,16 @@ def test_a_version_whose_training_died_before_its_announcement_is_announced_once
     assert (kept["current_version"], kept["model_version"]) == (-1, 1)
 
 
+def test_metadata_begins_with_no_version_and_is_not_begun_again(settings: Settings) -> None:
+    metadata.begin(settings)
+    first = json.loads((settings.fraud.project / "model_metadata_initial.json").read_bytes())
+    assert first == metadata.read(settings) == metadata.INITIAL
+    assert first["current_version"] == -1 and first["dataset_file"] == "ds.csv"
+    metadata.write(settings, current_version=3)
+    metadata.begin(settings)
+    assert metadata.read(settings)["current_version"] == 3
+
+
 def test_the_history_has_rocauc_and_prauc_of_every_version(registry: Registry) -> None:
     found = metadata.get_metrics_history(registry)
     assert [(one["version"], one["rocauc"], one["prauc"]) for one in found] == [
