@@ -252,3 +252,5 @@ def assert_monitored(site: Settings) -> None:
     assert (report["model"], report["period"]) == (CARDS.model, "1H")
     assert 3_000 < report["rows"] <= MORE
     assert report["performance"]["realised"]["roc_auc"] > 0.8
+    page = client.get(report["links"]["report.html"]).get_data(as_text=True)
+    assert all(f"<th>{one.title}</th>" in page for one in CARDS.measures)
