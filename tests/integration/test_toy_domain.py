@@ -13,9 +13,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cdrlake.services.kafka import KafkaBroker
+from cdrlake.services.ports import free_ports
 from lakehouse import kafka, mysql
 from lakehouse.audit import audit
-from lakehouse.clock import FixedClock
+from lakehouse.clock import FixedClock, SystemClock
 from lakehouse.domains.settings import Settings
 from lakehouse.kinds import KINDS
 from lakehouse.models import bundle, linear
@@ -38,6 +39,8 @@ from pyspark_jobs.scoring import outcomes, score
 from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
 from pyspark_jobs.training.sample import LabelledRows
+from serving import wiring
+from tests.rest.service import listening
 from tests.toy.machines import FAILURES, READINGS, SCORES, TOY
 
 MACHINES, REFERENCE_HOURS, HOURS = 250, 24, 6
@@ -140,6 +143,25 @@ def send(settings: Settings, rows: pl.DataFrame, first: int, with_label: bool) -
     publisher.deliver()
 
 
+def require_served_as_stored(settings: Settings, stored: pl.DataFrame) -> None:
+    """REST gives the lake's probabilities: of a record by its features, and of a machine by key."""
+    port = {"port": free_ports(1)[0]}
+    here = settings.model_copy(update={"serving": settings.serving.model_copy(update=port)})
+    newest = stored.filter(pl.col("machine") == "m1").sort("at").row(-1, named=True)
+    path = f"/models/{FAILURES.model}/predict"
+    app = wiring.application(here, (TOY,), SystemClock(), None)
+    with listening(app, here) as (_, client):
+        sample = stored.sample(20, seed=1)
+        bodies = [dict(zip(MODEL.features, row, strict=True)) for row in sample["features"]]
+        answer = client.post(path, json=bodies).json()
+        looked_up = client.post(path, json={"key": "m1"}).json()
+    served = [one["probability"] for one in answer["predictions"]]
+    assert served == sample["probability_1"].to_list()
+    assert (answer["version"], looked_up["version"]) == (1, newest["model_version"])
+    assert looked_up["probability"] == newest["probability_1"]
+    assert datetime.fromisoformat(looked_up["as_of"]) == newest["at"]
+
+
 def test_from_a_message_to_a_monitored_prediction(
     plant: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -182,6 +204,8 @@ def test_from_a_message_to_a_monitored_prediction(
     counts = {one.name: one.count for one in found.steps}
     assert (counts["bronze"], counts["quarantine"]) == (2 * len(rows), 1)
     assert counts["scored"] == counts["mirrored"] == len(rows)
+
+    require_served_as_stored(plant, stored)
 
     first = expected.row(0, named=True)
     traced = trace(plant, registry, TOY, FAILURES, first["machine"], first["at"])
