@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol
+from collections.abc import Sequence
 
 from lakehouse.settings import Settings
+from serving.models import Hints
 from serving.rest import catalogue, page
 from serving.rest.door import Door
 from serving.rest.errors import RestError, retry_later
@@ -18,14 +17,6 @@ from serving.rest.routes import Route, Router
 
 # What the protocol notes in the scope of a request that comes on top of too many others.
 SHED = "cdrlake.shed"
-
-
-class Hints(Protocol):
-    """Something that notices when the registry has changed."""
-
-    def follow(self, stop: threading.Event, hint: Callable[[], None]) -> None:
-        """Call `hint` after every change until `stop` is set."""
-        ...
 
 
 class App:
@@ -45,10 +36,7 @@ class App:
         self._stop = threading.Event()
         routes = [*catalogue.routes(), *extra]
         self._router = Router([*routes, *page.routes(routes, self._gate)])
-        models, poll_s = door.models, settings.serving.poll_seconds
-        beside = [partial(models.follow, self._stop, poll_s)]
-        beside += [partial(one.follow, self._stop, models.hint) for one in hints]
-        self._threads = [threading.Thread(target=run, daemon=True) for run in beside]
+        self._hints = hints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
@@ -85,8 +73,8 @@ class App:
         """Ask the registry before the first request, and end what runs beside after the last."""
         await receive()
         await asyncio.to_thread(self._door.models.refresh)
-        for thread in self._threads:
-            thread.start()
+        poll_s = self._door.settings.poll_seconds
+        self._door.models.keep_fresh(self._stop, poll_s, self._hints)
         self._door.log.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
