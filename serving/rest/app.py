@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Sequence
 
@@ -13,10 +14,13 @@ from serving.rest.door import Door
 from serving.rest.errors import RestError, retry_later
 from serving.rest.exchange import Exchange, Receive, Scope, Send
 from serving.rest.gate import Gate
+from serving.rest.lane import OVERLOAD, Lane
 from serving.rest.routes import Route, Router
 
 # What the protocol notes in the scope of a request that comes on top of too many others.
 SHED = "cdrlake.shed"
+# Its own id, in the scope of a request that the gate has let in already.
+ADMITTED = "cdrlake.admitted"
 
 
 class App:
@@ -33,6 +37,7 @@ class App:
         hints: Sequence[Hints] = (),
     ) -> None:
         self._door, self._gate, self._clock = door, Gate(settings, door.clock), door.clock
+        self.lane = Lane(door, self._gate)
         self._stop = threading.Event()
         routes = [*catalogue.routes(), *extra]
         self._router = Router([*routes, *page.routes(routes, self._gate)])
@@ -50,11 +55,14 @@ class App:
         try:
             if SHED in scope:
                 self._door.metrics.refused("overload")
-                raise retry_later(503, "Too many requests at a time; ask again in a second.")
+                raise retry_later(503, OVERLOAD)
             route, exchange.path = self._router.find(scope["method"], scope["path"])
             label = route.path
-            own = self._gate.admit(scope["headers"], route.access, route.acts)
-            exchange.identify(own)
+            if ADMITTED in scope:
+                exchange.identify(scope[ADMITTED])
+            else:
+                own = self._gate.admit(scope["headers"], route.access, route.acts)
+                exchange.identify(own)
             await route.handler(self._door, exchange)
         except Exception as error:  # every error is an answer
             await self._fail(exchange, error)
@@ -76,6 +84,8 @@ class App:
         poll_s = self._door.settings.poll_seconds
         self._door.models.keep_fresh(self._stop, poll_s, self._hints)
         self._door.log.start()
+        # What is there by now stays; looking through it again and again would hold requests up.
+        gc.freeze()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._stop.set()

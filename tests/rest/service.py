@@ -63,7 +63,7 @@ class Running:
 
     def waiting(self) -> int:
         """Requests in work."""
-        return len(self.server.server_state.tasks)
+        return len(self.server.server_state.tasks) + self.app.lane.begun
 
     def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
