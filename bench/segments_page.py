@@ -15,8 +15,8 @@ from bench.segments_quality import (
     Cut,
     Spending,
 )
+from lakehouse.domains.segments.structure import claim
 from lakehouse.models.manifest import Interval
-from pyspark_jobs.segments.types import claim
 
 TOP = """# The segments' models
 

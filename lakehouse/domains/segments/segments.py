@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+
+from lakehouse.models.scoring import Scores
 
 STATES = ("active", "pausing", "quiet")
 # Quiet days from which the second and the third state begin.
@@ -13,6 +18,9 @@ STATE_DAYS = (7, 28)
 # Slow features: a type is about what a card does in half a year, not in the last days.
 TYPE_FEATURES = ("n", "amount", "merchants")
 LEAST_SHARE = 0.055
+
+# Where a model of types keeps, in its recipe, as which segment each cell is shown.
+SHOWN = "shown_as"
 
 Numbers = npt.NDArray[np.int32]
 
@@ -60,3 +68,54 @@ def joined(cells: Numbers, types: int, spent: npt.NDArray[np.float64]) -> dict[i
 def show(cells: Numbers, shown: Mapping[int, int]) -> Numbers:
     """The segments of cards, from their cells."""
     return np.array([shown[int(one)] for one in cells], np.int32)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """As which segment each cell is shown."""
+
+    by_cell: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any]) -> Shown:
+        """What the recipe of a model of types says; without a word, each cell is a segment."""
+        told: Mapping[str, int] = recipe.get(SHOWN, {})
+        return cls(tuple(sorted((int(cell), int(to)) for cell, to in told.items())))
+
+    def segment(self, number: int) -> int:
+        """The segment of a cell."""
+        return dict(self.by_cell).get(number, number)
+
+    def name(self, segment: int, types: tuple[str, ...]) -> str:
+        """A segment in words: its types and states.
+
+        >>> Shown(((0, 0), (1, 0), (2, 2))).name(0, ("few", "many"))
+        'few, active or pausing'
+        """
+        cells = [cell for cell, to in self.by_cell if to == segment] or [segment]
+        places = [divmod(one, len(STATES)) for one in cells]
+        kinds = list(dict.fromkeys(types[kind] for kind, _ in places))
+        states = list(dict.fromkeys(STATES[at] for _, at in sorted(places, key=lambda x: x[1])))
+        return f"{' or '.join(kinds)}, {' or '.join(states)}"
+
+
+def with_segment(
+    history: pl.DataFrame, scores: Scores, types: tuple[str, ...], shown: Shown
+) -> pl.DataFrame:
+    """Add type, state and segment, in numbers and in words, to rows with `recency`.
+
+    `scores` are those of the model of types, and `types` the names of its types.
+    """
+    states = state(history["recency"].to_numpy())
+    cells = cell(scores.prediction, states)
+    by_cell = {int(one): shown.segment(int(one)) for one in np.unique(cells)}
+    segments = show(cells, by_cell)
+    words = {one: shown.name(one, types) for one in set(by_cell.values())}
+    return history.with_columns(
+        pl.Series("type", scores.prediction),
+        pl.Series("type_name", [types[one] for one in scores.prediction], pl.String),
+        pl.Series("clearness", scores.probability),
+        pl.Series("state", states),
+        pl.Series("segment", segments),
+        pl.Series("segment_name", [words[int(one)] for one in segments], pl.String),
+    )
