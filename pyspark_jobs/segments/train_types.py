@@ -46,7 +46,7 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class Judged:
-    """A cut, the week it was made from, the later one it is judged on, and all weeks of the test."""
+    """A cut, the week it was made from, the later one it is judged on, all weeks of the test."""
 
     cut: Cut
     first: Week
