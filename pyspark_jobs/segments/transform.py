@@ -54,26 +54,43 @@ class Transform:
         purchases = distinct_purchases(readers.read_table(self._spark, self._bronze)).cache()
         try:
             first, newest = purchases.agg(f.min("date"), f.max("date")).collect()[0]
-            self._update_history(purchases, batch, earliest, (first, newest))
+            new = self._append_new_days(purchases, (first, newest), batch_id)
+            self._correct(purchases, batch, earliest, new)
             self._tell_outcomes(purchases, (earliest, newest), batch_id)
         finally:
             purchases.unpersist()
 
-    def _update_history(
-        self, purchases: DataFrame, batch: DataFrame, earliest: date, span: tuple[date, date]
-    ) -> None:
-        """Merge the rows of new days, for all cards, and of known later days, for those touched."""
+    def _append_new_days(
+        self, purchases: DataFrame, span: tuple[date, date], batch_id: int
+    ) -> set[date]:
+        """Append the rows of days that history does not have yet, of all cards; which they are.
+
+        If the batch was replayed, the append may be there already: then its days are known, or
+        Delta leaves it out by the transaction's number.
+        """
         begin = span[0] + timedelta(days=self._own.warm_up_days)
-        all_days = origins(begin, span[1], self._own.step_days)
         known = self._days(self._history)
-        new = tuple(day for day in all_days if day not in known)
-        again = tuple(day for day in all_days if day in known and day > earliest)
-        many = buckets_for(purchases)
+        days = origins(begin, span[1], self._own.step_days)
+        new = tuple(day for day in days if day not in known)
         if new:
-            self._merge(history_rows(purchases, new, many), new)
+            rows = history_rows(purchases, new, buckets_for(purchases)).repartition("as_of")
+            self._append(rows, self._history, "days", batch_id)
+        return set(new)
+
+    def _correct(
+        self, purchases: DataFrame, batch: DataFrame, earliest: date, new: set[date]
+    ) -> None:
+        """Merge, for the cards of the batch, the rows of known days after its earliest purchase."""
+        known = self._days(self._history) - new
+        again = tuple(sorted(day for day in known if day > earliest))
         if again:
             touched = purchases.join(batch.select("card").distinct(), "card", "semi")
-            self._merge(history_rows(touched, again, many), again)
+            self._merge(history_rows(touched, again, buckets_for(purchases)), again)
+
+    def _append(self, rows: DataFrame, uri: str, what: str, batch_id: int) -> None:
+        rows.write.format("delta").mode("append").option(
+            "txnAppId", f"{names.TRANSFORM.name}-{what}"
+        ).option("txnVersion", batch_id).save(uri)
 
     def _merge(self, rows: DataFrame, days: tuple[date, ...]) -> None:
         """Insert rows whose key is new; replace those of which any value differs."""
@@ -110,9 +127,7 @@ class Transform:
             f.lit(newest).alias("known_on"),
             f.lit(batch_id).cast("long").alias("batch_id"),
         )
-        news.write.format("delta").mode("append").option(
-            "txnAppId", f"{names.TRANSFORM.name}-outcomes"
-        ).option("txnVersion", batch_id).save(self._outcomes)
+        self._append(news.repartition("as_of"), self._outcomes, "outcomes", batch_id)
 
     def _days(self, uri: str) -> set[date]:
         rows = readers.read_table(self._spark, uri).select("as_of").distinct().collect()

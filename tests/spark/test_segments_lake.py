@@ -27,6 +27,7 @@ from lakehouse.names import table_uri
 from lakehouse.registry import Registry
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.delta import tables
+from pyspark_jobs.engine import readers
 from pyspark_jobs.engine.supervisor import Start
 from pyspark_jobs.segments import transform, weeks
 from pyspark_jobs.segments.pipeline import scoring_starts
@@ -118,6 +119,14 @@ def test_history_is_that_of_a_backfill_whatever_came_late_or_twice(plant: Plant)
     before = stored
     plant.add(plant.purchases.filter(pl.col("date") < until).head(500))
     assert plant.read(contracts.GOLD_HISTORY).equals(before)
+
+
+def test_a_batch_that_is_replayed_changes_nothing(plant: Plant) -> None:
+    tables_of = (contracts.GOLD_HISTORY, contracts.GOLD_OUTCOMES)
+    before = [plant.read(one) for one in tables_of]
+    batch = readers.read_table(plant.spark, plant.uri(names.BRONZE_PURCHASES))
+    transform.Transform(plant.spark, plant.settings).write_batch(batch, 0)
+    assert all(plant.read(one).equals(old) for one, old in zip(tables_of, before, strict=True))
 
 
 def test_all_models_pass_their_gates(trained: dict[str, TrainedVersion]) -> None:
