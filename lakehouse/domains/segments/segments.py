@@ -43,9 +43,10 @@ def cell(kind: Numbers, states: Numbers) -> Numbers:
 def joined(cells: Numbers, types: int, spent: npt.NDArray[np.float64]) -> dict[int, int]:
     """For every cell, the cell that it is shown as, so that none is small.
 
-    While a segment has less than 5.5 % of the cards, the smallest joins the other one whose cards
-    spend most like its own; `spent` is the logarithm of what each card spent in the next 28 days, a
-    window that has closed. The floor leaves room for shares to move until the next version.
+    While a segment has less than 5.5 % of the cards, the smallest joins a neighbour: the one fewest
+    steps of type and state away and, of several, the one whose cards spend most like its own.
+    `spent` is the logarithm of what each card spent in the next 28 days, a window that has closed.
+    The floor leaves room for shares to move until the next version.
     """
     held = {number: [number] for number in range(types * len(STATES))}
     while len(held) > 1:
@@ -57,12 +58,19 @@ def joined(cells: Numbers, types: int, spent: npt.NDArray[np.float64]) -> dict[i
             one: float(spent[rows].mean()) if rows.any() else np.inf for one, rows in inside.items()
         }
         own = mean[small] if np.isfinite(mean[small]) else 0.0
-        others = [one for one in held if one != small and inside[one].any()] or [
-            one for one in held if one != small
+        ranked = [
+            (_steps(held[one], held[small]), abs(mean[one] - own), one)
+            for one in held
+            if one != small
         ]
-        to = min(others, key=lambda one: (abs(mean[one] - own), one))
-        held[to] += held.pop(small)
+        held[min(ranked)[2]] += held.pop(small)
     return {one: min(group) for group in held.values() for one in group}
+
+
+def _steps(group: list[int], other: list[int]) -> int:
+    """The fewest steps, of type or state, from a cell of one group to a cell of the other."""
+    places = [[divmod(one, len(STATES)) for one in cells] for cells in (group, other)]
+    return min(abs(a - c) + abs(b - d) for a, b in places[0] for c, d in places[1])
 
 
 def show(cells: Numbers, shown: Mapping[int, int]) -> Numbers:
