@@ -12,9 +12,11 @@ from monitoring.value_detector import EVENTS_PER_FALSE_ALARM, ValueDetector, usu
 # So many of the newest purchases are watched, which takes a few seconds.
 MOST_EVENTS = 100_000
 LEAST_USUAL = 500
+# Longer gaps are left out: early in a record none can have ended, so their number only grows.
+LONGEST_GAP = 60
 FEATURES = {
     "amount": "amount of a purchase, as a logarithm",
-    "gap": "days since the card's purchase before, as a logarithm",
+    "gap": "days since the card's purchase before, up to 60, as a logarithm",
 }
 BUDGET = f"at most one false alarm in {EVENTS_PER_FALSE_ALARM:,} purchases, for each feature"
 
@@ -22,14 +24,18 @@ BUDGET = f"at most one false alarm in {EVENTS_PER_FALSE_ALARM:,} purchases, for 
 def values(purchases: pl.DataFrame) -> pl.DataFrame:
     """`date`, `amount` and `gap` of the purchases in order of days, refunds left out.
 
-    A card's first purchase has no gap.
+    A card's first purchase has no gap, nor have purchases after a longer one than 60 days and those
+    of the record's first 60 days.
     """
     bought = purchases.filter(pl.col("amount") > 0).sort("date", "card", maintain_order=True)
     gap = pl.col("date").diff().dt.total_days().over("card")
-    return bought.select(
+    is_whole = pl.col("date") >= pl.col("date").min() + pl.duration(days=LONGEST_GAP)
+    return bought.with_columns(gap=gap).select(
         "date",
         amount=pl.col("amount").cast(pl.Float64).log1p(),
-        gap=gap.cast(pl.Float64).log1p(),
+        gap=pl.when(is_whole & (pl.col("gap") <= LONGEST_GAP)).then(
+            pl.col("gap").cast(pl.Float64).log1p()
+        ),
     )
 
 
