@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from lakehouse.models.bundle import Bundle
 from lakehouse.models.manifest import Manifest
-from lakehouse.registry.registry import ModelVersion, Registry
+from lakehouse.registry.registry import ModelVersion
+from lakehouse.registry.standing import Standing
+
+
+class Versions(Protocol):
+    """The part of a registry that is asked here."""
+
+    def standing(self) -> Standing:
+        """All versions."""
+        ...
+
+    def load(self, version: ModelVersion) -> Bundle:
+        """A version's files."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -16,6 +31,7 @@ class Past:
     manifest: Manifest
 
 
-def history(registry: Registry) -> list[Past]:
+def history(registry: Versions) -> list[Past]:
     """All versions, oldest first. Raises `ModelError` for files other than the registered ones."""
-    return [Past(one, registry.load(one).manifest) for one in registry.versions()]
+    found = registry.standing().versions
+    return [Past(found[number], registry.load(found[number]).manifest) for number in sorted(found)]
