@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs" / "fraud.md").read_text(encoding="utf-8")
 def test_every_test_that_the_page_names_is_there() -> None:
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
-    assert len(named) >= 6
+    assert len(named) >= 5
     assert {name for name in named if f"def {name}(" not in sources} == set()
 
 
