@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 
-from flaskapp.cards.normalise import Normalised
 from flaskapp.cards.producer import Producer
 from flaskapp.cards.unsent import Unsent
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cards.normalise import Normalised
 from lakehouse.errors import ServiceError, SourceError
 from lakehouse.pace import Pace
 from lakehouse.publisher import Publisher
