@@ -34,8 +34,6 @@ from tests.integration.cards_plant import (
 )
 from tests.integration.conftest import wait_for
 
-pytestmark = pytest.mark.domains
-
 
 @pytest.fixture
 def topics(settings: Settings, broker: KafkaBroker, tmp_path: Path) -> Iterator[Settings]:
