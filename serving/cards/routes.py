@@ -125,9 +125,12 @@ def _answer(events: list[Incoming], scored: Scored) -> Answer:
 
 def _registry(door: Door) -> Registry:
     try:
-        return door.models.registry(MODEL_NAME)
+        found = door.models.registry(MODEL_NAME)
     except UnknownModelError as error:
         raise RestError(404, str(error)) from None
+    if not isinstance(found, Registry):
+        raise RestError(404, f"The versions of {MODEL_NAME} cannot be changed here.")
+    return found
 
 
 def _champions(door: Door) -> list[int]:
