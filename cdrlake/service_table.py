@@ -15,6 +15,7 @@ MONITORING = Service("monitoring", "monitoring", port="monitoring.port")
 SERVING = Service("serving", "serving", port="serving.port")
 _SHARED = (SIMULATOR, MIRROR, MONITORING, SERVING)
 
+LOOPBACK = "127.0.0.1"
 # Host, port, and the key of the settings that says so.
 Port = tuple[str, int, str]
 
@@ -29,12 +30,12 @@ def services(domains: Iterable[Domain]) -> tuple[Service, ...]:
 
 
 def port(settings: Settings, service: Service) -> Port | None:
-    """Where a service listens; None for one that does not."""
+    """Where a service listens, on this machine alone unless its section has a host; None if not."""
     if service.port is None:
         return None
     name, _, key = service.port.partition(".")
     section = getattr(settings, name)
-    return section.host, getattr(section, key), service.port
+    return getattr(section, "host", LOOPBACK), getattr(section, key), service.port
 
 
 def address(settings: Settings, service: Service) -> str | None:

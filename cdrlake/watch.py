@@ -72,9 +72,13 @@ class Watch:
 
     def restart(self, name: str) -> None:
         """Stop what is left of a process and its own children, and start it."""
+        self.take_away(name)
         number = [child.name for child in self.children].index(name)
-        self.children[number].stop(STOP_S)
         self.children[number] = self._starts[name]()
+
+    def take_away(self, name: str) -> None:
+        """Stop a process and its own children; `restart` brings it back."""
+        next(child for child in self.children if child.name == name).stop(STOP_S)
 
     def _dead(self) -> list[Child]:
         return [child for child in self.children if not child.alive]

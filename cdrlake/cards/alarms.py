@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from cdrlake.cards import chores
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cards import names
 from lakehouse.domains.settings import Settings, load
@@ -80,9 +81,14 @@ def _send(channel: ApprisedChannel, alarms: Sequence[Alarm]) -> None:
 
 
 def serve(settings: Settings, stop: threading.Event) -> None:
-    """Tell until `stop`."""
+    """Tell until `stop`; the chores, which tell of drift, are done beside."""
+    clock = SystemClock()
+    beside = threading.Thread(
+        target=chores.run, args=(settings, clock, stop), name="chores", daemon=True
+    )
+    beside.start()
     alarms = Alarms(names.GROUP_ALARMS, names.TOPIC_DECISIONS, names.TOPIC_ALARMS, read)
-    AlarmService(alarms, settings.kafka, outlets(settings), SystemClock()).run(stop)
+    AlarmService(alarms, settings.kafka, outlets(settings), clock).run(stop)
 
 
 def main() -> int:

@@ -24,6 +24,19 @@ def validated(to: To = None) -> None:
 
 
 @app.command()
+def drift() -> None:
+    """Compare recent transactions with those that the model was tested on; report a drift."""
+    from cdrlake.cards import drift as reported
+    from lakehouse.clock import SystemClock
+
+    found, path = reported.report(load(), SystemClock().now())
+    CONSOLE.print(found.sentence or "No drift.")
+    if path is not None:
+        CONSOLE.print(f"{len(found.drifted)} of {len(found.features)} features: {path}",
+                      soft_wrap=True)  # fmt: skip
+
+
+@app.command()
 def quality() -> None:
     """Estimate recall and precision from what investigators found."""
     for name, found in export.quality(load()).items():

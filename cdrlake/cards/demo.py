@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 from cdrlake import jobs
@@ -14,7 +14,7 @@ from cdrlake.main_job import PATIENCE_S, Outcome, signs
 from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
 from flaskapp.cards.world.world import World
-from lakehouse import audit, mysql
+from lakehouse import audit, kafka, mysql
 from lakehouse.clock import Clock
 from lakehouse.domains.cards import CARDS, names
 from lakehouse.domains.cards.domain import FRAUD
@@ -23,38 +23,95 @@ from lakehouse.errors import CdrlakeError
 from lakehouse.ledger import Ledger
 from lakehouse.registry import open_registry
 
-VERDICTS = 30
+VERDICTS, HISTORY, SOME = 30, 15_000, 500
+SOURCE, DATABASE = "cards-source", "mysql"
 _DAYS = 30.0
 
 
 def act(stack: Stack, clock: Clock) -> Outcome:
     """Decide a world's transactions, take parts away, confirm, train again, and count."""
     settings, began = stack.settings, clock.now()
-    waiter = Waiter(clock, PATIENCE_S, stack.check, signs(stack))
-    with stack.steps.step("A first model, from the first labelled transactions") as step:
-        registry = open_registry(settings, FRAUD)
-        champion = waiter.until(registry.champion, "a champion")
-        step.say(f"version {champion.number}, PR-AUC {champion.figure}")
-    with stack.steps.step("Transactions are decided"):
-        waiter.until(lambda: _more_than(settings, 0), "decisions in the database")
-    _outages(stack, waiter, settings)
+    demo = Demo(stack, Waiter(clock, PATIENCE_S, stack.check, signs(stack)))
+    demo.without_the_source(Waiter(clock, PATIENCE_S, signs=signs(stack)))
+    demo.without_the_database(Waiter(clock, PATIENCE_S, signs=signs(stack)))
     with stack.steps.step(f"{VERDICTS} verdicts, and validated.csv") as step:
         step.say(_confirm(settings))
-    with stack.steps.step("Train again, with the verdicts") as step:
-        jobs.run(jobs.of(CARDS, "train"))
-        step.say(_champion(settings))
+    demo.another_version()
     with stack.steps.step("Every count agrees") as step:
-        balanced = waiter.until(lambda: _balanced(settings, step.say), "the counts to reconcile")
+        balanced = demo.waiter.until(
+            lambda: _balanced(settings, step.say), "the counts to reconcile"
+        )
     return Outcome(balanced, {}, began)
 
 
-def _outages(stack: Stack, waiter: Waiter, settings: Settings) -> None:
-    for name, goes_on in (("cards-source", "alarms go on"), ("mysql", "decisions go on")):
-        with stack.steps.step(f"Take {name} away: {goes_on}") as step:
-            before, rows = _tally(settings), _rows(settings)
-            stack.restart(name)
-            waiter.until(partial(_more_than, settings, rows), f"{name} to be made up for")
-            step.say(f"{_tally(settings) - before:,} decided meanwhile, nothing lost")
+@dataclass(frozen=True)
+class Demo:
+    """The running installation, and a waiter that ends the demo when a process has died.
+
+    While a part is away on purpose, a waiter of one's own is needed.
+    """
+
+    stack: Stack
+    waiter: Waiter
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the installation."""
+        return self.stack.settings
+
+    def without_the_source(self, alone: Waiter) -> None:
+        """Train the first model and decide what has arrived, while the source is away."""
+        settings, steps = self.settings, self.stack.steps
+        with steps.step(f"{HISTORY:,} transactions arrive"):
+            self.waiter.until(lambda: _sent(settings) >= HISTORY or None, "transactions")
+        with steps.step(f"Take {SOURCE} away: a first model decides what has arrived") as step:
+            self.stack.take_away(SOURCE)
+            registry = open_registry(settings, FRAUD)
+            champion = alone.until(registry.champion, "a champion")
+            step.say(f"version {champion.number}, PR-AUC {champion.figure}")
+            alone.until(lambda: _is_drained(settings), "all transactions to be decided")
+            told = kafka.message_count(settings.kafka, names.TOPIC_ALARMS)
+            step.say(f"{_tally(settings):,} decided, {told:,} alarms")
+            self.stack.restart(SOURCE)
+
+    def without_the_database(self, alone: Waiter) -> None:
+        """Decisions and alarms go on while the database is away; then it catches up."""
+        settings = self.settings
+        with self.stack.steps.step(f"Take {DATABASE} away: decisions go on") as step:
+            held, before = _rows(settings), _tally(settings)
+            self.stack.take_away(DATABASE)
+            alone.until(lambda: _tally(settings) >= before + SOME or None, "decisions")
+            decided = _tally(settings) - before
+            self.stack.restart(DATABASE)
+            self.waiter.until(lambda: _rows(settings) >= held + decided or None, "the database")
+            step.say(f"{decided:,} decided meanwhile, and recorded afterwards")
+
+    def another_version(self) -> None:
+        """Train with the verdicts; the door changes to the new version if it is promoted."""
+        settings = self.settings
+        registry = open_registry(settings, FRAUD)
+        before = registry.champion()
+        with self.stack.steps.step("Train again, with the verdicts") as step:
+            self.stack.take_away(SOURCE)  # something has to be left for the next version
+            jobs.run(jobs.of(CARDS, "train"))
+            self.stack.restart(SOURCE)
+            newest, champion = registry.versions()[-1], registry.champion()
+            step.say(f"version {newest.number}: {newest.verdicts[-1] if newest.verdicts else ''}")
+        if champion is None or before is None or champion.number == before.number:
+            return
+        number = champion.number
+        with self.stack.steps.step(f"Decisions by version {number}"):
+            self.waiter.until(
+                lambda: _rows(settings, f"model_version = {number}") or None, "its decisions"
+            )
+
+
+def _sent(settings: Settings) -> int:
+    return kafka.message_count(settings.kafka, names.TOPIC_TRANSACTIONS)
+
+
+def _is_drained(settings: Settings) -> bool | None:
+    return True if validated.lags(settings)[names.GROUP_DOOR] == 0 else None
 
 
 def _tally(settings: Settings) -> int:
@@ -66,17 +123,14 @@ def _tally(settings: Settings) -> int:
         return 0
 
 
-def _rows(settings: Settings) -> int:
+def _rows(settings: Settings, where: str = "TRUE") -> int:
+    """Rows in the database; 0 while it is away."""
     try:
         with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
-            cursor.execute(f"SELECT COUNT(*) FROM {names.MYSQL_TABLE}")  # noqa: S608
+            cursor.execute(f"SELECT COUNT(*) FROM {names.MYSQL_TABLE} WHERE {where}")  # noqa: S608
             return int(cursor.fetchone()[0])
     except (CdrlakeError, mysql.Error):
         return 0
-
-
-def _more_than(settings: Settings, rows: int) -> bool | None:
-    return True if _rows(settings) > rows else None
 
 
 def _confirm(settings: Settings) -> str:
@@ -93,13 +147,6 @@ def _confirm(settings: Settings) -> str:
     rows, file = validated.save(settings)
     found = validated.quality(settings)
     return f"{rows} rows in {file}; precision {found['precision'].value:.2f}"
-
-
-def _champion(settings: Settings) -> str:
-    registry = open_registry(settings, FRAUD)
-    newest = registry.versions()[-1]
-    said = newest.verdicts[-1] if newest.verdicts else ""
-    return f"version {newest.number}: {said}"
 
 
 def _balanced(settings: Settings, say: Callable[[str], None]) -> Ledger | None:

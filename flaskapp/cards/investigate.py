@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from flask import Blueprint, Flask, Response, render_template, request
 from msgspec import Meta, Struct
 
-from flaskapp.cards import verdicts
+from flaskapp.cards import reports, verdicts
 from lakehouse import mysql
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.domains.cards.estimate import Estimate
@@ -145,6 +145,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     access.guard(app, settings.api, "127.0.0.1")
     answers.install(app, lambda _: None)
     app.register_blueprint(blueprint(settings, clock))
+    app.register_blueprint(reports.blueprint(settings))
     operations.install(app)
     return app
 

@@ -9,10 +9,10 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flaskapp.cards.normalise import normalise
 from flaskapp.cards.unsent import Unsent
 from lakehouse.clock import Clock
 from lakehouse.domains.cards import names
+from lakehouse.domains.cards.normalise import normalise
 from lakehouse.errors import AccessError, ServiceError, SourceError
 from lakehouse.pace import Pace
 from lakehouse.publisher import Publisher

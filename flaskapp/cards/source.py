@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from flask import Blueprint, Flask, Response
 from msgspec import Meta, Struct
 
 from flaskapp.cards.world.world import World
+from lakehouse import files
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import SourceError
@@ -48,17 +50,23 @@ class Asked(Struct, frozen=True):
 
 
 class Rows:
-    """The transactions of a source, each handed out once, apart from those that it repeats."""
+    """The transactions of a source, each handed out once, apart from those that it repeats.
 
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows, self._lock = iter(rows), threading.Lock()
-        self._last: Row | None = None
-        self.given = 0
+    How far it has come is written to `place`. After a restart it goes on with the transactions of
+    its last answer, which perhaps nobody has received.
+    """
+
+    def __init__(self, rows: Iterable[Row], place: Path | None = None) -> None:
+        self._place, self._lock = place, threading.Lock()
+        self.given = _read_position(place)
+        self._rows = islice(rows, self.given, None)
 
     def take(self, most: int) -> list[Row]:
         """The next transactions; empty when there are no more."""
         found: list[Row] = []
         with self._lock:
+            if self._place is not None:
+                files.replace(self._place, str(self.given).encode())
             for row in self._rows:
                 found.append(row)
                 self.given += 1
@@ -67,6 +75,13 @@ class Rows:
                 if len(found) >= most:
                     break
         return found
+
+
+def _read_position(place: Path | None) -> int:
+    try:
+        return int(place.read_bytes()) if place is not None else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def blueprint(rows: Rows, per_minute: int, clock: Clock) -> Blueprint:
@@ -168,7 +183,8 @@ def create_app(settings: Settings, rows: Rows, clock: Clock) -> Flask:
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop`."""
     clock, chosen = SystemClock(), settings.cards
-    rows = Rows(file_rows(chosen.files) if chosen.files else world_rows(settings, clock))
+    place = settings.state / "cards" / "source.txt"
+    rows = Rows(file_rows(chosen.files) if chosen.files else world_rows(settings, clock), place)
     app = create_app(settings, rows, clock)
     with server.serving(app, "127.0.0.1", chosen.source_port):
         LOG.info("transactions on http://127.0.0.1:%s/current-transactions", chosen.source_port)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from flaskapp.cards.normalise import Normalised
+from lakehouse.domains.cards.normalise import Normalised
 
 
 class Waiting(NamedTuple):

@@ -24,6 +24,8 @@ CARD_COLUMNS = (
     "trans_num", "trans_date_trans_time", "merchant", "category", "amt", "score", "is_fraud",
     "fraud_confirmed",
 )  # fmt: skip
+# What nobody drew and somebody looked at all the same represents only itself.
+_CHANCE = "IF(is_fraud = 1 OR drawn = 1, verify_chance, 1.0)"
 _TRAINING = ", ".join(f"`{name}`" for name in contracts.COLUMNS if name != "is_fraud")
 LOT = 500
 
@@ -35,7 +37,8 @@ def confirm(connection: Any, trans_num: str, is_fraud: bool, at: datetime) -> bo
     """
     with mysql.transaction(connection) as cursor:
         cursor.execute(
-            f"SELECT trans_date_trans_time FROM {TABLE} WHERE trans_num = %s FOR UPDATE",  # noqa: S608
+            f"SELECT trans_date_trans_time, {_CHANCE} FROM {TABLE} "  # noqa: S608
+            "WHERE trans_num = %s FOR UPDATE",
             (trans_num,),
         )
         found = cursor.fetchone()
@@ -50,6 +53,7 @@ def confirm(connection: Any, trans_num: str, is_fraud: bool, at: datetime) -> bo
             "trans_date_trans_time": found[0].strftime(TIME),
             "fraud_confirmed": int(is_fraud),
             "known_at": at.isoformat(),
+            "chance": float(found[1]),
         }
         cursor.execute(
             f"INSERT INTO {WAITING} (trans_num, message) VALUES (%s, %s)",  # noqa: S608
@@ -108,17 +112,17 @@ def validated(connection: Any) -> tuple[str, str]:
     """`validated.csv` in the training format, and the weight of each of its rows, as CSV.
 
     `is_fraud` is the verdict, 0 or 1, not the prediction. A weight is 1 / the chance with which the
-    row was chosen to be looked at.
+    plan chose the row to be looked at, and 1 for a row that it did not choose.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {_TRAINING}, fraud_confirmed, verify_chance FROM {TABLE} "  # noqa: S608
+            f"SELECT {_TRAINING}, fraud_confirmed, {_CHANCE} FROM {TABLE} "  # noqa: S608
             "WHERE fraud_confirmed IS NOT NULL ORDER BY id"
         )
         found = cursor.fetchall()
     rows = ([*map(_text, one[:-2]), int(one[-2])] for one in found)
     place = [name for name in contracts.COLUMNS if name != "is_fraud"].index("trans_num")
-    weights = ([one[place], repr(1 / one[-1])] for one in found)
+    weights = ([one[place], repr(1 / float(one[-1]))] for one in found)
     return (
         _csv(["", *contracts.COLUMNS], ([number, *row] for number, row in enumerate(rows))),
         _csv(["trans_num", "weight"], weights),

@@ -59,11 +59,15 @@ class SecuritySettings(Section):
     def _all_or_none(self, protocols: str, wanted: bool, names: tuple[str, ...]) -> None:
         for name in names:
             if wanted and getattr(self, name) is None:
-                raise ValueError(f"protocol {self.protocol} needs {name}, which is missing")
+                raise ValueError(
+                    f"protocol {self.protocol} needs {name}, which is missing{_HINTS.get(name, '')}"
+                )
             if not wanted and getattr(self, name) is not None:
                 raise ValueError(f"{name} needs protocol {protocols}, but it is {self.protocol}")
 
 
+_UNDEFINED = ". The SASL_USERNAME or SASL_PASSWORD environment variables are not defined"
+_HINTS = {"username": _UNDEFINED, "password": _UNDEFINED}
 _SASL = ("mechanism", "username", "password")
 _TLS = ("ca_file", "certificate_file", "key_file", "key_password")
 

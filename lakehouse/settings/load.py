@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from lakehouse import yaml_files
 from lakehouse.errors import SettingsError, closest
-from lakehouse.settings import client_properties
+from lakehouse.settings import client_properties, mail_variables
 from lakehouse.settings.model import DomainSettings, Settings
 from lakehouse.settings.root import ROOT, from_root
 from lakehouse.settings.secrecy import HIDDEN, is_nothing, is_secret, is_text
@@ -69,7 +69,11 @@ def load(
     # What stands in the place of the state folder is for whoever writes there to complain of.
     if state.is_dir():
         merged = _merge(_read(state / SECRETS_FILE), merged)
-    return _validate(kind, _merge({"kafka": _from_other_clients(merged, env)}, merged))
+    theirs = {
+        "kafka": _from_other_clients(merged, env),
+        "monitoring": mail_variables.from_variables(env),
+    }
+    return _validate(kind, _merge(theirs, merged))
 
 
 def _from_other_clients(merged: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import polars as pl
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse import metrics, store
@@ -31,6 +31,7 @@ from lakehouse.registry import ModelVersion, Registry
 from lakehouse.registry.gates import Gates, Limit, Verdict
 from pyspark_jobs.cards import baseline, papers
 from pyspark_jobs.cards.forest import Recipe, grow
+from pyspark_jobs.cards.labels import labels, read_validated
 from pyspark_jobs.cards.papers import Parts
 from pyspark_jobs.engine import readers
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
@@ -81,21 +82,6 @@ def train(spark: SparkSession, settings: Settings, registry: Registry, say: Say)
     return TrainingResult(registry.version(version.number), verdict, figures)
 
 
-def labels(bronze: DataFrame, outcomes: DataFrame | None) -> DataFrame:
-    """`trans_num` and `label`: what investigators found last, otherwise what the source says."""
-    told = bronze.where(f.col("is_fraud").isNotNull())
-    first = told.groupBy("trans_num").agg(f.first("is_fraud").alias("source"))
-    if outcomes is None:
-        return first.select("trans_num", f.col("source").alias("label"))
-    order = Window.partitionBy("trans_num").orderBy(
-        *(f.col(name).desc() for name in ("known_at", "kafka_timestamp", "offset"))
-    )
-    latest = outcomes.withColumn("_rank", f.row_number().over(order)).where(f.col("_rank") == 1)
-    found = latest.select("trans_num", "fraud_confirmed")
-    label = f.coalesce("fraud_confirmed", "source").alias("label")
-    return first.join(found, "trans_num", "full").select("trans_num", label)
-
-
 def _labelled(spark: SparkSession, settings: Settings) -> pl.DataFrame:
     """Features and labels in the order of time, at most `model.max_rows`, chosen by a hash."""
 
@@ -107,8 +93,10 @@ def _labelled(spark: SparkSession, settings: Settings) -> pl.DataFrame:
     gold, bronze = table(names.GOLD_FEATURES), table(names.BRONZE_TRANSACTIONS)
     if gold is None or bronze is None:
         raise ModelError("training", "transactions in the lake", "none", "ingest some first")
-    rows = gold.join(labels(bronze, table(names.BRONZE_OUTCOMES)), "trans_num")
-    rows = rows.select("trans_num", "cc_num", FRAUD.time, "label", *features.NAMES)
+    validated = read_validated(spark, settings.cards.validated_dir)
+    known = labels(bronze, table(names.BRONZE_OUTCOMES), validated)
+    rows = gold.join(known, "trans_num")
+    rows = rows.select("trans_num", "cc_num", FRAUD.time, "label", "weight", *features.NAMES)
     share = settings.model.max_rows / max(rows.count(), 1)
     if share < 1:
         rows = rows.where(f.abs(f.xxhash64("trans_num")) % 10_000 < int(share * 10_000))
@@ -140,12 +128,23 @@ def split(rows: pl.DataFrame, settings: Settings) -> Parts:
                 f"{len(part.frame):,} rows and {frauds} frauds",
                 "wait for more labelled transactions, or lower the minimum under model",
             )
-    return parts
+    return Parts(parts.fit, standing_for_all(parts.calibrate), standing_for_all(parts.test))
+
+
+def standing_for_all(rows: LabelledRows) -> LabelledRows:
+    """Rows that were drawn, each repeated as often as its weight says, so that figures are of all.
+
+    Repetitions share the id of the transaction, by which intervals are resampled.
+    """
+    times = pl.col("weight").round().clip(1).cast(pl.Int64)
+    whole = rows.frame.select(pl.all().repeat_by(times)).explode(rows.frame.columns)
+    return LabelledRows(whole, rows.features, rows.scored)
 
 
 def _grown(spark: SparkSession, rows: LabelledRows, seed: int) -> Forest:
     frauds = max(int(rows.label.sum()), 1)
     weight = np.where(rows.label == 1, (len(rows.label) - frauds) / frauds, 1.0) ** 0.5
+    weight *= rows.frame["weight"].to_numpy()
     return grow(spark, rows.rows, rows.label, weight, Recipe(seed=seed))
 
 

@@ -34,8 +34,6 @@ from tests.integration.cards_plant import (
 )
 from tests.integration.conftest import wait_for
 
-pytestmark = pytest.mark.domains
-
 
 @pytest.fixture
 def topics(settings: Settings, broker: KafkaBroker, tmp_path: Path) -> Iterator[Settings]:
@@ -129,14 +127,25 @@ def any_decided(settings: Settings, sent: Sequence[dict[str, Any]]) -> bool:
 
 def start_process(settings: Settings, folder: Path, number: int) -> subprocess.Popen[bytes]:
     """A door as a process of its own, with the model of these tests."""
+    place = folder / f"door-{number}.log"
     env = os.environ | {"CDRLAKE_CARDS__SNAPSHOT_DIR": settings.cards.snapshot_dir}
-    with (folder / f"door-{number}.log").open("wb") as log:
+    with place.open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "tests.integration.cards_door_process"],
             cwd=ROOT, env=env, stdout=log, stderr=log,
         )  # fmt: skip
 
 
+def has_partitions(folder: Path, number: int) -> bool:
+    """Whether a door has joined the group, so that the partitions were shared out anew."""
+    return b" partitions " in (folder / f"door-{number}.log").read_bytes()
+
+
+def wait_to_join(folder: Path, number: int) -> None:
+    wait_for(partial(has_partitions, folder, number), f"door {number} to join")
+
+
+@pytest.mark.domains
 def test_killed_doors_and_rebalances_leave_no_gap(topics: Settings, tmp_path: Path) -> None:
     """Two doors share the topic; one is killed twice while transactions arrive."""
     sent = rows(cards=30, days=8, seed=14)
@@ -144,6 +153,8 @@ def test_killed_doors_and_rebalances_leave_no_gap(topics: Settings, tmp_path: Pa
     ordered = [one for lot in lots for one in sorted(lot, key=lambda row: row["unix_time"])]
     doors = [start_process(topics, tmp_path, number) for number in range(2)]
     try:
+        for number in range(2):
+            wait_to_join(tmp_path, number)
         for number, lot in enumerate(lots):
             send(topics, list(lot))
             if number in (1, 2):  # in the middle of its work
@@ -153,6 +164,8 @@ def test_killed_doors_and_rebalances_leave_no_gap(topics: Settings, tmp_path: Pa
                 victim.wait(30)
                 doors[number % 2] = start_process(topics, tmp_path, number + 2)
             wait_for_decisions(topics, lot)
+            if number in (1, 2):
+                wait_to_join(tmp_path, number + 2)
     finally:
         for one in doors:
             one.terminate()

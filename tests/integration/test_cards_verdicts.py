@@ -27,8 +27,6 @@ from monitoring.alarms import Alarm, AlarmBook, Alarms, AlarmService, Outlet
 from tests.integration.cards_plant import Plant, decided, deciding, rows, send, wait_for_decisions
 from tests.integration.conftest import wait_for
 
-pytestmark = pytest.mark.domains
-
 
 @pytest.fixture
 def plant(fresh: Settings, broker: KafkaBroker, tmp_path: Path) -> Iterator[Settings]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from flaskapp.cards.normalise import normalise
 from flaskapp.cards.source import COLUMNS, body
 from flaskapp.cards.world.world import World
 from lakehouse.domains.cards.contracts import TRANSACTION
 from lakehouse.domains.cards.domain import TRANSACTIONS
 from lakehouse.domains.cards.messages import read_fast
+from lakehouse.domains.cards.normalise import normalise
 from pyspark_jobs.ingest.rules import Rules
 from pyspark_jobs.ingest.validation import validate
 

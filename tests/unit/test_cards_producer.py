@@ -9,10 +9,11 @@ from typing import cast
 
 import pytest
 
-from flaskapp.cards.normalise import Normalised
 from flaskapp.cards.producer import Producer
+from flaskapp.cards.source import Rows
 from flaskapp.cards.unsent import Unsent
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cards.normalise import Normalised
 from lakehouse.errors import ServiceError, SourceError
 from lakehouse.pace import Pace
 from lakehouse.publisher import Publisher
@@ -91,3 +92,15 @@ def test_the_queue_takes_all_of_an_answer_or_nothing(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="NOT NULL"):
         unsent.add(broken)
     assert len(unsent) == 0
+
+
+def test_a_source_goes_on_where_it_stopped_and_repeats_its_last_answer(tmp_path: Path) -> None:
+    rows = [{"trans_num": str(number)} for number in range(120)]
+    place = tmp_path / "cards" / "source.txt"
+    first = Rows(rows, place)
+    assert [one["trans_num"] for one in first.take(3)] == ["0", "1", "2"]
+    assert [one["trans_num"] for one in first.take(2)] == ["3", "4"]
+    again = Rows(rows, place)  # nobody knows whether the last answer has arrived
+    assert [one["trans_num"] for one in again.take(3)] == ["3", "4", "5"]
+    everything = Rows(rows).take(1_000)
+    assert len(everything) == 122 and len({one["trans_num"] for one in everything}) == 120

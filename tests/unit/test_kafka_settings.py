@@ -213,8 +213,12 @@ def test_the_password_of_a_client_properties_file_may_stand_in_the_environment(c
     own = {"CDRLAKE_KAFKA__EMBEDDED": "false", "CDRLAKE_KAFKA__CLIENT_PROPERTIES": str(path)}
     found = load(own | {"SASL_USERNAME": "alice", "SASL_PASSWORD": SECRET}, conf).kafka
     assert secured(found) == ("SASL_SSL", "PLAIN", "alice", SECRET)
-    with pytest.raises(SettingsError, match="protocol SASL_SSL needs username"):
+    with pytest.raises(SettingsError, match="protocol SASL_SSL needs username") as refused:
         load(own, conf)
+    missing = "The SASL_USERNAME or SASL_PASSWORD environment variables are not defined"
+    assert missing in str(refused.value)
+    with pytest.raises(SettingsError, match=missing):
+        load(own | {"SASL_USERNAME": "alice"}, conf)
 
 
 def test_two_variables_that_differ_are_refused(conf: Path) -> None:

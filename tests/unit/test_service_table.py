@@ -10,6 +10,8 @@ import pytest
 import cdrlake
 from cdrlake import doctor, extension, jobs, service_table
 from lakehouse.domain import Domain, Service
+from lakehouse.domains import settings as domain_settings
+from lakehouse.domains.cards import CARDS
 from lakehouse.domains.cdr import CDR
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
@@ -62,3 +64,8 @@ def test_a_job_that_a_domain_does_not_have_is_named() -> None:
     assert jobs.of(CDR, "train") == "cdr_train"
     with pytest.raises(ServiceError, match="domain toy has no job to train"):
         jobs.of(TOY, "train")
+
+
+def test_a_service_whose_section_has_no_host_listens_on_this_machine_alone() -> None:
+    found = doctor.service_ports(domain_settings.Settings(), [CARDS])
+    assert ("127.0.0.1", 5021, "cards.page_port") in found

@@ -209,3 +209,19 @@ def test_a_timezone_that_does_not_exist_is_refused(conf: Path, name: str, hint: 
     with pytest.raises(SettingsError, match=f"setting timezone: '.*{hint}") as caught:
         load({"CDRLAKE_TIMEZONE": name}, conf)
     assert len(str(caught.value)) < 200
+
+
+def test_mail_settings_may_stand_in_the_variables_of_other_mailers(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "settings.yaml").write_text(f"state_dir: {tmp_path}/state\n")
+    theirs = {
+        "SMTP_SERVER": "mail.example.org", "SMTP_PORT": "465", "SMTP_USER": "a@b",
+        "SMTP_PASSWORD": "p/w", "EMAIL_RECIPIENT": "desk@example.org",
+    }  # fmt: skip
+    found = load(theirs, tmp_path).monitoring
+    assert found.alert_to == "desk@example.org"
+    assert found.smtp_url is not None
+    assert found.smtp_url.get_secret_value() == "smtps://a%40b:p%2Fw@mail.example.org:465"
+    ours = load(theirs | {"CDRLAKE_MONITORING__ALERT_TO": "me@example.org"}, tmp_path).monitoring
+    assert ours.alert_to == "me@example.org"
+    assert load({"SMTP_SERVER": "mail.example.org"}, tmp_path).monitoring.smtp_url is None

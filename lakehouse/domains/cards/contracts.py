@@ -82,6 +82,14 @@ OUTCOME = Contract(
         AT,
         replace(FRAUD, name="fraud_confirmed", nullable=False, doc="1 confirmed, 0 rejected"),
         Field("known_at", "timestamp", "moment of the confirmation, UTC"),
+        Field(
+            "chance",
+            "double",
+            "how likely the plan was to choose it, 1 if somebody looked of their own accord",
+            nullable=True,
+            minimum=0,
+            maximum=1,
+        ),
     ),
     key=("trans_num",),
 )

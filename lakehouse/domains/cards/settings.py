@@ -17,7 +17,8 @@ class CardsSettings(DomainSettings):
     installation for `source_rows` transactions at a time. The simulator answers
     `source_calls_per_minute` calls, 0 for any number.
     `messages_per_second` slows the producer, the door and the recorder, 0 for no limit. The
-    snapshots of the door are in `snapshot_dir`, below the state folder by default.
+    snapshots of the door are in `snapshot_dir`, below the state folder by default. `validated.csv`
+    is written once in `validated_hours`, and drift looked for once in `drift_hours`.
     """
 
     allowed_lateness_days: int = Field(4_000, ge=0)
@@ -40,6 +41,8 @@ class CardsSettings(DomainSettings):
     reviews_per_hour: float = Field(20.0, gt=0)
     verify_share: float = Field(0.01, gt=0, le=1)
     validated_dir: str = "output/cards"
+    validated_hours: float = Field(24.0, gt=0)
+    drift_hours: float = Field(4.0, gt=0)
     files: tuple[Path, ...] = ()
 
     @property
