@@ -53,6 +53,7 @@ Name = Literal[
     "fraud_events_per_second",
     "serving_vs_fastapi",
     "serving_vs_flask",
+    "serving_vs_mlflow",
     "serving_list_vs_fastapi",
     "serving_p99_ms",
     "serving_overload_goodput",
