@@ -47,6 +47,9 @@ demo-cards: setup ## decide card transactions, with outages, verdicts and a seco
 demo-fraud: setup ## the main job of card fraud: 50,000 events, two versions, monitored
 	@$(BIN)/cdrlake demo --domain fraud
 
+demo-segments: setup ## purchases streamed, three models behind gates, REST, and a drift
+	@$(BIN)/cdrlake demo --domain segments
+
 demos: setup ## run the main job of every domain, and end with one table
 	@$(BIN)/cdrlake demo --domain all
 
