@@ -57,6 +57,7 @@ Name = Literal[
     "fraud_vs_attainable",
     "serving_vs_fastapi",
     "serving_vs_flask",
+    "serving_vs_mlflow",
     "serving_list_vs_fastapi",
     "serving_p99_ms",
     "serving_overload_goodput",

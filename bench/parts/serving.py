@@ -1,7 +1,8 @@
-"""Served models beside FastAPI with ONNX Runtime and Flask with scikit-learn: the same forest.
+"""Served models beside other servers of the same forest: FastAPI, Flask, MLflow's own.
 
-One worker each, bearer token, validated records. What is compared is requests per second of the
-server's processor time, which other work on the machine does not change much.
+One worker each, bearer token (but for MLflow's, which has none), validated records. What is
+compared is requests per second of the server's processor time, which other work on the machine does
+not change much.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
 from bench import http_load
 from bench.http_load import Load
-from bench.measure import ROUNDS, Figure, Measurement, Size, compare, hold
+from bench.measure import ROUNDS, Figure, Measurement, Name, Size, compare, hold
 from bench.opponents.serving import model
 from bench.stand import Stand, scratch
 from cdrlake.services.ports import free_ports
@@ -30,7 +32,8 @@ from lakehouse.children import die_with_parent
 from lakehouse.settings import ROOT
 
 SECONDS = {"small": 0.5, "full": 4.0}
-CONNECTIONS, MANY = 32, 100
+CONNECTIONS, MANY, OTHER_CONNECTIONS = 32, 100, (1, 256)
+FASTAPI = "FastAPI, pydantic, ONNX Runtime"
 P99_MS, GOODPUT = 6.0, 0.9
 # Three times as many connections as a process takes requests at a time.
 OVERLOAD = 3 * 512
@@ -42,21 +45,33 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Server:
-    """A running server and where it takes one record and many."""
+    """A running server, where it takes one record and many, and in which form."""
 
     process: psutil.Process
     port: int
     one: str
     many: str
+    form: Callable[[Any], Any]
 
-    def drive(self, path: str, body: bytes, connections: int, seconds: float) -> tuple[Load, float]:
+    def drive(self, body: Any, connections: int, seconds: float) -> tuple[Load, float]:
         """What a load gets, and the processor seconds that it takes."""
+        path, data = self.many if isinstance(body, list) else self.one, self.encoded(body)
         before = self._cpu()
-        load = http_load.run(
-            self.port, http_load.request(path, body, model.TOKEN), connections, seconds
-        )
-        assert load.good and not load.lost, load.statuses
+        load = http_load.fastest(self.port, path, data, model.TOKEN, connections, seconds)
+        assert load.good and not load.lost and len(load.statuses) == 1, load
         return load, self._cpu() - before
+
+    def flood(self, body: Any, seconds: float) -> tuple[Load, float]:
+        """The same with too many connections, some of whose requests may be turned away."""
+        before = self._cpu()
+        data = http_load.request(self.one, self.encoded(body), model.TOKEN)
+        load = http_load.run(self.port, data, OVERLOAD, seconds)
+        assert set(load.statuses) <= {200, 429, 503} and not load.lost, load.statuses
+        return load, self._cpu() - before
+
+    def encoded(self, body: Any) -> bytes:
+        """A record, or a list of them, as this server takes it."""
+        return json.dumps(self.form(body)).encode()
 
     def _cpu(self) -> float:
         found = self.process.cpu_times()
@@ -66,67 +81,78 @@ class Server:
 def run(size: Size, _: Stand) -> list[Measurement]:
     """All figures. Raises `AssertionError` when two servers give other probabilities."""
     seconds = SECONDS[size]
-    with scratch() as folder:
+    with scratch() as folder, ExitStack() as stack:
         records = model.make(folder)
-        one, many = json.dumps(records[0]).encode(), json.dumps(records).encode()
         predict = f"/models/{model.NAME}/predict"
-        with (
-            _server(folder, "ours", predict, predict) as ours,
-            _server(folder, "fastapi_onnx", "/predict", "/predict_many") as fastapi,
-            _server(folder, "flask_sklearn", "/predict", "/predict") as flask,
-        ):
-            _require_equal([ours, fastapi, flask], records)
-            rate = partial(_rate, body=one, seconds=seconds)
-            return [
-                _against("serving_vs_fastapi", "FastAPI, pydantic, ONNX Runtime", rate, ours,
-                         fastapi, size),
-                _against("serving_vs_flask", "Flask, cheroot, scikit-learn", rate, ours, flask,
-                         size),
-                _lists(ours, fastapi, many, size),
-                _p99(ours, one, size),
-                _overload(ours, one, size),
-            ]  # fmt: skip
+
+        def server(script: str, one: str, many: str, form: Callable[[Any], Any] = _plain) -> Server:
+            return stack.enter_context(_server(folder, script, one, many, form))
+
+        ours = server("ours", predict, predict)
+        fastapi = server("fastapi_onnx", "/predict", "/predict_many")
+        flask = server("flask_sklearn", "/predict", "/predict")
+        mlflow = server("mlflow_server", "/invocations", "/invocations", _frame)
+        _require_equal([ours, fastapi, flask, mlflow], records)
+        rate = partial(_rate, body=records[0], seconds=seconds)
+        return [
+            _against("serving_vs_fastapi", FASTAPI, rate, ours, fastapi, size),
+            _against("serving_vs_flask", "Flask, waitress, scikit-learn", rate, ours, flask, size),
+            _against("serving_vs_mlflow", "MLflow's scoring server", rate, ours, mlflow, size),
+            _lists(ours, fastapi, records, size),
+            _p99(ours, records[0], size),
+            _overload(ours, records[0], size),
+        ]
+
+
+def _plain(body: Any) -> Any:
+    return body
+
+
+def _frame(body: Any) -> Any:
+    return {"dataframe_records": body if isinstance(body, list) else [body]}
 
 
 def _against(
-    name: str, other: str, rate: Callable[[Server], float], ours: Server, theirs: Server, size: Size
+    name: Name, other: str, rate: Callable[..., float], ours: Server, theirs: Server, size: Size
 ) -> Measurement:
     data = f"{model.TREES} trees of depth {model.DEPTH}, {model.FEATURES} features"
-    figure = Figure(name, "requests/cpu-s", True, data, NOTE)  # type: ignore[arg-type]
+    others = ", ".join(
+        f"{rate(ours, connections=many) / rate(theirs, connections=many):.1f} at {many}"
+        for many in OTHER_CONNECTIONS
+    )
+    figure = Figure(name, "requests/cpu-s", True, data, f"{NOTE}; the ratio is {others}")
     return compare(figure, other, partial(rate, ours), partial(rate, theirs), ROUNDS[size])
 
 
-def _rate(server: Server, body: bytes, seconds: float, connections: int = CONNECTIONS) -> float:
-    load, cpu = server.drive(server.one, body, connections, seconds)
+def _rate(server: Server, body: Any, seconds: float, connections: int = CONNECTIONS) -> float:
+    load, cpu = server.drive(body, connections, seconds)
     return load.good / cpu
 
 
-def _lists(ours: Server, fastapi: Server, body: bytes, size: Size) -> Measurement:
+def _lists(ours: Server, fastapi: Server, records: list[Any], size: Size) -> Measurement:
     def rate(server: Server) -> float:
-        load, cpu = server.drive(server.many, body, CONNECTIONS, SECONDS[size])
+        load, cpu = server.drive(records, CONNECTIONS, SECONDS[size])
         return load.good * MANY / cpu
 
     figure = Figure("serving_list_vs_fastapi", "records/cpu-s", True, f"lists of {MANY} records")
-    other = "FastAPI, pydantic, ONNX Runtime"
-    return compare(figure, other, partial(rate, ours), partial(rate, fastapi), ROUNDS[size])
+    return compare(figure, FASTAPI, partial(rate, ours), partial(rate, fastapi), ROUNDS[size])
 
 
-def _p99(ours: Server, body: bytes, size: Size) -> Measurement:
+def _p99(ours: Server, record: Any, size: Size) -> Measurement:
     def p99() -> float:
-        load, _ = ours.drive(ours.one, body, CONNECTIONS, SECONDS[size])
+        load, _ = ours.drive(record, CONNECTIONS, SECONDS[size])
         return load.percentile(99)
 
     data = f"{CONNECTIONS} connections, the client on the same machine"
     return hold(Figure("serving_p99_ms", "ms", False, data), P99_MS, p99, ROUNDS[size])
 
 
-def _overload(ours: Server, body: bytes, size: Size) -> Measurement:
+def _overload(ours: Server, record: Any, size: Size) -> Measurement:
     """Good answers per processor second when three times too many ask, as part of the usual."""
 
     def share() -> float:
-        usual = _rate(ours, body, SECONDS[size])
-        load, cpu = ours.drive(ours.one, body, OVERLOAD, SECONDS[size])
-        assert set(load.statuses) <= {200, 503}, load.statuses
+        usual = _rate(ours, record, SECONDS[size])
+        load, cpu = ours.flood(record, SECONDS[size])
         return load.good / cpu / usual
 
     data = f"{OVERLOAD:,} connections where 512 requests at a time are taken"
@@ -136,7 +162,9 @@ def _overload(ours: Server, body: bytes, size: Size) -> Measurement:
 
 
 @contextmanager
-def _server(folder: Path, script: str, one: str, many: str) -> Iterator[Server]:
+def _server(
+    folder: Path, script: str, one: str, many: str, form: Callable[[Any], Any]
+) -> Iterator[Server]:
     port = free_ports(1)[0]
     command = [sys.executable, "-m", f"bench.opponents.serving.{script}", str(folder), str(port)]
     with subprocess.Popen(
@@ -145,7 +173,7 @@ def _server(folder: Path, script: str, one: str, many: str) -> Iterator[Server]:
     ) as process:  # fmt: skip
         try:
             patiently(lambda: _answers(port, process), f"{script} to answer")
-            yield Server(psutil.Process(process.pid), port, one, many)
+            yield Server(psutil.Process(process.pid), port, one, many, form)
         finally:
             process.terminate()
 
@@ -165,8 +193,12 @@ def _require_equal(servers: list[Server], records: list[dict[str, float]]) -> No
     for server in servers:
         headers = {"Authorization": f"Bearer {model.TOKEN}"}
         address = f"http://127.0.0.1:{server.port}{server.many}"
-        answer = httpx.post(address, json=records, headers=headers, timeout=60).json()
+        answer = httpx.post(
+            address, content=server.encoded(records), timeout=60,
+            headers=headers | {"Content-Type": "application/json"},
+        ).json()  # fmt: skip
         items = answer["predictions"] if isinstance(answer, dict) else answer
-        found.append([min(max(one["probability"], 0.001), 0.999) for one in items])
+        told = [one["probability"] if isinstance(one, dict) else one[1] for one in items]
+        found.append([min(max(one, 0.001), 0.999) for one in told])
     for other in found[1:]:
         assert max(abs(a - b) for a, b in zip(found[0], other, strict=True)) < 1e-6

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
 
@@ -16,24 +17,30 @@ from lakehouse.domains.feedback import contracts, names
 from lakehouse.domains.settings import Settings
 from lakehouse.kinds import polars_schema
 from lakehouse.names import table_uri
+from pyspark_jobs.delta import tables
 from pyspark_jobs.feedback import join
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 FEATURES = {"calls": 2.5, "cells": 1.0}
 
 
+@pytest.fixture(autouse=True)
+def prepared(lake: Settings) -> None:
+    tables.create_missing(
+        lake, contracts.BRONZE_PREDICTIONS, contracts.BRONZE_TRUTHS, contracts.PREDICTIONS
+    )
+
+
 def add(lake: Settings, contract: Contract, rows: Sequence[dict[str, Any]]) -> None:
     """Rows of bronze, with what every one of them has."""
     common = {"topic": "t", "partition": 0, "kafka_timestamp": START, "batch_id": 0}
     full = [
-        {"record": 0, "extras": None, "offset": number, "ingested_at": START, **common, **row}
+        {"record": 0, "offset": number, "ingested_at": START, **common, **row}
         for number, row in enumerate(rows)
     ]
     kinds: Any = polars_schema(contract)
-    frame = pl.DataFrame(full, schema_overrides=kinds).select(
-        [pl.col(name) if name in full[0] else pl.lit(None).alias(name) for name in contract.names]
-    )
-    data = frame.cast(kinds).to_arrow(compat_level=pl.CompatLevel.oldest())
+    frame = pl.DataFrame([[one.get(name) for name in kinds] for one in full], kinds, orient="row")
+    data = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     write_deltalake(table_uri(lake.lake_uri, contract.name), data, mode="append")
 
 
@@ -78,6 +85,14 @@ def test_truth_finds_its_answer_whatever_came_first_and_the_newest_counts(
     last = joined(spark, lake)
     told = last.select("request_id", "truth", "probability").rows()
     assert told == [("a", 0, 0.7), ("b", 1, 0.7), ("c", None, 0.7), ("d", 1, 0.7)]
+
+
+def test_a_message_of_somebody_else_has_no_features(spark: SparkSession, lake: Settings) -> None:
+    extras = {"a": None, "b": '{"features": 7}', "c": "{"}
+    odd = [answer(name) | {"extras": text} for name, text in extras.items()]
+    add(lake, contracts.BRONZE_PREDICTIONS, odd)
+    found = joined(spark, lake)
+    assert found.select("feature_names", "features").rows() == [("", [])] * 3
 
 
 def test_a_batch_that_is_joined_again_changes_nothing(spark: SparkSession, lake: Settings) -> None:

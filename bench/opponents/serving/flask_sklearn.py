@@ -1,4 +1,4 @@
-"""Flask on cheroot's threads with scikit-learn: the way most examples show it."""
+"""Flask on waitress's threads with scikit-learn: the way most examples show it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import joblib
 import numpy as np
-from cheroot.wsgi import Server
 from flask import Flask, abort, jsonify, request
+from waitress import serve
 
 from bench.opponents.serving import model
 
@@ -42,5 +42,7 @@ def application(folder: Path) -> Flask:
 
 
 if __name__ == "__main__":
-    server = Server(("127.0.0.1", int(sys.argv[2])), application(Path(sys.argv[1])), THREADS)
-    server.start()
+    serve(
+        application(Path(sys.argv[1])), listen=f"127.0.0.1:{int(sys.argv[2])}", threads=THREADS,
+        _quiet=True,
+    )  # fmt: skip

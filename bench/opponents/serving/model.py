@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import mlflow
 import msgspec
+import pandas as pd
 import polars as pl
 from sklearn.ensemble import RandomForestClassifier
 
@@ -20,6 +22,7 @@ from lakehouse.models.manifest import Costs, Figures, Manifest
 FEATURES, TREES, DEPTH, THRESHOLD = 29, 100, 10, 0.5
 NAME, TOKEN = "bench", "bench-token"
 FITTED, ONNX, BUNDLE, MANIFEST_HASH = "model.joblib", "model.onnx", "bundle", "manifest.sha256"
+MLFLOW = "mlflow"
 MAX_RECORDS = 1_000
 
 
@@ -29,13 +32,25 @@ def make(folder: Path) -> list[dict[str, float]]:
     fitted = RandomForestClassifier(TREES, max_depth=DEPTH, random_state=1)
     fitted.fit(taught.rows, taught.label)
     joblib.dump(fitted, folder / FITTED)
+    asked = forest_data.draw(100, FEATURES, seed=2)
+    records = asked.frame.drop("label", "weight").to_dicts()
+    _save_for_mlflow(fitted, folder / MLFLOW, records)
     forest = forest_data.from_sklearn(fitted)
     # Log-odds and back: the probability is the mean vote, as scikit-learn gives it.
     model = ForestModel(taught.names, forest, Calibration(1.0, 0.0), THRESHOLD)
     (folder / ONNX).write_bytes(onnx_file.encode(model))
     _seal(folder, model, taught.frame)
-    asked = forest_data.draw(100, FEATURES, seed=2)
-    return asked.frame.drop("label", "weight").to_dicts()
+    return records
+
+
+def _save_for_mlflow(fitted: Any, place: Path, records: list[dict[str, float]]) -> None:
+    """With the types of the columns, which its server then checks."""
+    rows = pd.DataFrame(records)
+    signature = mlflow.models.infer_signature(rows, fitted.predict_proba(rows.to_numpy()))
+    mlflow.sklearn.save_model(
+        fitted, str(place), pyfunc_predict_fn="predict_proba", signature=signature,
+        pip_requirements=[], serialization_format="cloudpickle",
+    )  # fmt: skip
 
 
 def _seal(folder: Path, model: ForestModel, rows: pl.DataFrame) -> None:

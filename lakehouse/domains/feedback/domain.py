@@ -16,7 +16,6 @@ ANSWERS = Feed(
     quarantine=contracts.QUARANTINE_PREDICTIONS,
     event_time="served_at",
     event_date="served_date",
-    entity="entity",
     event_id="event_id",
 )
 TRUTHS = Feed(
