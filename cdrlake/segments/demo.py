@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
+
+import polars as pl
 
 from cdrlake.http import Api
 from cdrlake.main_job import PATIENCE_S, Outcome, signs
 from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
-from lakehouse import audit
+from lakehouse import audit, store
 from lakehouse.clock import Clock
 from lakehouse.domains.segments import SEGMENTS, names
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.ledger import Ledger
+from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion, open_registry
 
 BATCH, HISTORY, LATER, DRIFTED = 4_000, 7, 1, 1
@@ -103,7 +107,29 @@ def _balanced(settings: Settings, say: Callable[[str], None]) -> Ledger | None:
         if not check.ok:
             say(f"{check.name}: {check.left:,} / {check.right:,}")
             return None
+    if not _is_current(settings):
+        say("waiting for the newest Monday")
+        return None
     say("all counts agree")
+    return found
+
+
+def _is_current(settings: Settings) -> bool:
+    """Whether cards are in segments as of the last Monday that there are purchases of."""
+    newest, placed = (
+        _greatest(settings, name, column)
+        for name, column in ((names.BRONZE_PURCHASES, "date"), (names.GOLD_SEGMENTS, "as_of"))
+    )
+    if newest is None or placed is None:
+        return False
+    return placed == newest - timedelta(days=newest.weekday())
+
+
+def _greatest(settings: Settings, name: str, column: str) -> date | None:
+    table = store.open_table(table_uri(settings.lake_uri, name), settings.lake_options)
+    if table is None:
+        return None
+    found: date | None = table.collect(table.scan().select(pl.col(column).max())).item()
     return found
 
 
