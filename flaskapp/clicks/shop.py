@@ -76,12 +76,17 @@ def account(settings: Settings) -> str:
 def register(settings: Settings, crowd: Crowd) -> Sequence[Visitor]:
     """Insert the users that `crowd` gives for the first free id, in one transaction; those users.
 
-    Ids never collide, however many processes register users.
+    Raises `UnreachableError` when the server does not answer.
     """
     with mysql.connect(settings.mysql) as connection, mysql.transaction(connection) as cursor:
-        cursor.execute(_LAST)
-        visitors = crowd(max(int(cursor.fetchone()[0]) + 1, world.FIRST_ID))
-        cursor.executemany(_INSERT, [_row(one) for one in visitors])
+        return insert(cursor, crowd)
+
+
+def insert(cursor: Any, crowd: Crowd) -> Sequence[Visitor]:
+    """Insert users as part of a transaction; ids never collide, whoever else registers users."""
+    cursor.execute(_LAST)
+    visitors = crowd(max(int(cursor.fetchone()[0]) + 1, world.FIRST_ID))
+    cursor.executemany(_INSERT, [_row(one) for one in visitors])
     return visitors
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -13,7 +13,7 @@ from lakehouse.domains.clicks import names, world
 from lakehouse.domains.clicks.world import Click, Visitor
 from lakehouse.schema_registry import avro_schemas
 
-TOGETHER = timedelta(seconds=10)
+TOGETHER_S = 10
 SUBJECT = f"{names.TOPIC_EVENTS}-value"
 SCHEMA: avro_schemas.Schema = {
     "type": "record",
@@ -38,6 +38,7 @@ class Sender(Protocol):
         ...
 
 
+Write = Callable[[Mapping[str, Any]], bytes]
 Crowd = Callable[[int], Sequence[Visitor]]
 # Inserts the users that are drawn for the first free id: `shop.register`.
 Register = Callable[[Crowd], Sequence[Visitor]]
@@ -61,6 +62,10 @@ class Traffic:
     minutes_ago: float = 0.0
     seed: int = 42
 
+    def crowd(self, first_id: int) -> list[Visitor]:
+        """The users, with ids from `first_id` on."""
+        return world.visitors(self.users, self.bot_share, self.seed, first_id)
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -77,27 +82,32 @@ def send(
 ) -> Sent:
     """Register the users and send their clicks of `minutes`, which end `minutes_ago`.
 
-    Clicks of ten seconds have arrived before the next are sent, so that however fast they are sent,
-    none is overtaken in another partition by so much that it would be late.
     Raises `ServiceError` when database, broker or registry do not answer.
     """
-    crowd = register(
-        lambda first_id: world.visitors(traffic.users, traffic.bot_share, traffic.seed, first_id)
-    )
+    crowd = register(traffic.crowd)
     length = timedelta(minutes=traffic.minutes)
     start = clock.now() - length - timedelta(minutes=traffic.minutes_ago)
     found = list(world.clicks(crowd, start, length, traffic.seed))
-    write = avro_schemas.writer(registrar.register(SUBJECT, SCHEMA), SCHEMA)
-    for _, some in groupby(found, lambda click: (click.ts - start) // TOGETHER):
-        for click in some:
-            sender.send(names.TOPIC_EVENTS, click.user_id, write(_record(click)))
-        sender.deliver()
+    send_clicks(found, sender, writer(registrar))
     return Sent(len(crowd), _bots(crowd), len(found), found[-1].ts if found else None)
+
+
+def writer(registrar: Registrar) -> Write:
+    """What makes a message of a click. Raises `ServiceError` without the registry."""
+    return avro_schemas.writer(registrar.register(SUBJECT, SCHEMA), SCHEMA)
+
+
+def send_clicks(clicks: Iterable[Click], sender: Sender, write: Write) -> None:
+    """Send clicks that are in the order of their times, until the last is acknowledged.
+
+    Clicks of ten seconds have arrived before the next are sent, so that however fast they are sent,
+    none is overtaken in another partition by so much that it would be late.
+    """
+    for _, some in groupby(clicks, lambda click: click.ts.timestamp() // TOGETHER_S):
+        for click in some:
+            sender.send(names.TOPIC_EVENTS, click.user_id, write(asdict(click)))
+        sender.deliver()
 
 
 def _bots(crowd: Sequence[Visitor]) -> int:
     return sum(one.kind != "person" for one in crowd)
-
-
-def _record(click: Click) -> dict[str, Any]:
-    return asdict(click)

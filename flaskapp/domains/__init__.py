@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flaskapp.cdr.source import CdrSource
+from flaskapp.clicks.source import ClicksSource
 from flaskapp.fraud.source import FraudSource
 from flaskapp.stream_source import StreamSource
 from lakehouse.clock import Clock
@@ -11,4 +12,8 @@ from lakehouse.domains.settings import Settings
 
 def sources(settings: Settings, clock: Clock) -> tuple[StreamSource, ...]:
     """The sources of all domains; the first is the one that a request need not name."""
-    return (CdrSource(settings, clock), FraudSource(settings, clock))
+    return (
+        CdrSource(settings, clock),
+        FraudSource(settings, clock),
+        ClicksSource(settings, clock),
+    )

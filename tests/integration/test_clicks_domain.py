@@ -7,6 +7,7 @@ import os
 import signal
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ from cdrlake.services.jars import Java
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.ports import free_ports
 from flaskapp.clicks import shop, traffic
+from flaskapp.clicks.sending import ClicksRequest
+from flaskapp.clicks.source import ClicksSource
 from flaskapp.clicks.traffic import Sent, Traffic
+from flaskapp.runner import Runner
 from lakehouse import audit, kafka, mysql, ticks
 from lakehouse.clock import SystemClock
 from lakehouse.domains.clicks import CLICKS, names
@@ -198,16 +202,26 @@ def run_queries(spark: SparkSession, site: Settings) -> None:
         assert start().awaitTermination(300)
 
 
-def an_hour(spark: SparkSession, site: Settings, wanted: Traffic) -> None:
-    """Clicks, then the end of every window."""
-    sent = send(site, wanted)
+def stream(site: Settings) -> None:
+    """What `POST /start_stream {"domain": "clicks", "mode": "replay", ...}` starts."""
+    runner = Runner(site, CLOCK, [ClicksSource(site, CLOCK)])
+    name = runner.start(
+        ClicksRequest(users=10, bots=0.2, batch_size=300, num_batches=2, interval=1, mode="replay")
+    )
+    wait_for(lambda: not runner.is_running, "the stream")
+    with mysql.connect(site.mysql) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT state, error, sent_rows FROM Streams WHERE stream_id = %s", (name,))
+        assert cursor.fetchone() == ("finished", None, 600)
+
+
+def close(spark: SparkSession, site: Settings, last: datetime) -> None:
+    """Run all queries until every window has ended."""
     with mysql.connect(site.mysql) as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT MAX(id) FROM {names.MYSQL_USERS}")
-        (last,) = cursor.fetchone()
-    changes_to(site, last, lambda count: count >= 1)
+        (newest,) = cursor.fetchone()
+    changes_to(site, newest, lambda count: count >= 1)
     run_queries(spark, site)
-    assert sent.last is not None
-    ticks.send(site, names.TOPIC_EVENTS, sent.last + demo.AFTER)
+    ticks.send(site, names.TOPIC_EVENTS, last + demo.AFTER)
     run_queries(spark, site)
 
 
@@ -219,12 +233,15 @@ def test_clicks_become_predictions_and_a_promotion_shows_in_the_next_windows(
     assert train(spark, site, registry, lessons, print).verdict.promoted
     second = train(spark, site, registry, lessons, print)
 
-    an_hour(spark, site, Traffic(users=40, bot_share=0.2, minutes=20, minutes_ago=60))
+    sent = send(site, Traffic(users=40, bot_share=0.2, minutes=20, minutes_ago=60))
+    assert sent.last is not None
+    close(spark, site, sent.last)
     publisher = Publisher(site.kafka)
     publisher.send(names.TOPIC_EVENTS, "x", b"\0\0\0\xff\xffno schema of ours")
     publisher.deliver()
     registry.promote(second.version.number, "by hand: to see it arrive")
-    an_hour(spark, site, Traffic(users=10, bot_share=0.2, minutes=20, seed=2))
+    stream(site)
+    close(spark, site, CLOCK.now())
 
     ledger = demo.with_own_checks(audit.audit(site, CLICKS, {}), site)
     assert [(one.name, one.left, one.right) for one in ledger.checks if not one.ok] == []
