@@ -9,6 +9,7 @@ from typing import Any
 from lakehouse import mysql
 from lakehouse.domains.clicks import names, world
 from lakehouse.domains.clicks.world import Visitor
+from lakehouse.errors import DatabaseError
 from lakehouse.settings import Settings
 
 Crowd = Callable[[int], Sequence[Visitor]]
@@ -35,7 +36,7 @@ def prepare(settings: Settings) -> int:
     """Create the shop's database with its first two users, and let the application write to it.
 
     Safe to repeat; returns how many users there are. On a server without its administrator's
-    password nothing is created. Raises `UnreachableError` when the server does not answer.
+    password nothing is created, and `DatabaseError` is raised when there is no such table.
     """
     database = settings.mysql
     is_admin = database.admin_password is not None
@@ -52,7 +53,13 @@ def prepare(settings: Settings) -> int:
                 (database.user,),
             )
             connection.commit()
-        cursor.execute(f"SELECT COUNT(*) FROM {names.MYSQL_USERS}")  # noqa: S608
+        try:
+            cursor.execute(f"SELECT COUNT(*) FROM {names.MYSQL_USERS}")  # noqa: S608
+        except mysql.Error as error:
+            raise DatabaseError(
+                "the shop's database", f"the table {names.MYSQL_USERS}", error.msg or str(error),
+                "set mysql.admin_password, so that it can be made, or create it",
+            ) from None  # fmt: skip
         return int(cursor.fetchone()[0])
 
 

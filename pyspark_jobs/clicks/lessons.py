@@ -14,10 +14,9 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as f
 
 from lakehouse.domains.clicks import CLICKS, world
-from lakehouse.domains.clicks.contracts import FEATURES
+from lakehouse.domains.clicks.contracts import FEATURES, USERS
 from lakehouse.domains.clicks.domain import BOTS
 from lakehouse.domains.clicks.world import Visitor
 from lakehouse.models.inputs import Inputs
@@ -43,7 +42,7 @@ class Lessons:
     users: int = 1_000
     bot_share: float = 0.1
     minutes: float = 120.0
-    noise: float = 0.05
+    noise: float = 0.03
     seed: int = 42
 
     @property
@@ -84,7 +83,7 @@ def windows(spark: SparkSession, lessons: Lessons, folder: Path = FOLDER) -> pl.
     table = found.done[VIEW].frame.toArrow()
     inputs = Inputs(FEATURES)
     columns = {name: table[name].combine_chunks() for name in (*inputs.texts, *inputs.numbers)}
-    matrix = pl.DataFrame(inputs.matrix(columns).rows, schema=list(FEATURES))
+    matrix = pl.DataFrame(inputs.matrix(columns).rows, schema=list(FEATURES), orient="row")
     label = pl.DataFrame(
         list(lessons.labels(crowd).items()), schema=["user_id", "label"], orient="row"
     )
@@ -115,16 +114,7 @@ def _clicks(spark: SparkSession, crowd: Sequence[Visitor], lessons: Lessons) -> 
 
 
 def _users(spark: SparkSession, crowd: Sequence[Visitor]) -> DataFrame:
-    users = next(one for one in CLICKS.queried if one.name.endswith("users"))
-    rows = [asdict(one) for one in crowd]
-    known = spark.createDataFrame(
-        [tuple(row[name] for name in users.names[:-2]) for row in rows],
-        tables.schema(users).fieldNames()[:-2],
-    )
-    return known.select(
-        f.col("id").cast("int"),
-        *(f.col(name) for name in users.names[1:-3]),
-        f.col("nb_orders").cast("int"),
-        f.lit(0).cast("long").alias("position"),
-        f.lit(0).alias("partition"),
-    )
+    where = {"position": 0, "partition": 0}
+    rows = [asdict(one) | where for one in crowd]
+    columns = [tuple(row[name] for name in USERS.names) for row in rows]
+    return spark.createDataFrame(columns, tables.schema(USERS))

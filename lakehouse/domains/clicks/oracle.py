@@ -84,4 +84,4 @@ def _pages(kind: Kind, views: Counts) -> Floats:
     """How likely that kind sees these pages; what all kinds have in common is left out."""
     chance = np.log(np.maximum(HABITS[kind].pages, 1e-12))
     log_chance: Floats = (views * (chance - math.log(1 / len(VIEWS)))).sum(axis=1)
-    return np.asarray(np.exp(log_chance.clip(-600, 600)), np.float64)
+    return np.asarray(np.exp(log_chance.clip(-300, 300)), np.float64)
