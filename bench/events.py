@@ -83,12 +83,14 @@ def fill(
     """Publish one event for each subscriber and day up to `last`; how many these are.
 
     With `extra` each message has a field of that name that no contract knows.
+    The events of a day have ids of their own.
     """
     first = last - timedelta(days=days - 1)
+    start = first.toordinal() * users
     at_once = max(1, 500_000 // users)
     for done in range(0, days, at_once):
         some = min(at_once, days - done)
-        frame = events(users, first + timedelta(days=done), some, done * users, seed=done)
+        frame = events(users, first + timedelta(days=done), some, start + done * users, seed=done)
         if extra is not None:
             frame = frame.with_columns(pl.lit("an unknown field").alias(extra))
         send(settings, frame["DP_MSISDN"].to_list(), messages(frame), topic)

@@ -37,7 +37,12 @@ BATCH_ROWS = 60_000
 MIN_ROWS, MIN_ROC_AUC = 200, 0.6
 STEADY = "steady"
 PLANS = (*WORLD_PLANS, *USAGE_PLANS)
-NEW_NORMAL, ALL_CLEAR = "the new normal", "all clear"
+ALL_CLEAR = "all clear"
+# What the page says once a drift is over, and how its sentence is recognised.
+_AFTERWARDS = {
+    "the new normal": "the new normal",
+    "over, cause to be checked": "make sure that the cause is gone",
+}
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -145,12 +150,13 @@ def _outcome(measured: Measured, name: str) -> Outcome:
 
 
 def _last(found: Sequence[Finding]) -> str:
-    """What the page says on the last day: findings that hold, a new normal, or all clear."""
+    """What the page says on the last day: findings that hold, what became of one, or all clear."""
     names = [finding.name for finding in found if finding.state == "found"]
     if names:
         return " + ".join(names)
-    stays = any(line.startswith(NEW_NORMAL) for finding in found for line in finding.evidence)
-    return NEW_NORMAL if stays else ALL_CLEAR
+    lines = [line for finding in found for line in finding.evidence]
+    said = (name for name, mark in _AFTERWARDS.items() if any(mark in line for line in lines))
+    return next(said, ALL_CLEAR)
 
 
 def _roc_auc(values: Sequence[ChunkValues]) -> float:

@@ -66,9 +66,10 @@ the first drifted day (0: the same day) to the first finding of any kind.
 The first six plans are the simulator's. The others change what is recorded: outgoing and incoming
 calls swapped, weekends halved, another tariff for a fifth of the subscribers, a tenth of the rows
 lost, all measures down by half a per cent a day. "All clear" on the last day is wrong wherever the
-change still holds ({ANALYSIS_DAYS // 2 + HORIZON} days after its first); "the new normal" says
-that inputs no longer move but have not come back. ROC-AUC lost is the mean of the drifted days,
-against the same world without the plan.
+change still holds ({ANALYSIS_DAYS // 2 + HORIZON} days after its first). "The new normal" says
+that inputs no longer move but have not come back; "over, cause to be checked" that they are within
+their limits again, as features over a window are, too, once they have got used to a change.
+ROC-AUC lost is the mean of the drifted days, against the same world without the plan.
 
 `price_shock` counts as early when it is found before day {HORIZON + 1}, when the first labels of
 drifted days mature. The inputs of `concept_flip` do not shift, so it cannot be found before its

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from lakehouse.settings import ROOT
 from lakehouse.settings.model import ClusterSettings
 
 SUBSCRIBERS, DAYS = {"small": 200, "full": 10_000}, {"small": 10, "full": 40}
+WARM_DAYS = 2
 ROUNDS = {"small": 1, "full": 3}
 WORKERS, BUCKETS = 2, 4
 DAY = timedelta(days=1)
@@ -41,8 +43,9 @@ NAMES: dict[str, Name] = {
     "score": "score_two_vs_one_worker",
 }
 NOTE = (
-    "two executors of one core each beside one; all batches go to tasks, and the driver, which "
-    "only plans and commits, shares the machine's cores with them"
+    "two executors of one core each beside one, after the stage has run over two days of another "
+    "lake; all batches go to tasks, and the driver, which only plans and commits, shares the "
+    "machine's cores with them"
 )
 
 
@@ -51,14 +54,20 @@ def stages(size: Size, stand: Stand) -> list[Measurement]:
     subscribers, days = SUBSCRIBERS[size], DAYS[size]
     with stand.site() as settings, scratch() as folder, _cluster(folder) as master:
         last = today(SystemClock(), "UTC") - DAY
-        rows = fill(settings, subscribers, days, last)
         crown(open_registry(settings, CHURN), settings, last - (days - 1) * DAY)
-        to_end(work("ingest", stand.session(), settings))
-        found = []
+        lake, before = Path(settings.lake_uri), Lakes(folder / "before", folder / "warm-before")
+        ingest = partial(work, "ingest", stand.session(), settings)
+        first = last - (days - WARM_DAYS) * DAY
+        rows = fill(settings, subscribers, WARM_DAYS, first)
+        to_end(ingest())
+        shutil.copytree(lake, folder / "warm")
+        rows += fill(settings, subscribers, days - WARM_DAYS, last)
+        to_end(ingest())
+        lakes, found = Lakes(lake, folder / "warm"), []
         for stage, name in NAMES.items():
             figure = Figure(name, "s", False, f"{rows:,} subscriber-days, {BUCKETS} buckets", NOTE)
-            again = partial(_seconds, stage, settings, master, folder / "before")
-            _keep(settings, folder / "before")
+            again = partial(_seconds, stage, settings, master, lakes, before)
+            lakes.copy_to(before)
             ours: Callable[[], float] = partial(again, WORKERS)
             theirs: Callable[[], float] = partial(again, 1)
             found.append(compare(figure, "one worker", ours, theirs, ROUNDS[size]))
@@ -82,16 +91,25 @@ def _cluster(folder: Path) -> Iterator[str]:
             child.stop(STOP_S)
 
 
-def _keep(settings: Settings, place: Path) -> None:
-    """Keep the lake as it is before the stage."""
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(settings.lake_uri, place)
+@dataclass(frozen=True)
+class Lakes:
+    """The lake that is measured, and a small one on which the executors warm up."""
+
+    measured: Path
+    warm: Path
+
+    def copy_to(self, other: Lakes) -> None:
+        """Make the other two as these are."""
+        for ours, theirs in ((self.measured, other.measured), (self.warm, other.warm)):
+            shutil.rmtree(theirs, ignore_errors=True)
+            shutil.copytree(ours, theirs)
 
 
-def _seconds(stage: str, settings: Settings, master: str, before: Path, workers: int) -> float:
-    """Seconds of a stage with so many executors, from the lake as it was before."""
-    shutil.rmtree(settings.lake_uri)
-    shutil.copytree(before, settings.lake_uri)
+def _seconds(
+    stage: str, settings: Settings, master: str, lakes: Lakes, before: Lakes, workers: int
+) -> float:
+    """Seconds of a stage with so many executors, from the lakes as they were before."""
+    before.copy_to(lakes)
     options = {
         "spark.cores.max": str(workers),
         "spark.executor.cores": "1",
@@ -108,7 +126,7 @@ def _seconds(stage: str, settings: Settings, master: str, before: Path, workers:
         "CDRLAKE_SPARK__SMALL_BATCH_ROWS": "0",
         "CDRLAKE_SPARK__OPTIONS": msgspec.json.encode(options).decode(),
     }
-    command = [sys.executable, "-m", "bench.stages", stage]
+    command = [sys.executable, "-m", "bench.stages", stage, str(lakes.warm)]
     answer = subprocess.run(command, cwd=ROOT, env=os.environ | values, check=True,
                             stdout=subprocess.PIPE, text=True,
                             preexec_fn=die_with_parent())  # fmt: skip

@@ -13,6 +13,8 @@ SHOWN = 5
 # A column has not come back while it is this much closer to its limit than before the drift.
 DISPLACED, DEVIATIONS = 0.15, 2.0
 AFTER, BEFORE, LEAST = 7, 14, 3
+# For so many chunks after its end, a drift is spoken of.
+REMEMBERED = 30
 
 
 def of_drift(verdicts: Sequence[ChunkVerdict], is_degraded: bool) -> list[str]:
@@ -91,26 +93,31 @@ def of_first_sign(latest: ChunkVerdict) -> list[str]:
     return [*of_degradation([latest]), "a second chunk in a row would make this a finding"]
 
 
-def of_new_normal(verdicts: Sequence[ChunkVerdict], start: str, end: str) -> list[str]:
-    """Columns that have not returned although their drift, from `start` to `end`, is over.
+def of_ended_drift(verdicts: Sequence[ChunkVerdict], start: str, end: str) -> list[str]:
+    """What is known once the drift from `start` to `end` is over: it need not be all clear.
 
     Features over a window of days show a change as a jump and then adapt to it, so the end of the
-    alarms alone does not mean that the inputs are back to normal.
+    alarms alone does not mean that the inputs are back to normal. Columns that are further from the
+    reference than before the drift show it; without one the question stays open for a while.
     """
     before = [verdict for verdict in verdicts if verdict.end < start][-BEFORE:]
-    after = [verdict for verdict in verdicts if verdict.start > end][-AFTER:]
-    if min(len(before), len(after)) < LEAST:
-        return []
+    since = [verdict for verdict in verdicts if verdict.start > end]
+    after = since[-AFTER:]
     during = [verdict for verdict in verdicts if start <= verdict.start and verdict.end <= end]
     moved = {column for verdict in during for column in (*verdict.drifted, *verdict.cusum_ratios)}
     displaced = sorted(_displaced(moved, before, after), key=lambda found: found[1] - found[2])
-    if not displaced:
+    if displaced:
+        column, usual, now = displaced[0]
+        others = f", and {len(displaced) - 1} more columns moved too" if len(displaced) > 1 else ""
+        return [
+            f"the new normal: {_named(column)} has stayed at {now:.2f} of its limit, against "
+            f"{usual:.2f} before {start}{others}"
+        ]
+    if len(since) > REMEMBERED:
         return []
-    column, usual, now = displaced[0]
-    others = f", and {len(displaced) - 1} more columns moved too" if len(displaced) > 1 else ""
     return [
-        f"the new normal: {_named(column)} has stayed at {now:.2f} of its limit, against "
-        f"{usual:.2f} before {start}{others}"
+        f"the inputs are within their limits again since {end}, but features over a window get "
+        "used to a lasting change: make sure that the cause is gone"
     ]
 
 

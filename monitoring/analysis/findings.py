@@ -4,7 +4,8 @@
 - model drift: outcomes no longer depend on the inputs as they did, while the inputs did not move;
 - model degradation: the model does worse than its reference allows, realised or estimated.
 
-Performance and outcomes must be off in two chunks in a row. Inputs fluctuate: drift takes one chunk
+Performance and outcomes must be off in two chunks in a row; a changed dependence is over when it
+is clearly below the level that was needed to find it. Inputs fluctuate: drift takes one chunk
 far beyond a limit, four in a row, or a smaller shift that persists. Chunks that are too small, or
 that are still filling, are not judged.
 """
@@ -12,7 +13,6 @@ that are still filling, are not judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import Literal
 
 import msgspec
@@ -61,7 +61,7 @@ def find(
     known = [verdict for verdict in reliable if verdict.labelled]
     moved = _episodes(reliable, _has_moved, _is_sure_of_drift)
     concept = [v for v in known if v.is_steady and not _within(v, moved)]
-    changed = _episodes(concept, _is_concept)
+    changed = _episodes(concept, _is_concept, lasts=lambda verdict: verdict.association_lasts)
     worse = _episodes(reliable, lambda verdict: verdict.is_worse)
     degraded = _finding("model_degradation", reliable, worse, evidence.of_degradation)
     if degraded.state == "ok":
@@ -74,8 +74,8 @@ def find(
         lambda within: evidence.of_drift(within, degraded.state == "found"),
     )
     if drift.state == "ok" and moved:
-        stayed = evidence.of_new_normal(reliable, moved[-1].start, moved[-1].end)
-        drift = msgspec.structs.replace(drift, evidence=tuple(stayed))
+        ended = evidence.of_ended_drift(reliable, moved[-1].start, moved[-1].end)
+        drift = msgspec.structs.replace(drift, evidence=tuple(ended))
     return (
         drift,
         _finding(
@@ -105,16 +105,24 @@ def _episodes(
     verdicts: Sequence[ChunkVerdict],
     alarmed: Callable[[ChunkVerdict], bool],
     is_sure: Callable[[Sequence[ChunkVerdict]], bool] = lambda run: len(run) >= RUN,
+    lasts: Callable[[ChunkVerdict], bool] = lambda _: False,
 ) -> tuple[Episode, ...]:
-    """Runs of alarmed chunks that are too long for chance."""
-    episodes = []
-    for alarm, run in groupby(verdicts, alarmed):
-        chunks = list(run)
-        if alarm and is_sure(chunks):
-            first, last = chunks[0], chunks[-1]
-            still = last is verdicts[-1]
-            episodes.append(Episode(first.key, last.key, first.start, last.end, len(chunks), still))
-    return tuple(episodes)
+    """Runs of alarmed chunks that are too long for chance.
+
+    Once that is certain, chunks in which the alarm still `lasts` belong to the run too.
+    """
+    runs: list[list[ChunkVerdict]] = [[]]
+    for verdict in verdicts:
+        if alarmed(verdict) or (lasts(verdict) and is_sure(runs[-1])):
+            runs[-1].append(verdict)
+        else:
+            runs.append([])
+    return tuple(
+        Episode(first.key, last.key, first.start, last.end, len(run), last is verdicts[-1])
+        for run in runs
+        if run and is_sure(run)
+        for first, last in [(run[0], run[-1])]
+    )
 
 
 def _finding(

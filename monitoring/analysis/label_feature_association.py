@@ -14,6 +14,8 @@ from statistics import NormalDist
 from monitoring.analysis.values import POSITIVES, ChunkValues
 
 ALPHA = 0.01
+# A shift that was found is over when it is this share of the limit or less.
+OVER = 0.75
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Shift:
     def found(self) -> bool:
         """Whether this is too large for chance, given the number of features."""
         return abs(self.deviations) > self.limit
+
+    @property
+    def lasts(self) -> bool:
+        """Whether a shift that was found before has not gone yet."""
+        return abs(self.deviations) > OVER * self.limit
 
 
 def strongest(

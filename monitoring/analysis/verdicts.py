@@ -23,6 +23,7 @@ _KEYS = {
     "cusum_ratios": "lasting",
     "association": "relation",
     "association_changed": "relation_changed",
+    "association_lasts": "relation_lasts",
 }
 
 
@@ -34,7 +35,8 @@ class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True, rename=_KEYS):
     `cusum_ratios` those whose smaller shift has persisted up to here, and `nearest` the highest.
     `reconstruction` is the factor for all features together. `worse_*` map metrics below their
     limits to their values. `association` is the strongest shift of a feature's association with
-    the label up to here, `overestimated` how far the ROC-AUC was estimated too high; both in
+    the label up to here; once it was large enough to count, it counts as long as it `lasts`.
+    `overestimated` is how far the ROC-AUC was estimated too high; both in
     standard errors.
     """
 
@@ -53,6 +55,7 @@ class ChunkVerdict(msgspec.Struct, frozen=True, kw_only=True, rename=_KEYS):
     worse_estimated: dict[str, float]
     association: tuple[str, float] | None = None
     association_changed: bool = False
+    association_lasts: bool = False
     overestimated: float | None = None
 
     @property
@@ -161,6 +164,7 @@ def _with_association(
         verdict,
         association=(shift.feature, shift.deviations),
         association_changed=shift.found,
+        association_lasts=shift.lasts,
         overestimated=gap,
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,6 +19,9 @@ from pyarrow.fs import PyFileSystem
 
 from lakehouse.contracts import Contract
 from pyspark_jobs.delta.tables import with_statistics
+
+WRITER = "cdrlake.writer"
+"""Key in a file's metadata; its value is the host and the process that wrote the file."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,19 @@ def write_file(
     """Write `rows`, all of one partition, as a file of the table at `uri`.
 
     Statistics are kept of the key columns only. Its pages have checksums, which Spark and `cdrlake
-    verify` compare.
+    verify` compare; its metadata say which process wrote it.
     """
     values = {name: str(rows[name][0]) for name in contract.partition_by}
     folder = "".join(f"{name}={value}/" for name, value in values.items())
     path = f"{folder}part-{uuid4().hex}.parquet"
     names = [name for name in contract.names if name not in values]
     handler = DeltaStorageHandler(uri, dict(options))
+    table = rows.select(names).to_arrow(compat_level=pl.CompatLevel.oldest())
+    writer = f"{socket.gethostname()}/{os.getpid()}"
     with PyFileSystem(handler).open_output_stream(path) as target:
         # Unlike polars and delta-rs, Arrow can store a checksum in each page.
         pq.write_table(
-            rows.select(names).to_arrow(compat_level=pl.CompatLevel.oldest()),
+            table.replace_schema_metadata({WRITER: writer}),
             target,
             use_dictionary=[name for name in names if name not in contract.key],
             write_statistics=False,

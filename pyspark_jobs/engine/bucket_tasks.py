@@ -30,7 +30,12 @@ _RESULT = pa.schema([("changes", pa.binary())])
 
 
 def collected(rows: DataFrame, most: int) -> pl.DataFrame | None:
-    """All of `rows` if there are at most that many, because counting would cost another job."""
+    """All of `rows` if there are at most that many, because counting would cost another job.
+
+    With `most` 0 all work goes to tasks, and nothing is read.
+    """
+    if not most:
+        return None
     some = cast(pl.DataFrame, pl.from_arrow(rows.limit(most + 1).toArrow()))
     return some if len(some) <= most else None
 

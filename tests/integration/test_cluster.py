@@ -28,6 +28,8 @@ __all__ = ["own"]
 pytestmark = pytest.mark.integration
 
 MEBIBYTE = 1024**2
+# For so long Spark may wait, and do nothing, before it takes an executor for lost.
+NETWORK_TIMEOUT_S = 120
 KINDS = ("CoarseGrainedExecutorBackend", "Worker", "Master", "SparkSubmit", "daemon", "cdr_ingest")
 
 
@@ -121,7 +123,7 @@ def test_a_worker_killed_in_mid_batch_costs_no_message(
             sys.stdout.write(memory([*cluster.values(), job]))
         os.kill(worker.pid, signal.SIGKILL)
         assert in_batch(own, 0)
-        wait_for(lambda: not job.alive, "the end of the job")
+        wait_for(lambda: not job.alive, "the end of the job", 2 * NETWORK_TIMEOUT_S)
         assert job.exit_code == 0, job.tail(20)
     finally:
         job.stop(30)

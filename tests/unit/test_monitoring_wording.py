@@ -88,11 +88,32 @@ def test_a_shift_to_which_the_features_got_used_is_the_new_normal() -> None:
     )
 
 
-def test_a_shift_that_came_back_is_not() -> None:
-    drift = found(judged([0.3, 0.35, 0.25, 0.3, 3.0, 3.0, 0.3, 0.32, 0.3, 0.31]))["data_drift"]
-    assert (drift.state, drift.evidence) == ("ok", ())
+def test_a_shift_that_came_back_is_spoken_of_for_a_while() -> None:
+    ratios = [0.3, 0.35, 0.25, 0.3, 3.0, 3.0, 0.3, 0.32, 0.3, 0.31]
+    drift = found(judged(ratios))["data_drift"]
+    said = (
+        "the inputs are within their limits again since 2026-06-06, but features over a window get "
+        "used to a lasting change: make sure that the cause is gone",
+    )
+    assert (drift.state, drift.evidence) == ("ok", said)
     too_early = found(judged([0.3, 0.35, 0.25, 0.3, 3.0, 3.0, 0.6]))["data_drift"]
-    assert too_early.evidence == (), "one chunk after it says nothing"
+    assert too_early.evidence == said, "one chunk after it says nothing else"
+    later = [0.3, 0.32, 0.3, 0.31] * (evidence.REMEMBERED // 4)
+    assert found(judged([*ratios, *later]))["data_drift"].evidence == ()
+
+
+def test_a_changed_dependence_is_over_when_it_is_clearly_below_its_limit() -> None:
+    calm = msgspec.structs.replace(judged([0.2])[-1], labelled=True)
+    changed = {"association_changed": True, "association_lasts": True}
+    lasting = {"association_changed": False, "association_lasts": True}
+    chunks = [
+        msgspec.structs.replace(calm, **marks)
+        for marks in (lasting, lasting, changed, changed, lasting)
+    ]
+    drift = found(chunks)["model_drift"]
+    assert drift.state == "found"
+    assert [episode.chunks for episode in drift.episodes] == [3], "it is not found by what is less"
+    assert found([*chunks, calm])["model_drift"].state == "ok"
 
 
 def test_positives_have_the_name_that_the_model_gives_them() -> None:
