@@ -14,6 +14,7 @@ from lakehouse.settings import Settings
 
 Crowd = Callable[[int], Sequence[Visitor]]
 COLUMNS = ("id", "name", "platform", "country", "ip_address", "nb_orders")
+_DATABASE = f"CREATE DATABASE IF NOT EXISTS {names.MYSQL_DATABASE} CHARACTER SET utf8mb4"
 _TABLE = (
     f"CREATE TABLE IF NOT EXISTS {names.MYSQL_USERS} (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, "
     "name VARCHAR(255), platform VARCHAR(64), country VARCHAR(2), ip_address VARCHAR(45), "
@@ -27,9 +28,14 @@ _INSERT = (
     f"INSERT INTO {names.MYSQL_USERS} ({', '.join(COLUMNS)}) "  # noqa: S608
     "VALUES (%s, %s, %s, %s, %s, %s)"
 )
+_ADD = (
+    f"INSERT IGNORE INTO {names.MYSQL_USERS} ({', '.join(COLUMNS)}) "  # noqa: S608
+    "VALUES (%s, %s, %s, %s, %s, %s)"
+)
+_COUNT = f"SELECT COUNT(*) FROM {names.MYSQL_USERS}"  # noqa: S608
 _LAST = f"SELECT COALESCE(MAX(id), 0) FROM {names.MYSQL_USERS} FOR UPDATE"  # noqa: S608
 # Debezium reads tables once, then the binary log.
-_RIGHTS = "SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT"
+RIGHTS = "SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT"
 
 
 def prepare(settings: Settings) -> int:
@@ -43,18 +49,16 @@ def prepare(settings: Settings) -> int:
     with mysql.connect(database, admin=is_admin) as connection:
         cursor = connection.cursor()
         if is_admin:
-            cursor.execute(
-                f"CREATE DATABASE IF NOT EXISTS {names.MYSQL_DATABASE} CHARACTER SET utf8mb4"
-            )
+            cursor.execute(_DATABASE)
             cursor.execute(_TABLE)
-            cursor.executemany(_INSERT.replace("INSERT", "INSERT IGNORE", 1), _FIRST)
+            cursor.executemany(_ADD, _FIRST)
             cursor.execute(
                 f"GRANT SELECT, INSERT, UPDATE, DELETE ON {names.MYSQL_DATABASE}.* TO %s@'%%'",
                 (database.user,),
             )
             connection.commit()
         try:
-            cursor.execute(f"SELECT COUNT(*) FROM {names.MYSQL_USERS}")  # noqa: S608
+            cursor.execute(_COUNT)
         except mysql.Error as error:
             raise DatabaseError(
                 "the shop's database", f"the table {names.MYSQL_USERS}", error.msg or str(error),
@@ -76,7 +80,7 @@ def account(settings: Settings) -> str:
         cursor, name = connection.cursor(), settings.connect.user
         cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (name, made))
         cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (name, made))
-        cursor.execute(f"GRANT {_RIGHTS} ON *.* TO %s@'%%'", (name,))
+        cursor.execute(f"GRANT {RIGHTS} ON *.* TO %s@'%%'", (name,))
     return made
 
 
