@@ -50,6 +50,9 @@ demo-fraud: setup ## the main job of card fraud: 50,000 events, two versions, mo
 demo-clicks: setup ## users by change data capture, clicks, and bots found in SQL by two versions
 	@$(BIN)/cdrlake demo --domain clicks
 
+demo-segments: setup ## purchases streamed, three models behind gates, REST, and a drift
+	@$(BIN)/cdrlake demo --domain segments
+
 demos: setup ## run the main job of every domain, and end with one table
 	@$(BIN)/cdrlake demo --domain all
 
@@ -113,6 +116,9 @@ soak: $(VENV)/.dev ## five million events, and the memory of each process meanwh
 
 swaps: $(VENV)/.dev ## swap the served champion 200 times in a minute under load, ten times to a broken one
 	$(BIN)/python -m bench.serving_swaps
+
+stream-kills: $(VENV)/.dev ## kill -9 a stream door twenty times while two share a topic, compare every decision and state
+	$(BIN)/python -m bench.stream_kills
 
 schemas: $(VENV)/.dev ## requests made from the description of the served models (CASES=20000)
 	$(BIN)/python -m bench.serving_schemas --cases $(or $(CASES),20000)

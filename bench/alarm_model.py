@@ -21,6 +21,7 @@ from lakehouse.models.forest import LEAF, Floats, Forest
 from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.forest_scorer import ForestScorer
 from lakehouse.registry import ModelVersion
+from lakehouse.registry.standing import Standing
 from pyspark_jobs.cards.forest import binned, cuts
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,13 +58,14 @@ def scorer() -> ForestScorer:
 class Versions:
     """A registry whose champion is that forest."""
 
-    def champion(self) -> ModelVersion:
-        """The one version."""
-        return ModelVersion(
+    def standing(self) -> Standing:
+        """The one version, which is champion."""
+        one = ModelVersion(
             number=1, run_id="bench", created_at=START, manifest_sha256="", score_from=START.date(),
             metric="pr_auc", figure="", promoted_at=START, approved_by=None, verdicts=(),
             alias="champion",
         )  # fmt: skip
+        return Standing({1: one}, champion=1)
 
     def load(self, _: ModelVersion) -> Bundle:
         """As much of a bundle as the door reads."""

@@ -15,8 +15,8 @@ from bench.segments_quality import (
     Cut,
     Spending,
 )
+from lakehouse.domains.segments.structure import claim
 from lakehouse.models.manifest import Interval
-from pyspark_jobs.segments.types import claim
 
 TOP = """# The segments' models
 
@@ -94,10 +94,12 @@ def _cuts(cuts: Sequence[Cut], rules: dict[str, float]) -> str:
 
 A segment is a type (k-means on the logarithms of purchases, amount and merchants in 180 days) and a
 state (quiet for 0-6, 7-27, or 28 and more days). Segments with less than 5.5 % of the cards join
-the one whose cards spend most alike. R2 is that of the logarithm of what a card spends in the next
-28 days, with means of the last Monday of training, judged on the last of the test; "four Mondays"
-is the mean of the last four pairs. Week to week is the adjusted Rand index of types with frozen
-centroids. The least share is that of the smallest segment, then and later.
+a neighbour, one step of type or state away; this rule was chosen among five on Mondays before July
+2016, with types of November to January judged in April and May. R2 is that of the logarithm of what
+a card spends in the next 28 days, with means of the last Monday of training, judged on the last of
+the test; "four Mondays" is the mean of the last four pairs, and says more. Week to week is the
+adjusted Rand index of types with frozen centroids. The least share is that of the smallest segment,
+then and later.
 
 | types x states | R2 | four Mondays | week to week | worst | movers | least share | gap |
 | --- | --- | --- | --- | --- | --- | --- | --- |

@@ -15,7 +15,6 @@ import polars as pl
 from pyspark.sql import SparkSession
 from sklearn.metrics import roc_auc_score
 
-from bench import segments_baselines as baselines
 from bench.segments_data import Study
 from lakehouse.domains.segments.card_features import YOUNG_DAYS, card_features
 from lakehouse.domains.segments.next_purchase import bought_within, mondays
@@ -25,7 +24,7 @@ from lakehouse.models.forest import Floats
 from lakehouse.models.hazard import HazardScorer
 from lakehouse.models.kmeans import KMeansModel
 from lakehouse.models.manifest import Interval
-from pyspark_jobs.segments import train, types
+from pyspark_jobs.segments import baselines, train, types
 from pyspark_jobs.segments.hazard_fit import here
 
 HORIZONS, DRAWS, LONGEST = (1, 3, 7, 14, 30), 200, 90

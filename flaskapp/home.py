@@ -52,6 +52,6 @@ def _view(parts: Parts, domain: Domain, found: Ledger) -> DomainView:
         domain.title or domain.name,
         domain.about,
         path_of(parts, domain),
-        [scored.model for scored in domain.scored],
+        [scored.model for scored in domain.scored if scored.is_watched],
         [StepView(step.name, step.count, step.unit) for step in found.steps],
     )

@@ -98,7 +98,8 @@ class Scored:
     `entity` and `time` name the key columns that `features` and `table` share; `time` is a date or
     a timestamp. If the rows of `features` are replaced when they change, `changes` names the table
     that each changed row is added to. `chunk` is the period that monitoring groups rows by, unless
-    settings say otherwise.
+    settings say otherwise. A model without outcomes that a classifier could be judged by is not
+    watched: `is_watched` is false.
     """
 
     model: str
@@ -115,6 +116,7 @@ class Scored:
     changes: str | None = None
     chunk: str = "D"
     slices: Slices | None = None
+    is_watched: bool = True
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from lakehouse.clock import SystemClock
 from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings, load
 from lakehouse.http import access, server
+from monitoring import extension
 from monitoring.wiring import wire
 
 LOG = logging.getLogger("monitoring")
@@ -19,9 +20,11 @@ LOG = logging.getLogger("monitoring")
 
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop` is set."""
-    watched = [scored for domain in DOMAINS for scored in domain.scored]
+    watched = [one for domain in DOMAINS for one in domain.scored if one.is_watched]
     count = partial(ledger.snapshot_of_all, settings, DOMAINS)
-    parts = wire(settings, SystemClock(), watched, count=count)
+    clock = SystemClock()
+    pages = extension.pages(DOMAINS, settings, clock)
+    parts = wire(settings, clock, watched, count=count, pages=pages)
     host, port = settings.monitoring.host, settings.monitoring.port
     with server.serving(parts.app, host, port, access.max_body_bytes(settings.api)):
         for model in parts.models:

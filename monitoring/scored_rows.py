@@ -21,6 +21,9 @@ from lakehouse.names import table_uri
 from monitoring.analysis.values import ENTITY, LABEL, PREDICTION, SCORE, TIME
 from monitoring.buckets import Buckets
 
+# A table with this column has the rows of several models.
+MODEL = "model"
+
 
 @dataclass(frozen=True)
 class ScoredRows:
@@ -59,6 +62,8 @@ class ScoredRows:
         wanted = pl.any_horizontal(self.buckets.between(time, *span) for span in spans)
         rows = store.scan(self.uri, self.options, at=at)
         chosen = rows.filter(wanted, pl.col("model_version") == model_version)
+        if MODEL in scored.table.names:
+            chosen = chosen.filter(pl.col(MODEL) == scored.model)
         names = list(columns(scored))
         if FEATURES in scored.table.names:
             stored = chosen.select(*names, FEATURES, FEATURE_NAMES)

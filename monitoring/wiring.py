@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from importlib.machinery import PathFinder
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from lakehouse import store
 from lakehouse.clock import Clock
@@ -88,11 +88,12 @@ def wire(
     watched: Sequence[Scored],
     registry_of: RegistryOf | None = None,
     count: Count = no_counts,
+    pages: Sequence[Blueprint] = (),
 ) -> Parts:
     """All parts, for the models that are to be watched; their registries, if not the real ones.
 
-    `count` gives the ledger that the pages draw. Raises `SettingsError` for a setting that would be
-    unsafe or is incomplete.
+    `count` gives the ledger that the pages draw, and `pages` are those of domains. Raises
+    `SettingsError` for a setting that would be unsafe or is incomplete.
     """
     access.require_safe_address(settings.api, "monitoring.host", settings.monitoring.host)
     registry_of = registry_of or partial(open_registry, settings)
@@ -100,7 +101,7 @@ def wire(
         _model(settings, clock, site, registry_of(site.scored), len(watched) > 1)
         for site in sites(settings, watched)
     )
-    return Parts(create_app(settings, found, clock, count), found)
+    return Parts(create_app(settings, found, clock, count, pages), found)
 
 
 def _model(

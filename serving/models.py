@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Protocol
 
 from lakehouse.clock import Clock
 from lakehouse.errors import ModelError, closest
-from lakehouse.registry import ModelVersion, Registry
-from lakehouse.registry.standing import Standing
 from serving.agreement import Agreement, LocalAgreement
-from serving.served import LoadedModel, Served, warm
+from serving.model_versions import ModelVersions, Require, Versions
+from serving.served import LoadedModel, Served
 
 LOG = logging.getLogger(__name__)
 POLL_S = 10.0
-# Versions that stay loaded because somebody asked for them by number.
-KEPT = 8
 
 
 class UnknownModelError(ModelError):
@@ -33,18 +31,36 @@ class NotReadyError(ModelError):
     """The model is known, but no version of it can answer now."""
 
 
+class Hints(Protocol):
+    """Something that notices when the registry has changed."""
+
+    def follow(self, stop: threading.Event, hint: Callable[[], None]) -> None:
+        """Call `hint` after every change until `stop` is set."""
+        ...
+
+
+def _any(_: LoadedModel) -> None:
+    """Every model will do."""
+
+
 class Models:
     """The served models by name. Every method may be called from any thread.
 
     `agreement` makes the processes of one service change champions in the same order, so that a
     client that is answered by several of them never sees an older champion after a newer one.
+    `require` raises `ModelError` for a version that this service cannot use; it is refused like one
+    that cannot be loaded.
     """
 
     def __init__(
-        self, registries: Mapping[str, Registry], clock: Clock, agreement: Agreement | None = None
+        self,
+        registries: Mapping[str, Versions],
+        clock: Clock,
+        agreement: Agreement | None = None,
+        require: Require = _any,
     ) -> None:
         self._clock, self._agreement = clock, agreement or LocalAgreement(registries)
-        self._models = {name: _Model(name, one) for name, one in registries.items()}
+        self._models = {name: ModelVersions(name, one, require) for name, one in registries.items()}
         self._hinted = threading.Event()
 
     @property
@@ -141,25 +157,34 @@ class Models:
         """Say that the registry has changed; returns at once."""
         self._hinted.set()
 
-    def follow(self, stop: threading.Event, every_s: float = POLL_S) -> None:
-        """Ask the registry every so many seconds, and at each hint, until `stop` is set.
+    def keep_fresh(
+        self, stop: threading.Event, every_s: float = POLL_S, hints: Sequence[Hints] = ()
+    ) -> None:
+        """Follow the registry and what hints at its changes, in threads, until `stop` is set.
 
         Whoever sets `stop` also calls `hint`.
         """
+        beside = [partial(self.follow, stop, every_s)]
+        beside += [partial(one.follow, stop, self.hint) for one in hints]
+        for run in beside:
+            threading.Thread(target=run, daemon=True).start()
+
+    def follow(self, stop: threading.Event, every_s: float) -> None:
+        """Ask the registry every so many seconds, and at each hint, until `stop` is set."""
         while not stop.is_set():
             self._clock.wait(self._hinted, every_s)
             self._hinted.clear()
             if not stop.is_set():
                 self.refresh()
 
-    def _model(self, name: str) -> _Model:
+    def _model(self, name: str) -> ModelVersions:
         if name not in self._models:
             raise UnknownModelError.sentence(
                 f"There is no model {name!r:.80}; {closest(name[:80], self._models)}."
             )
         return self._models[name]
 
-    def _refresh(self, model: _Model) -> None:
+    def _refresh(self, model: ModelVersions) -> None:
         standing = model.registry.standing()
         champion = model.load_number(standing, standing.champion)
         if champion is None:
@@ -178,7 +203,7 @@ class Models:
             else:
                 self._hinted.set()
 
-    def _catch_up(self, model: _Model, agreed: tuple[int, str]) -> Served:
+    def _catch_up(self, model: ModelVersions, agreed: tuple[int, str]) -> Served:
         """Another process has answered with this champion already, so nobody older may answer."""
         with model.lock:
             self._refresh(model)
@@ -189,57 +214,3 @@ class Models:
                 f"Version {agreed[0]} of {model.name} is being loaded; ask again in a second."
             )
         return served
-
-
-class _Model:
-    """One model: its registry, its versions in memory, and who answers."""
-
-    def __init__(self, name: str, registry: Registry) -> None:
-        self.name, self.registry = name, registry
-        self.served: Served | None = None
-        self.staged: Served | None = None
-        self.refused: dict[int, str] = {}
-        self.lock = threading.Lock()
-        self._kept: OrderedDict[int, LoadedModel] = OrderedDict()
-        self._kept_lock = threading.Lock()
-
-    def loaded(self, number: int) -> LoadedModel | None:
-        """A version that is in memory."""
-        served = self.served
-        parts = (served.champion, served.shadow, served.variant) if served else ()
-        with self._kept_lock:
-            if number in self._kept:
-                self._kept.move_to_end(number)
-                return self._kept[number]
-        return next((one for one in parts if one is not None and one.version == number), None)
-
-    def load_number(self, standing: Standing, number: int | None) -> LoadedModel | None:
-        """The version with that number; None if there is none, or it is refused."""
-        version = standing.versions.get(number) if number is not None else None
-        return None if version is None else self.load(version)
-
-    def load(self, version: ModelVersion) -> LoadedModel | None:
-        """A version, from memory or loaded; None for one that is refused, which is said once."""
-        number, sha256 = version.number, version.manifest_sha256
-        found = self.loaded(number)
-        if found is not None and found.sha256 == sha256:
-            return found
-        try:
-            loaded = warm(self.name, number, sha256, lambda: self.registry.load(version))
-        except Exception as error:  # whatever a broken file makes a parser raise
-            if self.refused.get(number) != str(error):
-                LOG.error("version %s of %s is refused: %s", number, self.name, error)
-            self.refused[number] = str(error)
-            return None
-        self.refused.pop(number, None)
-        with self._kept_lock:
-            self._kept[number] = loaded
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return loaded
-
-    def serve(self, served: Served) -> None:
-        """From now on this answers."""
-        before, self.served = self.served, served
-        if before is None or before.champion is not served.champion:
-            LOG.info("%s is answered by version %s", self.name, served.champion.version)

@@ -21,7 +21,7 @@ from lakehouse.pace import Pace
 from lakehouse.settings.kafka import KafkaSettings
 from serving.stream_description import E, Refused, S, Scored, StreamDescription
 from serving.stream_lots import Lot, Lots
-from serving.stream_model import Champion, LoadedModel
+from serving.stream_model import Champion, StreamModel
 from serving.stream_partitions import Partitions
 from serving.stream_state import PartitionState, Snapshots
 from serving.stream_tally import Tally
@@ -76,10 +76,7 @@ class StreamDoor(Generic[E, S]):
         Raises `AccessError` when the broker refuses this client, and `ServiceError` for a decision
         that cannot be delivered.
         """
-        fresh = threading.Thread(
-            target=self.champion.keep_fresh, args=(self._clock, stop), name="champion", daemon=True
-        )
-        fresh.start()
+        self.champion.keep_fresh(stop)
         try:
             model = self._await_model(stop)
             if model is None:
@@ -91,13 +88,14 @@ class StreamDoor(Generic[E, S]):
                     self._turn(self.champion.current or model)
                 self._access.check()
         finally:
+            self.champion.end()
             self._close()
 
     def snapshot_every(self, seconds: float) -> None:
         """Save the state of every partition once in so many seconds."""
         self._partitions.snapshot_s = seconds
 
-    def _await_model(self, stop: threading.Event) -> LoadedModel | None:
+    def _await_model(self, stop: threading.Event) -> StreamModel | None:
         said = False
         while not stop.is_set():
             model = self.champion.current or self.champion.refresh()
@@ -109,7 +107,7 @@ class StreamDoor(Generic[E, S]):
             self._clock.wait(stop, MODEL_S)
         return None
 
-    def _turn(self, model: LoadedModel) -> None:
+    def _turn(self, model: StreamModel) -> None:
         """One round: wait for a message, then take whatever else is there."""
         allowed = self._pace.allowed(MOST)
         if not allowed:
@@ -127,7 +125,7 @@ class StreamDoor(Generic[E, S]):
         self._commit()
         self._partitions.snapshot_in_turn(self._clock.monotonic())
 
-    def _decide(self, messages: list[Message], model: LoadedModel) -> None:
+    def _decide(self, messages: list[Message], model: StreamModel) -> None:
         lot = Lot(self._access)
         events: list[E] = []
         rows: list[tuple[float, ...]] = []
@@ -173,7 +171,7 @@ class StreamDoor(Generic[E, S]):
         return self._description.step(mine, event)
 
     def _answer(
-        self, events: list[E], rows: list[tuple[float, ...]], model: LoadedModel, lot: Lot
+        self, events: list[E], rows: list[tuple[float, ...]], model: StreamModel, lot: Lot
     ) -> None:
         matrix = np.array(rows)[:, model.columns]
         scores = model.scorer.score(np.ascontiguousarray(matrix))

@@ -1,43 +1,23 @@
-"""The model that the stream door scores with: the champion, replaced in the background.
-
-A new champion is loaded, checked and tried aside; if anything of that fails, the last good model
-goes on.
-"""
+"""The champion as a stream uses it: its features picked out of the stream's, and its policy."""
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
+from typing import Any
 
 from lakehouse.clock import Clock
 from lakehouse.errors import ModelError
-from lakehouse.models.bundle import Bundle
 from lakehouse.models.scoring import Scorer
-from lakehouse.registry import ModelVersion
-
-LOG = logging.getLogger(__name__)
-ASK_S = 10.0
-
-
-class Versions(Protocol):
-    """What is used of a registry."""
-
-    def champion(self) -> ModelVersion | None:
-        """The champion; None before there is one."""
-        ...
-
-    def load(self, version: ModelVersion) -> Bundle:
-        """The bundle of a version."""
-        ...
+from serving.model_versions import Versions
+from serving.models import Hints, Models, NotReadyError
+from serving.served import LoadedModel
+from serving.stream_description import StreamDescription
 
 
 @dataclass(frozen=True)
-class LoadedModel:
+class StreamModel:
     """A model that is ready to score. `columns` picks its features out of those of the stream."""
 
     version: int
@@ -46,63 +26,60 @@ class LoadedModel:
     columns: tuple[int, ...]
 
 
-class Champion:
-    """Holds the champion, and asks the registry for another one every few seconds.
+def fitted(loaded: LoadedModel, description: StreamDescription[Any, Any]) -> StreamModel:
+    """A model for this stream. Raises `ModelError` for one with features that it has not."""
+    missing = sorted(set(loaded.features) - set(description.features))
+    if missing:
+        raise ModelError(
+            f"model {loaded.name}, version {loaded.version}", "features that the stream has",
+            ", ".join(missing), "promote a model of this stream",
+        )  # fmt: skip
+    columns = tuple(map(description.features.index, loaded.features))
+    policy = description.policy(loaded.threshold, dict(loaded.bundle.manifest.recipe))
+    return StreamModel(loaded.version, loaded.scorer, policy, columns)
 
-    `policy` reads the decision's policy from the threshold and the recipe of a model.
+
+class Champion:
+    """The champion of the stream's model, followed in the background.
+
+    A version that cannot be loaded, or is not made for this stream, is refused; the one before it
+    goes on. `hints` notice that the registry has changed.
     """
 
     def __init__(
         self,
         registry: Versions,
-        features: tuple[str, ...],
-        policy: Callable[[float, dict[str, object]], object],
-        ask_s: float = ASK_S,
+        description: StreamDescription[Any, Any],
+        clock: Clock,
+        hints: Sequence[Hints] = (),
     ) -> None:
-        self._registry, self._features, self._policy = registry, features, policy
-        self._ask_s = ask_s
-        self._current: LoadedModel | None = None
-        self._refused: int | None = None
+        self._name, self._description, self._hints = description.name, description, hints
+        self._models = Models(
+            {self._name: registry}, clock, require=lambda one: fitted(one, description)
+        )
+        self._from: LoadedModel | None = None
+        self._current: StreamModel | None = None
 
     @property
-    def current(self) -> LoadedModel | None:
-        """The model in use; None before the first one."""
-        return self._current
-
-    def refresh(self) -> LoadedModel | None:
-        """Ask the registry and take its champion, if that can be loaded."""
+    def current(self) -> StreamModel | None:
+        """The model in use; None before the first one. For one thread."""
         try:
-            version = self._registry.champion()
-            known = self._current.version if self._current else None
-            if version is not None and version.number not in (known, self._refused):
-                self._refused = version.number
-                self._current = self._load(version)
-                self._refused = None
-                LOG.info("version %d decides now", version.number)
-        # Whatever the registry or a model's files may raise: the last good model goes on.
-        except Exception as error:
-            LOG.warning("the last good model goes on: %s", error)
+            loaded = self._models.served(self._name).champion
+        except NotReadyError:
+            return self._current
+        if loaded is not self._from:
+            self._from, self._current = loaded, fitted(loaded, self._description)
         return self._current
 
-    def keep_fresh(self, clock: Clock, stop: threading.Event) -> None:
-        """Refresh until `stop`; to be run in a thread of its own."""
-        while not clock.wait(stop, self._ask_s):
-            self.refresh()
+    def refresh(self) -> StreamModel | None:
+        """Ask the registry now."""
+        self._models.refresh()
+        return self.current
 
-    def _load(self, version: ModelVersion) -> LoadedModel:
-        bundle = self._registry.load(version)
-        scorer, manifest = bundle.scorer, bundle.manifest
-        missing = sorted(set(scorer.features) - set(self._features))
-        if missing:
-            raise ModelError(
-                f"version {version.number}", "features that the stream has", ", ".join(missing),
-                "promote a model of this stream",
-            )  # fmt: skip
-        columns = tuple(map(self._features.index, scorer.features))
-        tried = scorer.score(np.zeros((1, len(columns))))  # compiles what is compiled at first use
-        if not np.isfinite(tried.probability).all():
-            raise ModelError(
-                f"version {version.number}", "a probability", "none", "roll back to another one"
-            )
-        policy = self._policy(scorer.threshold, dict(manifest.recipe))
-        return LoadedModel(version.number, scorer, policy, columns)
+    def keep_fresh(self, stop: threading.Event) -> None:
+        """Follow the registry in threads until `stop` is set and `end` called."""
+        self._models.keep_fresh(stop, hints=self._hints)
+
+    def end(self) -> None:
+        """Let the threads notice that they are to stop."""
+        self._models.hint()

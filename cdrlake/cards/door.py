@@ -20,8 +20,10 @@ from lakehouse.pace import Pace
 from lakehouse.registry import open_registry
 from lakehouse.settings.root import from_root
 from serving.cards.description import describe
+from serving.control import FileWatch
+from serving.model_versions import Versions
 from serving.stream import StreamDoor
-from serving.stream_model import Champion, Versions
+from serving.stream_model import Champion
 from serving.stream_state import Snapshots
 
 LOG = logging.getLogger("cdrlake.cards.door")
@@ -32,7 +34,8 @@ def build(settings: Settings, registry: Versions, clock: Clock) -> StreamDoor[In
     """The door of this installation, scoring with the champion of `registry`."""
     description = describe(settings.cards, Reader(settings, clock))
     topic_id = kafka.topic_id(settings.kafka, names.TOPIC_TRANSACTIONS)
-    champion = Champion(registry, description.features, description.policy)
+    hints = (FileWatch(settings.tracking_uri, clock),)
+    champion = Champion(registry, description, clock, hints)
     snapshots = Snapshots(snapshot_folder(settings), topic_id, CardState)
     pace = Pace(settings.cards.door_rate, clock)
     door = StreamDoor(description, settings.kafka, champion, snapshots, clock, pace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flaskapp.cdr.source import CdrSource
 from flaskapp.clicks.source import ClicksSource
 from flaskapp.fraud.source import FraudSource
+from flaskapp.segments.source import PurchaseSource
 from flaskapp.stream_source import StreamSource
 from lakehouse.clock import Clock
 from lakehouse.domains.settings import Settings
@@ -16,4 +17,5 @@ def sources(settings: Settings, clock: Clock) -> tuple[StreamSource, ...]:
         CdrSource(settings, clock),
         FraudSource(settings, clock),
         ClicksSource(settings, clock),
+        PurchaseSource(settings, clock),
     )

@@ -6,12 +6,13 @@ from lakehouse.domain import Domain
 from lakehouse.domains.cards import CARDS
 from lakehouse.domains.cdr import CDR
 from lakehouse.domains.clicks import CLICKS
+from lakehouse.domains.feedback import FEEDBACK
 from lakehouse.domains.fraud import FRAUD
 from lakehouse.domains.segments import SEGMENTS
 from lakehouse.errors import SettingsError, closest
 from lakehouse.names import OPS_TABLES
 
-DOMAINS = (CDR, FRAUD, CARDS, SEGMENTS, CLICKS)
+DOMAINS = (CDR, FRAUD, CARDS, SEGMENTS, CLICKS, FEEDBACK)
 
 
 def domain(name: str) -> Domain:

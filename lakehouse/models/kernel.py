@@ -64,7 +64,10 @@ def pack(forest: Forest, features: int) -> Packed:
 def votes(packed: Packed, rows: Floats) -> Floats:
     """Sum of the trees' votes for the positive class, for each row."""
     total = np.zeros(len(rows))
-    _vote(packed, rows, total)
+    if len(rows) == 1:
+        total[0] = _vote_one(packed, rows[0])
+    else:
+        _vote(packed, rows, total)
     return total
 
 

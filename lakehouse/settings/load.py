@@ -33,6 +33,7 @@ ENV_ALIASES = {
     "MAX_STREAM_BATCH_SIZE": ("simulator", "max_batch_size"),
     "MAX_STREAM_NUM_BATCHES": ("simulator", "max_num_batches"),
     "MAX_STREAM_INTERVAL_SECONDS": ("simulator", "max_interval_seconds"),
+    "MODEL_SERVER_WORKERS": ("serving", "workers"),
 }
 
 

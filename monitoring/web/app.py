@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 
 from lakehouse.clock import Clock
 from lakehouse.errors import CdrlakeError
@@ -25,8 +25,9 @@ def create_app(
     models: Sequence[WatchedModel],
     clock: Clock,
     count: pages.Count = pages.no_counts,
+    more: Sequence[Blueprint] = (),
 ) -> Flask:
-    """The WSGI application; the first model is at the root."""
+    """The WSGI application; the first model is at the root, and `more` are pages of domains."""
     app = Flask(__name__, static_folder="static")
     access.guard(app, settings.api, settings.monitoring.host)
     app.after_request(_ask_again)
@@ -36,6 +37,8 @@ def create_app(
     for model in models:
         app.register_blueprint(routes.of_model(model))
         app.register_blueprint(pages.of_model(settings, model, counts))
+    for blueprint in more:
+        app.register_blueprint(blueprint)
     app.register_blueprint(shared.blueprint(settings))
     operations.install(app)
     return app

@@ -22,13 +22,13 @@ from lakehouse.models.kmeans import KMeansModel, KMeansScorer
 from lakehouse.portable_math import log1p
 
 STEPS, ROUNDS = 100, 10
-# A silhouette this little above that of a featureless crowd shows no groups.
-GAP_OF_GROUPS = 0.05
 NULLS = 5
 
 
-def fit_types(spark: SparkSession, features: pl.DataFrame, count: int, seed: int) -> KMeansModel:
-    """The best of ten k-means runs on the scaled logarithms of the slow features.
+def fit_types(
+    spark: SparkSession, features: pl.DataFrame, count: int, seed: int, rounds: int = ROUNDS
+) -> KMeansModel:
+    """The best of some k-means runs on the scaled logarithms of the slow features.
 
     Types are numbered from little to much: by the sum of their scaled centroid.
     """
@@ -36,7 +36,7 @@ def fit_types(spark: SparkSession, features: pl.DataFrame, count: int, seed: int
     mean, scale = logs.mean(axis=0), logs.std(axis=0) + 1e-9
     rows = spark.createDataFrame([(row.tolist(),) for row in (logs - mean) / scale], ["values"])
     rows = rows.select(array_to_vector(f.col("values")).alias("features")).cache()
-    fitted = [KMeans(k=count, seed=seed + turn, maxIter=STEPS).fit(rows) for turn in range(ROUNDS)]
+    fitted = [KMeans(k=count, seed=seed + turn, maxIter=STEPS).fit(rows) for turn in range(rounds)]
     best = min(fitted, key=lambda one: float(one.summary.trainingCost))
     rows.unpersist()
     centres = sorted((tuple(map(float, one)) for one in best.clusterCenters()), key=sum)
@@ -110,13 +110,6 @@ def gap_to_null(model: KMeansModel, features: pl.DataFrame, seed: int) -> float:
         again = InMemory(len(model.centroids), n_init=3, random_state=seed + turn)
         nulls.append(silhouette_score(crowd, again.fit_predict(crowd)))
     return float(silhouette_score(scaled, types) - np.median(nulls))
-
-
-def claim(gap: float) -> str:
-    """What a page may say of the types, given their gap to a crowd without groups."""
-    if gap >= GAP_OF_GROUPS:
-        return f"groups: the silhouette is {gap:.2f} above that of a crowd without groups"
-    return f"no separate groups: cuts of a continuum (the gap to a featureless crowd is {gap:.2f})"
 
 
 def _logs(features: pl.DataFrame) -> Floats:

@@ -101,6 +101,13 @@ def one(scored: Scored, request_id: str, explain: bool) -> Prediction:
     )  # fmt: skip
 
 
+def ones(scored: Scored, request_ids: list[str]) -> list[bytes]:
+    """The answers for rows that are a record of a request each, as JSON."""
+    name, version, threshold = scored.model.name, scored.model.version, scored.model.threshold
+    told = zip(request_ids, scored.predictions, scored.probabilities, strict=True)
+    return [encode(Prediction(one, name, version, threshold, p, q)) for one, p, q in told]
+
+
 def many(scored: Scored, request_id: str, explain: bool) -> Predictions:
     """The answer for a list of records."""
     model, why = scored.model, scored.reasons() if explain else None

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol
+from collections.abc import Sequence
 
 from lakehouse.settings import Settings
+from serving.models import Hints
 from serving.rest import catalogue, page
 from serving.rest.door import Door
 from serving.rest.errors import RestError, retry_later
 from serving.rest.exchange import Exchange, Receive, Scope, Send
 from serving.rest.gate import Gate
+from serving.rest.lane import OVERLOAD, Lane
 from serving.rest.routes import Route, Router
 
 # What the protocol notes in the scope of a request that comes on top of too many others.
 SHED = "cdrlake.shed"
-
-
-class Hints(Protocol):
-    """Something that notices when the registry has changed."""
-
-    def follow(self, stop: threading.Event, hint: Callable[[], None]) -> None:
-        """Call `hint` after every change until `stop` is set."""
-        ...
+# Its own id, in the scope of a request that the gate has let in already.
+ADMITTED = "cdrlake.admitted"
 
 
 class App:
@@ -42,13 +37,11 @@ class App:
         hints: Sequence[Hints] = (),
     ) -> None:
         self._door, self._gate, self._clock = door, Gate(settings, door.clock), door.clock
+        self.lane = Lane(door, self._gate)
         self._stop = threading.Event()
         routes = [*catalogue.routes(), *extra]
         self._router = Router([*routes, *page.routes(routes, self._gate)])
-        models, poll_s = door.models, settings.serving.poll_seconds
-        beside = [partial(models.follow, self._stop, poll_s)]
-        beside += [partial(one.follow, self._stop, models.hint) for one in hints]
-        self._threads = [threading.Thread(target=run, daemon=True) for run in beside]
+        self._hints = hints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
@@ -62,11 +55,14 @@ class App:
         try:
             if SHED in scope:
                 self._door.metrics.refused("overload")
-                raise retry_later(503, "Too many requests at a time; ask again in a second.")
+                raise retry_later(503, OVERLOAD)
             route, exchange.path = self._router.find(scope["method"], scope["path"])
             label = route.path
-            own = self._gate.admit(scope["headers"], route.access, route.acts)
-            exchange.identify(own)
+            if ADMITTED in scope:
+                exchange.identify(scope[ADMITTED])
+            else:
+                own = self._gate.admit(scope["headers"], route.access, route.acts)
+                exchange.identify(own)
             await route.handler(self._door, exchange)
         except Exception as error:  # every error is an answer
             await self._fail(exchange, error)
@@ -85,9 +81,11 @@ class App:
         """Ask the registry before the first request, and end what runs beside after the last."""
         await receive()
         await asyncio.to_thread(self._door.models.refresh)
-        for thread in self._threads:
-            thread.start()
+        poll_s = self._door.settings.poll_seconds
+        self._door.models.keep_fresh(self._stop, poll_s, self._hints)
         self._door.log.start()
+        # What is there by now stays; looking through it again and again would hold requests up.
+        gc.freeze()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._stop.set()

@@ -68,14 +68,17 @@ class Door:
             raise RestError(422, "The model gives no finite probability for these values.")
         return Scored(model, rows, scores, key)
 
-    def record(self, scored: Scored, request_id: str, route: str) -> None:
-        """Count and log an answer, and let the shadow score the same rows."""
+    def record(self, scored: Scored, request: str | list[str], route: str) -> None:
+        """Count and log an answer, and let the shadow score the same rows.
+
+        `request` is the id of the request, or those of the requests that each row is.
+        """
         model = scored.model
         shadow = self._shadow(scored)
         self.metrics.scored(model.name, model.version, route, len(scored.rows))
         if shadow is not None:
             self.metrics.shadowed(scored, shadow)
-        self.log.add(scored, shadow, request_id)
+        self.log.add(scored, shadow, request)
 
     def _shadow(self, scored: Scored) -> Scored | None:
         """What the shadow says, where its features are the same; only the champion has one."""

@@ -41,8 +41,7 @@ class Exchange:
 
     def identify(self, own: str | None) -> None:
         """Give the request its own id if that is a plain one, or else a new one."""
-        is_plain = own is not None and _OWN_ID.fullmatch(own) is not None
-        self.request_id = own if own and is_plain else f"{_PREFIX}-{next(_COUNT):x}"
+        self.request_id = identified(own)
 
     def query(self) -> dict[str, str]:
         """The parameters after the question mark."""
@@ -117,3 +116,9 @@ class Exchange:
         path = self.scope["path"]
         LOG.error("%s %s failed", self.scope["method"], path, exc_info=error)
         await self.answer(encode(Problem(UNEXPECTED)), 500)
+
+
+def identified(own: str | None) -> str:
+    """A request's own id if that is a plain one, or else a new one."""
+    is_plain = own is not None and _OWN_ID.fullmatch(own) is not None
+    return own if own and is_plain else f"{_PREFIX}-{next(_COUNT):x}"

@@ -42,7 +42,8 @@ def arranged(own: dict[str, Sequence[Route]], chosen: dict[str, str]) -> list[Ro
     for name, mine in own.items():
         for route in mine:
             made.append(replace(route, path=f"/{name}{route.path}"))
-            if owners[route.path] == name and (route.method, route.path) not in taken:
+            is_free = (route.method, route.path) not in taken or route.path in chosen
+            if owners[route.path] == name and is_free:
                 made.append(route)
     return made
 

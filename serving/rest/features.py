@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -34,8 +35,8 @@ class FeatureSource:
         self._uri = table_uri(settings.lake_uri, scored.features)
         self._options = settings.lake_options
 
-    def latest(self, key: str, features: tuple[str, ...]) -> Found:
-        """The newest row of an entity.
+    def latest(self, key: str, features: tuple[str, ...], until: date | None = None) -> Found:
+        """The newest row of an entity, or the newest one up to a day.
 
         Raises `RestError`: 404 for an entity without a row, 409 for a table without the features.
         """
@@ -45,9 +46,12 @@ class FeatureSource:
             raise RestError(404, f"There are no features yet: the table {self._scored.features}.")
         rows = table.scan()
         mine = rows.filter(pl.col(entity).cast(pl.String) == key)
+        if until is not None:
+            mine = mine.filter(pl.col(time).cast(pl.Date) <= until)
         found = table.collect(mine.sort(time, descending=True, nulls_last=True).limit(1))
         if found.is_empty():
-            raise RestError(404, f"There are no features of {key!r:.{_SHOWN}}.")
+            told = "" if until is None else f" up to {until}"
+            raise RestError(404, f"There are no features of {key!r:.{_SHOWN}}{told}.")
         try:
             row = scoring.matrix(found, features)
         except ModelError as error:

@@ -18,6 +18,7 @@ from lakehouse.clock import Clock
 from lakehouse.errors import AccessError, ServiceError
 from lakehouse.retry import Backoff
 from serving.rest.answers import Scored
+from serving.rest.records import reader
 
 LOG = logging.getLogger(__name__)
 PREDICTIONS, TRUTHS = "served-predictions", "served-truths"
@@ -34,7 +35,7 @@ class Served(msgspec.Struct, frozen=True):
     served_at: datetime
     model: str
     version: int
-    features: dict[str, float]
+    features: dict[str, float] | msgspec.Struct
     probability: float
     prediction: int
     entity: str | None
@@ -64,7 +65,7 @@ class Sender(Protocol):
         ...
 
 
-_Entry = tuple[Scored, Scored | None, str, datetime]
+_Entry = tuple[Scored, Scored | None, str | list[str], datetime]
 _Dropped = Callable[[int], None]
 
 
@@ -99,8 +100,8 @@ class PredictionLog:
         if self._thread.is_alive():
             self._thread.join(_FLUSH_S)
 
-    def add(self, scored: Scored, shadow: Scored | None, request_id: str) -> None:
-        """Log an answer; never waits."""
+    def add(self, scored: Scored, shadow: Scored | None, request: str | list[str]) -> None:
+        """Log an answer, or answers to as many requests as there are rows; never waits."""
         if not self.is_on:
             return
         count = len(scored.rows)
@@ -108,7 +109,7 @@ class PredictionLog:
             self._dropped(count)
             return
         self._waiting += count
-        self._queue.append((scored, shadow, request_id, self._clock.now()))
+        self._queue.append((scored, shadow, request, self._clock.now()))
 
     def add_truth(self, request_id: str, record: int, truth: int) -> bool:
         """Log the truth of a record; whether there was room."""
@@ -163,22 +164,15 @@ def _size(entry: _Entry | Truth) -> int:
 
 
 def _records(entry: _Entry) -> Iterator[Served]:
-    scored, shadow, request_id, at = entry
-    model = scored.model
-    told = shadow.probabilities if shadow else None
-    probabilities, predictions = scored.probabilities, scored.predictions
-    for number, row in enumerate(scored.rows.tolist()):
+    scored, shadow, request, at = entry
+    model, rows = scored.model, scored.rows.tolist()
+    record = reader(model.features).record
+    shadow_version = shadow.model.version if shadow else None
+    told = shadow.probabilities if shadow else [None] * len(rows)
+    pairs = zip(rows, scored.probabilities, scored.predictions, told, strict=True)
+    for number, (row, probability, prediction, other) in enumerate(pairs):
+        request_id, place = (request, number) if isinstance(request, str) else (request[number], 0)
         yield Served(
-            event_id=f"{request_id}:{number}",
-            request_id=request_id,
-            record=number,
-            served_at=at,
-            model=model.name,
-            version=model.version,
-            features=dict(zip(model.features, row, strict=True)),
-            probability=probabilities[number],
-            prediction=predictions[number],
-            entity=scored.key,
-            shadow_version=shadow.model.version if shadow else None,
-            shadow_probability=told[number] if told else None,
-        )
+            f"{request_id}:{place}", request_id, place, at, model.name, model.version,
+            record(*row), probability, prediction, scored.key, shadow_version, other,
+        )  # fmt: skip

@@ -62,6 +62,13 @@ class Metrics:
         self._requests(route, status).inc()
         self._seconds(route).observe(seconds)
 
+    def answered_lot(self, route: str, seconds: list[float]) -> None:
+        """Count answers of status 200."""
+        self._requests(route, 200).inc(len(seconds))
+        observe = self._seconds(route).observe
+        for one in seconds:
+            observe(one)
+
     def scored(self, model: str, version: int, route: str, records: int) -> None:
         """Count scored records."""
         self._records(model, version, route).inc(records)

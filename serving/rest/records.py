@@ -41,6 +41,11 @@ class RecordReader:
         self._one = msgspec.json.Decoder(self.record, strict=not lax)
         self._many = msgspec.json.Decoder(list[self.record], strict=not lax)  # type: ignore[name-defined]
 
+    def values(self, body: bytes) -> tuple[float, ...]:
+        """One record's values in order, not yet known to be finite; raises `RestError` as `one`."""
+        found: tuple[float, ...] = msgspec.structs.astuple(decoded(self._one.decode, body))
+        return found
+
     def one(self, body: bytes | msgspec.Raw) -> Floats:
         """One record as a matrix of one row; raises `RestError` for anything else."""
         return self._rows([msgspec.structs.astuple(decoded(self._one.decode, body))])
@@ -64,12 +69,7 @@ class RecordReader:
 
     def _rows(self, values: list[tuple[float, ...]]) -> Floats:
         rows = np.array(values, dtype=np.float64)
-        if not np.isfinite(rows).all():
-            record, place = np.argwhere(~np.isfinite(rows))[0].tolist()
-            name = self.features[place]
-            got = str(rows[record, place])
-            text = f"Field {name!r:.{_SHOWN}} must be a finite number, and is {got}."
-            raise RestError(422, text, name, record)
+        require_finite(rows, self.features)
         return rows
 
 
@@ -90,6 +90,16 @@ def record_type(name: str, features: tuple[str, ...]) -> type[msgspec.Struct]:
 def reader(features: tuple[str, ...], lax: bool = False) -> RecordReader:
     """The reader of records with these features."""
     return RecordReader(features, lax)
+
+
+def require_finite(rows: Floats, features: tuple[str, ...]) -> None:
+    """Raise `RestError` for a value that is not finite."""
+    if np.isfinite(rows).all():
+        return
+    record, place = np.argwhere(~np.isfinite(rows))[0].tolist()
+    name, got = features[place], str(rows[record, place])
+    text = f"Field {name!r:.{_SHOWN}} must be a finite number, and is {got}."
+    raise RestError(422, text, name, record)
 
 
 def require_count(count: int, most: int) -> None:

@@ -24,6 +24,7 @@ from lakehouse.models.bundle import Bundle
 from lakehouse.models.linear import LinearModel, LinearScorer
 from lakehouse.publisher import Publisher
 from lakehouse.registry import ModelVersion
+from lakehouse.registry.standing import Standing
 from tests.integration.conftest import wait_for
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,11 +79,11 @@ class Versions:
     away: bool = False
     broken: bool = False
 
-    def champion(self) -> ModelVersion | None:
-        """The champion."""
+    def standing(self) -> Standing:
+        """The champion alone."""
         if self.away:
             raise ConnectionError("the registry is away")
-        return version(self.number)
+        return Standing({self.number: version(self.number)}, champion=self.number)
 
     def load(self, _: ModelVersion) -> Bundle:
         """As much of a bundle as the door reads."""

@@ -10,12 +10,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from cdrlake.services.kafka import KafkaBroker
+from cdrlake.services.ports import free_ports
 from lakehouse import kafka, mysql
 from lakehouse.audit import audit
-from lakehouse.clock import FixedClock
+from lakehouse.clock import FixedClock, SystemClock
+from lakehouse.domains.feedback import FEEDBACK
+from lakehouse.domains.feedback.domain import served
 from lakehouse.domains.settings import Settings
 from lakehouse.kinds import KINDS
 from lakehouse.models import bundle, linear
@@ -30,14 +34,19 @@ from lakehouse.trace import trace
 from mirror.messages import RowPublisher
 from mirror.sinks import MysqlSink
 from mirror.sync import step
+from monitoring.analysis.values import ENTITY, LABEL, SCORE
+from monitoring.scored_rows import ScoredRows
 from monitoring.wiring import wire
 from pyspark_jobs.engine.session import open_session
+from pyspark_jobs.feedback import join
 from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake
 from pyspark_jobs.scoring import outcomes, score
 from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
 from pyspark_jobs.training.sample import LabelledRows
+from serving import wiring
+from tests.rest.service import listening
 from tests.toy.machines import FAILURES, READINGS, SCORES, TOY
 
 MACHINES, REFERENCE_HOURS, HOURS = 250, 24, 6
@@ -140,6 +149,53 @@ def send(settings: Settings, rows: pl.DataFrame, first: int, with_label: bool) -
     publisher.deliver()
 
 
+def require_served_as_stored(settings: Settings, stored: pl.DataFrame) -> str:
+    """REST gives the lake's probabilities: of a record by its features, and of a machine by key.
+
+    Returns the id of the request with the records, the fourth of which has got its truth.
+    """
+    port = {"port": free_ports(1)[0]}
+    here = settings.model_copy(update={"serving": settings.serving.model_copy(update=port)})
+    newest = stored.filter(pl.col("machine") == "m1").sort("at").row(-1, named=True)
+    path = f"/models/{FAILURES.model}/predict"
+    app = wiring.application(here, (TOY,), SystemClock(), None)
+    with listening(app, here) as (_, client):
+        sample = stored.sample(20, seed=1)
+        bodies = [dict(zip(MODEL.features, row, strict=True)) for row in sample["features"]]
+        answer = client.post(path, json=bodies).json()
+        looked_up = client.post(path, json={"key": "m1"}).json()
+        told = {"request_id": answer["request_id"], "record": 3, "truth": 1}
+        assert client.post("/feedback", json=told).status_code == 202
+    served = [one["probability"] for one in answer["predictions"]]
+    assert served == sample["probability_1"].to_list()
+    assert (answer["version"], looked_up["version"]) == (1, newest["model_version"])
+    assert looked_up["probability"] == newest["probability_1"]
+    assert datetime.fromisoformat(looked_up["as_of"]) == newest["at"]
+    return str(answer["request_id"])
+
+
+def require_served_rows_monitored(settings: Settings, spark: SparkSession, request: str) -> None:
+    """What REST answered is in the lake with its feedback, and monitoring reads it from there."""
+    clock = SystemClock()
+    for feed in FEEDBACK.feeds:
+        intake = Intake(feed, DomainSettings())
+        assert ingest.start(spark, settings, intake, clock, None).awaitTermination(600)
+    assert join.start(spark, settings, None).awaitTermination(600)
+    found = audit(settings, FEEDBACK, {})
+    assert [check.name for check in found.checks if not check.ok] == []
+    own = served(FAILURES)
+    days = [(clock.now().date() - timedelta(days=1), clock.now().date() + timedelta(days=1))]
+    uri = table_uri(settings.lake_uri, own.table.name)
+    rows = ScoredRows(own, settings.lake_uri).read(
+        DeltaTable(uri).version(), 1, days, MODEL.features
+    )
+    mine = rows.filter(pl.col(ENTITY).str.starts_with(request)).sort(ENTITY)
+    assert len(mine) == 20
+    assert dict(mine.select(ENTITY, LABEL).drop_nulls().rows()) == {f"{request}:3": 1}
+    scored = LinearScorer(MODEL).score(mine.select(MODEL.features).to_numpy())
+    assert mine[SCORE].to_list() == scored.probability.tolist()
+
+
 def test_from_a_message_to_a_monitored_prediction(
     plant: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -182,6 +238,9 @@ def test_from_a_message_to_a_monitored_prediction(
     counts = {one.name: one.count for one in found.steps}
     assert (counts["bronze"], counts["quarantine"]) == (2 * len(rows), 1)
     assert counts["scored"] == counts["mirrored"] == len(rows)
+
+    request = require_served_as_stored(plant, stored)
+    require_served_rows_monitored(plant, spark, request)
 
     first = expected.row(0, named=True)
     traced = trace(plant, registry, TOY, FAILURES, first["machine"], first["at"])

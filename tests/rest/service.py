@@ -63,7 +63,7 @@ class Running:
 
     def waiting(self) -> int:
         """Requests in work."""
-        return len(self.server.server_state.tasks)
+        return len(self.server.server_state.tasks) + self.app.lane.begun
 
     def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -106,6 +106,13 @@ def running(
     models = Models({NAME: registry}, CLOCK)
     lookups = {NAME: FeatureSource(settings, FAILURES)}
     app = App(Door(models, settings.serving, CLOCK, metrics, log, lookups), settings, extra)
+    with listening(app, settings) as (server, client):
+        yield Running(client, app, models, registry, store, kept, port, folder, server)
+
+
+@contextmanager
+def listening(app: App, settings: Settings) -> Iterator[tuple[uvicorn.Server, httpx.Client]]:
+    """The application behind its port, and a client of it."""
     server = uvicorn.Server(Config(app, settings.serving))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -113,7 +120,8 @@ def running(
     while not server.started:
         assert thread.is_alive(), "the server did not start"
         never.wait(0.01)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-        yield Running(client, app, models, registry, store, kept, port, folder, server)
+    address = f"http://127.0.0.1:{settings.serving.port}"
+    with httpx.Client(base_url=address, timeout=30) as client:
+        yield server, client
     server.should_exit = True
     thread.join()

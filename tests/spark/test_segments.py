@@ -16,6 +16,7 @@ from bench import segments_quality as quality
 from bench.segments_data import BIRMINGHAM, birmingham
 from lakehouse.domains.segments.card_features import card_features
 from lakehouse.domains.segments.next_purchase import Coverage, with_next_purchase
+from lakehouse.domains.segments.structure import claim
 from lakehouse.models.hazard import HazardScorer
 from pyspark_jobs.segments import hazard_fit, types
 from pyspark_jobs.segments.features import distinct_purchases, features_of_cards, training_rows
@@ -118,11 +119,11 @@ def test_groups_are_claimed_where_there_are_some_and_not_in_a_featureless_crowd(
 ) -> None:
     real = card_features(purchases, AS_OF)
     model = types.fit_types(spark, real, 3, seed=1)
-    assert types.claim(types.gap_to_null(model, real, 1)).startswith("groups")
+    assert claim(types.gap_to_null(model, real, 1)).startswith("groups")
     rng = np.random.default_rng(5)
     for crowd in (shuffled(real, rng), gaussian(rng)):
         fitted = types.fit_types(spark, crowd, 3, seed=1)
-        said = types.claim(types.gap_to_null(fitted, crowd, 1))
+        said = claim(types.gap_to_null(fitted, crowd, 1))
         assert said.startswith("no separate groups: cuts of a continuum"), said
 
 

@@ -121,7 +121,7 @@ def test_mondays_are_mondays() -> None:
     assert mondays(date(2026, 7, 1), date(2026, 7, 14)) == [date(2026, 7, 6), date(2026, 7, 13)]
 
 
-def test_small_segments_join_those_that_spend_alike_and_none_is_lost() -> None:
+def test_small_segments_join_the_neighbour_that_spends_alike_and_none_is_lost() -> None:
     kind = np.repeat([0, 1, 2], [300, 300, 400]).astype(np.int32)
     recency = np.tile([0.0, 0.0, 10.0, 10.0, 30.0], 200)
     recency[600:] = np.where(recency[600:] == 30, 10.0, recency[600:])
@@ -129,7 +129,9 @@ def test_small_segments_join_those_that_spend_alike_and_none_is_lost() -> None:
     cells = cell(kind, state(recency))
     spent = 5.0 + kind - 3.0 * state(recency)
     shown = joined(cells, 3, spent)
-    assert shown[8] == 1
+    # Cells 5 and 7 are a step away; the cards of 5 spend more like those of 8. So do those of 1.
+    assert shown[8] == shown[5] != shown[7]
+    assert shown[8] != shown[1]
     assert [shown[one] for one in (0, 3, 6)] == [0, 3, 6]
     shares = np.bincount(show(cells, shown), minlength=9) / 1000
     assert shares[shares > 0].min() >= 0.05

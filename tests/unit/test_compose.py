@@ -144,6 +144,12 @@ def test_the_copies_of_processed_data_are_found_outside_of_the_container() -> No
     assert mounts[str(load(transform["environment"]).processed)] == "./output/processed"
 
 
+def test_a_container_that_serves_gets_time_to_drain() -> None:
+    service = SERVICES["serving"]
+    drained = load(service["environment"]).serving.drain_seconds
+    assert float(service["stop_grace_period"].removesuffix("s")) > drained
+
+
 def test_steps_go_on_without_a_first_model() -> None:
     awaited = {
         other: wish["condition"]
@@ -160,12 +166,14 @@ def test_ports_are_on_loopback_and_those_of_the_settings() -> None:
     settings = load({})
     assert ports["flaskapp"] == (settings.simulator.port,) * 2
     assert ports["monitoring"] == (settings.monitoring.port,) * 2
+    assert ports["serving"] == (settings.serving.port,) * 2
     assert ports["kafka"] == (settings.kafka.port,) * 2
     assert ports["mysql"] == (settings.mysql.port, 3306)
 
 
 def test_services_on_all_addresses_of_their_container_have_a_token() -> None:
-    for name, section in (("flaskapp", "simulator"), ("monitoring", "monitoring")):
+    sections = {"flaskapp": "simulator", "monitoring": "monitoring", "serving": "serving"}
+    for name, section in sections.items():
         settings = load(SERVICES[name]["environment"])
         assert getattr(settings, section).host == "0.0.0.0"
         assert settings.api.token is not None
@@ -212,8 +220,9 @@ def test_the_four_steps_that_users_know_run_alone() -> None:
     assert needed_by("flaskapp") == {"flaskapp", *source}
     assert needed_by("eda") == {"eda", *source}
     assert needed_by("monitoring") == {"monitoring", "mlflow", *source}
+    assert needed_by("serving") == {"serving", "mlflow", *source}
     assert {"ingest", "transform", "train", "score", "mirror", "flaskapp"} <= needed_by("jobs")
-    for step in ("flaskapp", "eda", "jobs", "monitoring"):
+    for step in ("flaskapp", "eda", "jobs", "monitoring", "serving"):
         profiles = {*SERVICES[step].get("profiles", [])}
         assert all({*SERVICES[name].get("profiles", [])} <= profiles for name in needed_by(step))
 

@@ -48,6 +48,11 @@ def test_a_shared_route_keeps_its_path() -> None:
     assert paths({}, toy=[PING]) == ["/toy/ping"]
 
 
+def test_a_setting_gives_the_path_of_a_shared_route_to_a_domain() -> None:
+    assert paths({"/ping": "toy"}, toy=[PING]) == ["/toy/ping", "/ping"]
+    assert paths({"/ping": "none"}, toy=[PING]) == ["/toy/ping"]
+
+
 def test_a_domain_without_routes_has_none() -> None:
     assert extension.named("toy") == ()
     assert extension.named("cdr") == churn.ROUTES

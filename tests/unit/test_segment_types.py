@@ -11,6 +11,7 @@ import pytest
 from sklearn.cluster import KMeans
 
 from lakehouse.domains.segments.segments import TYPE_FEATURES
+from lakehouse.domains.segments.structure import claim
 from lakehouse.models.kmeans import KMeansModel
 from pyspark_jobs.segments import types
 
@@ -53,7 +54,7 @@ def frame(values: np.ndarray) -> pl.DataFrame:
 def test_groups_are_claimed_where_there_are_some() -> None:
     features = groups(np.random.default_rng(0))
     gap = types.gap_to_null(fitted(features), features, seed=1)
-    assert types.claim(gap).startswith("groups")
+    assert claim(gap).startswith("groups")
 
 
 @pytest.mark.parametrize("crowd", [shuffled, gaussian])
@@ -61,7 +62,7 @@ def test_groups_are_claimed_where_there_are_some() -> None:
 def test_none_are_claimed_in_a_featureless_crowd(crowd: Crowd, count: int) -> None:
     features = crowd(np.random.default_rng(1))
     gap = types.gap_to_null(fitted(features, count), features, seed=1)
-    assert types.claim(gap).startswith("no separate groups: cuts of a continuum")
+    assert claim(gap).startswith("no separate groups: cuts of a continuum")
 
 
 def test_types_found_again_keep_order_and_names() -> None:

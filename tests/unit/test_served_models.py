@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from lakehouse.clock import FixedClock, SystemClock
+from lakehouse.errors import ModelError
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from serving.agreement import SharedAgreement
 from serving.models import Models, NotReadyError, UnknownModelError
+from serving.served import LoadedModel
 from tests.unit.conftest import small_model
 
 MakeBundle = Callable[..., tuple[Path, str]]
@@ -155,3 +157,16 @@ def test_no_process_answers_with_a_champion_older_than_another_has_answered_with
     break_files(store, 3)
     with pytest.raises(NotReadyError, match="being loaded"):
         two.served("m")
+
+
+def test_a_model_that_is_not_made_for_the_service_is_refused(registry: Registry) -> None:
+    def require(loaded: LoadedModel) -> None:
+        if loaded.version == 2:
+            raise ModelError("model m", "features of the stream", "others", "promote another")
+
+    models = Models({"m": registry}, CLOCK, require=require)
+    models.refresh()
+    registry.promote(2, "of another stream")
+    models.refresh()
+    assert models.served("m").champion.version == 1
+    assert "features of the stream" in models.refused("m")[2]

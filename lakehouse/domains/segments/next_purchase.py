@@ -13,6 +13,8 @@ import polars as pl
 FIRST_DAY, HORIZON = "first_day", "k"
 WAIT, SEEN = "wait", "seen"
 LONGEST = 90
+# The horizon of stored predictions and their outcomes: within a week.
+STORED_K = 7
 _EPOCH = date(1970, 1, 1)
 Flags = npt.NDArray[np.bool_]
 
@@ -34,6 +36,15 @@ class Coverage:
         return max((min([*ends, self.last + timedelta(days=1)]) - as_of).days, 0)
 
 
+def day_number(day: date) -> int:
+    """The days from 1970-01-01 to a day, as the models take it.
+
+    >>> day_number(date(1970, 1, 5))
+    4
+    """
+    return (day - _EPOCH).days
+
+
 def with_next_purchase(
     features: pl.DataFrame, purchases: pl.DataFrame, as_of: date, coverage: Coverage
 ) -> pl.DataFrame:
@@ -50,7 +61,7 @@ def with_next_purchase(
     return features.join(next_one, on="card", how="left", maintain_order="left").select(
         "card",
         pl.lit(as_of).alias("as_of"),
-        pl.lit(float((as_of - _EPOCH).days)).alias(FIRST_DAY),
+        pl.lit(float(day_number(as_of))).alias(FIRST_DAY),
         *(name for name in features.columns if name != "card"),
         wait.alias(WAIT),
         pl.lit(seen).cast(pl.Int64).alias(SEEN),
@@ -67,3 +78,14 @@ def mondays(first: date, last: date) -> Sequence[date]:
     """The Mondays from `first` on, `last` included if it is one."""
     start = first + timedelta(days=-first.weekday() % 7)
     return [start + timedelta(days=7 * n) for n in range(((last - start).days // 7) + 1)]
+
+
+def origins(first: date, last: date, step: int) -> tuple[date, ...]:
+    """The days as of which features are made: every Monday, or every day with a `step` of 1.
+
+    >>> [str(day) for day in origins(date(2026, 1, 1), date(2026, 1, 12), 7)]
+    ['2026-01-05', '2026-01-12']
+    """
+    if step == 7:
+        return tuple(mondays(first, last))
+    return tuple(first + timedelta(days=n) for n in range((last - first).days + 1))

@@ -1,4 +1,4 @@
-"""Other ways to say whether a card buys within k days."""
+"""Simpler ways to say whether a card buys within k days: what the hazard has to beat."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The page of segments: who the cards are, how they move, and whether predictions hold."""

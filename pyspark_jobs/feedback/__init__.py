@@ -1,0 +1,1 @@
+"""The prediction log of the REST service, joined with the truth."""

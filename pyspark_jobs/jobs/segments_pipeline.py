@@ -1,0 +1,25 @@
+"""All streaming jobs of purchases in one session, for one machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from lakehouse.domains.settings import load
+from pyspark_jobs.engine import runtime
+from pyspark_jobs.ingest import fast_json
+from pyspark_jobs.segments.pipeline import Pipeline
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; 0 when stopped, 1 when a query failed."""
+    fast_json.compile_ahead()
+    with runtime.job("segments_pipeline", load) as job:
+        Pipeline(job.spark, job.settings, job.clock, job.stop, job.supervisor).run()
+    return job.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
