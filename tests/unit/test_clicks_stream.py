@@ -81,7 +81,12 @@ def run(found: Stream) -> tuple[list[dict[str, Any]], list[float]]:
     """What it sends, and how long it waits in between."""
     wire, database, pauses = Wire(), Database(), list[float]()
     context = ClicksContext(*cast(Any, (database, At(), wire, wire)))
-    assert sending.send(context, found, lambda pause: bool(pauses.append(pause)))
+
+    def wait(pause: float) -> bool:
+        pauses.append(pause)
+        return False
+
+    assert sending.send(context, found, wait)
     assert database.commits == 3 - found.sent_batches
     return wire.sent, pauses
 
