@@ -105,6 +105,9 @@ bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
 kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events, compare every cell
 	$(BIN)/python -m bench.kills
 
+kills-fraud: $(VENV)/.dev ## kill -9 the fraud pipeline (KILLS=20), compare state, predictions, joined rows
+	$(BIN)/python -m bench.kills_fraud --kills $(or $(KILLS),20)
+
 race: $(VENV)/.dev ## three thousand commits that replace files, while OPTIMIZE and VACUUM race them
 	$(BIN)/python -m bench.commit_race
 

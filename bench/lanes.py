@@ -16,6 +16,7 @@ ON_DEMAND = (
     "workers",
     "hst",
     "fraud",
+    "fraud_quality",
     "serving",
     "alarms",
     "cards",

@@ -1,4 +1,4 @@
-"""The mirrors of the predictions: followed during a measurement, and read back from both places."""
+"""A domain's mirrors: followed during a measurement, and read back from both places."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import polars as pl
 
 from lakehouse import kafka, mysql, store
 from lakehouse.clock import SystemClock
+from lakehouse.domain import Domain
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.contracts import PREDICTIONS
 from lakehouse.domains.settings import Settings
@@ -20,12 +21,12 @@ _CURSOR = f"SELECT version FROM {MYSQL_CURSORS} WHERE name = %s"
 
 
 @contextmanager
-def following(settings: Settings) -> Iterator[None]:
-    """Run the mirrors as their service does, in threads of this process."""
+def following(settings: Settings, domain: Domain = CDR) -> Iterator[None]:
+    """Run a domain's mirrors as their service does, in threads of this process."""
     stop = threading.Event()
     threads = [
         threading.Thread(target=follow, args=(settings, mirror, stop, SystemClock()))
-        for mirror in CDR.mirrors
+        for mirror in domain.mirrors
     ]
     for thread in threads:
         thread.start()
@@ -37,10 +38,10 @@ def following(settings: Settings) -> Iterator[None]:
             thread.join()
 
 
-def is_level(settings: Settings) -> bool:
-    """Whether the mirrors hold the latest version of their tables."""
+def is_level(settings: Settings, domain: Domain = CDR) -> bool:
+    """Whether a domain's mirrors hold the latest version of their tables."""
     with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
-        for mirror in CDR.mirrors:
+        for mirror in domain.mirrors:
             uri = table_uri(settings.lake_uri, mirror.contract.name)
             table_id = store.identity(uri)
             if table_id is None:

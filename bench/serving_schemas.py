@@ -22,7 +22,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from serving.cdr.routes import ROUTES
+from serving.cdr import routes as churn
+from serving.fraud import routes as fraud
 from serving.rest.extension import arranged
 from tests.rest.service import running
 
@@ -35,7 +36,8 @@ def run(cases: int, folder: Path) -> Counter[str]:
     Raises `AssertionError` for the first answer that is not as described.
     """
     seen: Counter[str] = Counter()
-    with running(folder, extra=tuple(arranged({"churn": ROUTES}, {}))) as service:
+    own = arranged({"churn": churn.ROUTES, "fraud": fraud.ROUTES}, {})
+    with running(folder, extra=tuple(own)) as service:
         schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{service.port}/openapi.json")
         operations = [found.ok() for found in schema.get_all_operations()]
         strategies = [

@@ -203,7 +203,14 @@ def trace(
     when: Annotated[
         datetime,
         typer.Option(
-            "--date", "--time", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+            "--date",
+            "--time",
+            formats=[
+                "%Y-%m-%d",
+                "%Y-%m-%dT%H:%M",
+                "%Y-%m-%dT%H:%M:%S",
+                "%Y-%m-%dT%H:%M:%S.%f",
+            ],
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,

@@ -72,6 +72,8 @@ def _tables(chosen: Domain, found: Trace) -> None:
 
 def _prediction(one: TracedPrediction) -> None:
     again = "the same again" if one.is_reproduced else f"NOT reproduced: {one.recomputed!r}"
+    if one.recomputed is None:
+        again = "by no version of the registry, so it is not computed again"
     CONSOLE.print(
         f"version {one.model_version} (run {one.run_id}) scored {one.scored_at}: "
         f"probability {one.probability!r}, {again}",

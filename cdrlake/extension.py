@@ -39,7 +39,7 @@ class Extension:
     `load_history` fills the source before the queries start and says what it did, `act` is the
     main job of `demo`, `show` prints what it came to. `stream` decides the domain's events until it
     is stopped. `csv_variable` is the environment variable that names the domain's own file, given
-    with `--csv`, to every process.
+    with `--csv`, to every process. Its `demo` fails above `memory_gib`.
     """
 
     groups: tuple[Group, ...] = ()
@@ -48,6 +48,7 @@ class Extension:
     show: Callable[[Settings, Outcome, Cost], None] | None = None
     stream: Callable[[], int] | None = None
     csv_variable: str | None = None
+    memory_gib: int = 6
 
 
 def of(domain: Domain) -> Extension:

@@ -76,7 +76,7 @@ def run(settings: Settings, domain: Domain, cluster: bool = False) -> Cost:
     own.show(stack.settings, outcome, cost)
     require_balance(outcome.ledger)
     if not cluster:
-        require_memory(memory.peak_bytes)
+        require_memory(memory.peak_bytes, own.memory_gib)
     return cost
 
 
@@ -110,12 +110,12 @@ def require_balance(found: Ledger) -> None:
             )
 
 
-def require_memory(peak_bytes: int) -> None:
+def require_memory(peak_bytes: int, most_gib: int = MAX_MEMORY_GIB) -> None:
     """Raise `ServiceError` when the main job has used more memory than promised."""
-    if peak_bytes > MAX_MEMORY_GIB * 1024**3:
+    if peak_bytes > most_gib * 1024**3:
         raise ServiceError.sentence(
             f"The main job took {peak_bytes / 1024**3:.1f} GiB of memory and may take "
-            f"{MAX_MEMORY_GIB} GiB; the table above shows which process had it.",
+            f"{most_gib} GiB; the table above shows which process had it.",
             where="memory",
         )
 

@@ -92,6 +92,14 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A numeric column of predictions that monitoring's page shows chunk by chunk."""
+
+    column: str
+    title: str
+
+
+@dataclass(frozen=True)
 class Scored:
     """A table of predictions: for whom, for when, by which model, and with what outcome.
 
@@ -116,6 +124,7 @@ class Scored:
     changes: str | None = None
     chunk: str = "D"
     slices: Slices | None = None
+    measures: tuple[Measure, ...] = ()
     is_watched: bool = True
 
 

@@ -1,4 +1,7 @@
-"""Kafka for services without a JVM: client settings, topics, and message counts."""
+"""Kafka for services without a JVM: client settings, topics, and message counts.
+
+Topics go by the names that domains give them; `KafkaSettings.topic` says what a broker calls them.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ def create_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> None:
     try:
         with access.checked(serve=lambda: admin.poll(0)):
             found = admin.list_topics(timeout=TIMEOUT_S).topics
-        wanted = [_new(kafka, topic) for topic in topics if topic.name not in found]
+        wanted = [_new(kafka, topic) for topic in topics if kafka.topic(topic.name) not in found]
         made = admin.create_topics(wanted) if wanted else {}
         for name, future in made.items():
             with access.checked(f"create topic {name}", serve=lambda: admin.poll(0)):
@@ -62,7 +65,8 @@ def _new(kafka: KafkaSettings, topic: Topic) -> NewTopic:
         "cleanup.policy": "compact" if topic.compacted else "delete",
     }
     replicas = 1 if kafka.embedded else -1
-    return NewTopic(topic.name, topic.partitions or kafka.partitions, replicas, config=config)
+    partitions = kafka.topic_partitions.get(topic.name) or topic.partitions or kafka.partitions
+    return NewTopic(kafka.topic(topic.name), partitions, replicas, config=config)
 
 
 def _retention_ms(kafka: KafkaSettings, topic: Topic) -> int:
@@ -106,6 +110,7 @@ def offset_ranges(kafka: KafkaSettings, topic: str) -> dict[int, tuple[int, int]
     Not every offset is a message: transactions leave markers, and compaction leaves holes.
     """
     # A consumer of committed messages would be told the start of an open transaction as the end.
+    topic = kafka.topic(topic)
     with _consumer(kafka, "read_uncommitted") as consumer:
         described = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
         if described.error is not None:
@@ -126,7 +131,7 @@ def topic_id(kafka: KafkaSettings, topic: str) -> str | None:
 
     None if there is no such topic. Raises `KafkaException` when the broker does not answer.
     """
-    admin = AdminClient(client_options(kafka))
+    admin, topic = AdminClient(client_options(kafka)), kafka.topic(topic)
     described = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)
     try:
         return str(described[topic].result().topic_id)
@@ -148,7 +153,7 @@ def read_all(kafka: KafkaSettings, topic: str, visit: Callable[[Message], None])
     """
     ranges = offset_ranges(kafka, topic)
     with _consumer(kafka) as consumer:
-        for message in _messages(consumer, topic, ranges):
+        for message in _messages(consumer, kafka.topic(topic), ranges):
             visit(message)
 
 
@@ -162,7 +167,7 @@ def read_ranges(
     with _consumer(kafka) as consumer:
         for partition, spans in ranges.items():
             for span in spans:
-                yield from _messages(consumer, topic, {partition: span})
+                yield from _messages(consumer, kafka.topic(topic), {partition: span})
 
 
 def _messages(

@@ -35,6 +35,7 @@ class Publisher:
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:
+        self._topic = kafka.topic
         self._where = f"Kafka at {kafka.bootstrap_servers}"
         self._access = Access(kafka)
         self._producer = Producer(self._access.options | OPTIONS | {"on_delivery": self._reported})
@@ -48,7 +49,7 @@ class Publisher:
         """
         while True:
             try:
-                self._producer.produce(topic, value, key)
+                self._producer.produce(self._topic(topic), value, key)
                 return
             except BufferError:
                 self._serve(self._producer.poll, POLL_S)

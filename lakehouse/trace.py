@@ -13,6 +13,7 @@ import polars as pl
 from lakehouse import store
 from lakehouse.domain import Domain, Hop, Outcomes, Scored
 from lakehouse.errors import ModelError
+from lakehouse.models.scoring import FEATURES
 from lakehouse.models.stored_features import features_of, reasons_of
 from lakehouse.names import table_uri
 from lakehouse.outcomes import latest
@@ -27,13 +28,16 @@ Moment = date | datetime
 
 @dataclass(frozen=True)
 class TracedPrediction:
-    """A stored prediction, and the same number recomputed with the version it names."""
+    """A stored prediction, and the same number recomputed with the version it names.
+
+    `recomputed` is None where the registry has no such version, or the features are gone.
+    """
 
     model_version: int
     run_id: str
     scored_at: str
     probability: float
-    recomputed: float
+    recomputed: float | None
     prediction: int
     features: Row
     reasons: list[Row]
@@ -42,7 +46,8 @@ class TracedPrediction:
     @property
     def is_reproduced(self) -> bool:
         """Whether the version reproduces the stored number."""
-        return abs(self.probability - self.recomputed) <= TOLERANCE
+        again = self.recomputed
+        return again is not None and abs(self.probability - again) <= TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -87,16 +92,18 @@ def trace(
     lake = _Lake(settings, entity)
     since = time - settings.domain(domain.name).lookback
     at = pl.col(scored.time) == time
+    described = next(iter(lake.rows(scored.features, scored.entity, at, scored.time)), None)
+    predictions = [
+        _recompute(row, described, scored, registry)
+        for row in lake.rows(scored.table.name, scored.entity, at, "model_version")
+    ]
     found = Trace(
         entity=entity,
         time=time,
         hops={hop.name: lake.hop(hop, since, time) for hop in domain.hops},
-        features=next(iter(lake.rows(scored.features, scored.entity, at, scored.time)), None),
-        predictions=[
-            _recompute(row, scored, registry)
-            for row in lake.rows(scored.table.name, scored.entity, at, "model_version")
-        ],
-        outcome=_outcome(lake, scored.outcomes, time),
+        features=described,
+        predictions=predictions,
+        outcome=_outcome(lake, scored.outcomes, time, predictions),
     )
     if not (any(found.hops.values()) or found.features):
         where = f"a trace of {entity} on {time}"
@@ -143,27 +150,36 @@ class _Lake:
         return store.collect(chosen, uri, self._options).to_dicts()
 
 
-def _recompute(row: Row, scored: Scored, registry: Registry) -> TracedPrediction:
-    features = features_of(row)
-    scorer = registry.load(registry.version(row["model_version"])).scorer
-    values = np.array([[features[name] for name in scorer.features]])
+def _recompute(
+    row: Row, described: Row | None, scored: Scored, registry: Registry
+) -> TracedPrediction:
+    """The features come with the prediction, or else from the row that describes the entity."""
+    features, recomputed = features_of(row) if FEATURES in row else described or {}, None
+    version = next((v for v in registry.versions() if v.number == row["model_version"]), None)
+    if version is not None and features:
+        scorer = registry.load(version).scorer
+        features = {name: features[name] for name in scorer.features}
+        values = np.array([list(features.values())], dtype=np.float64)
+        recomputed = float(scorer.score(values).probability[0])
     return TracedPrediction(
         model_version=row["model_version"],
         run_id=row["run_id"],
         scored_at=row["scored_at"].isoformat(),
         probability=row[scored.score],
-        recomputed=float(scorer.score(values).probability[0]),
+        recomputed=recomputed,
         prediction=row[scored.prediction],
         features=features,
-        reasons=reasons_of(row),
+        reasons=reasons_of(row) if FEATURES in row else [],
         label=row[scored.label],
     )
 
 
-def _outcome(lake: _Lake, outcomes: Outcomes | None, time: Moment) -> int | None:
+def _outcome(
+    lake: _Lake, outcomes: Outcomes | None, time: Moment, predictions: Sequence[TracedPrediction]
+) -> int | None:
     """The latest outcome, the one that predictions are labelled with."""
     if outcomes is None:
-        return None
+        return next((one.label for one in predictions), None)
     found = lake.scan(outcomes.table.name, outcomes.entity, pl.col(outcomes.time) == time)
     known = None if found is None else latest(found, outcomes).collect()
     return None if known is None or known.is_empty() else int(known[outcomes.label].item())

@@ -138,7 +138,7 @@ class AlarmService:
         }
         consumer = Consumer(self._access.options | options)
         try:
-            consumer.subscribe([self._alarms.topic])
+            consumer.subscribe([self._kafka.topic(self._alarms.topic)])
             while not stop.is_set():
                 with self._access.checked():
                     self._read(consumer)

@@ -25,6 +25,7 @@ from monitoring.cache import ChunkCache
 from monitoring.chunks import Bucket, Chunk, Period, batches, plan
 from monitoring.compose import Header, compose
 from monitoring.errors import ConflictError, NotFoundError, NotReadyError, RequestError
+from monitoring.measures import measured
 from monitoring.models import Registry
 from monitoring.report import Freshness, Report
 from monitoring.scored_rows import ScoredRows, canonical
@@ -113,7 +114,10 @@ class Monitor:
             self._unfinished(chunks[-1], period, index.entries[fitted.model.version]),
         )  # fmt: skip
         limits = self._settings
-        return compose(header, fitted, values, limits.min_chunk_rows, limits.min_roc_auc)
+        report = compose(header, fitted, values, limits.min_chunk_rows, limits.min_roc_auc)
+        rows = self._rows.of_version(index.version, fitted.model.version)
+        found = measured(rows, self._scored, self._buckets, chunks)
+        return msgspec.structs.replace(report, measures=found)
 
     def _unfinished(
         self, last: Chunk, period: Period, known: Mapping[str, BucketEntry]

@@ -60,6 +60,21 @@ class SliceReport(msgspec.Struct, frozen=True):
     roc_auc: float | None
 
 
+class MeasureValue(msgspec.Struct, frozen=True):
+    """Mean and 95th percentile of a measure in a chunk; None where no row has a value."""
+
+    chunk: str
+    mean: float | None
+    tail: float | None
+
+
+class MeasureReport(msgspec.Struct, frozen=True):
+    """A number that comes with predictions, by chunk."""
+
+    title: str
+    values: tuple[MeasureValue, ...]
+
+
 class ReferenceReport(msgspec.Struct, frozen=True):
     """The champion's test window."""
 
@@ -126,6 +141,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     quality: tuple[str, ...]
     freshness: Freshness
     versions: tuple[VersionMark, ...]
+    measures: tuple[MeasureReport, ...] = ()
 
 
 def answer(report: Report, links: dict[str, str]) -> dict[str, object]:

@@ -47,6 +47,11 @@ class ScoredRows:
         """How their time is divided into buckets."""
         return Buckets.of(self.scored)
 
+    def of_version(self, at: int, model_version: int) -> pl.LazyFrame:
+        """The predictions of one model version, as of a version of their table."""
+        rows = store.scan(self.uri, self.options, at=at)
+        return rows.filter(pl.col("model_version") == model_version)
+
     def read(
         self,
         at: int,

@@ -29,7 +29,8 @@ class Listener:
     """Follows control topics from their ends; each process of a service follows them by itself."""
 
     def __init__(self, settings: Settings, topics: Sequence[str], clock: Clock) -> None:
-        self._kafka, self._topics, self._clock = settings.kafka, tuple(topics), clock
+        self._kafka, self._clock = settings.kafka, clock
+        self._topics = tuple(map(settings.kafka.topic, topics))
 
     def follow(self, stop: threading.Event, hint: Hint) -> None:
         """Call `hint` for every message until `stop` is set; a broker that is away is waited for.

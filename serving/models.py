@@ -177,6 +177,10 @@ class Models:
             if not stop.is_set():
                 self.refresh()
 
+    def registry(self, name: str) -> Versions:
+        """The registry behind a model. Raises `UnknownModelError` for an unknown name."""
+        return self._model(name).registry
+
     def _model(self, name: str) -> ModelVersions:
         if name not in self._models:
             raise UnknownModelError.sentence(

@@ -58,6 +58,7 @@ class StreamDoor(Generic[E, S]):
         clock: Clock,
         pace: Pace,
     ) -> None:
+        description = description.on(kafka)
         self._description, self.champion, self._clock = description, champion, clock
         self._pace = pace
         self._access = Access(kafka)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar
+
+from lakehouse.settings.kafka import KafkaSettings
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -63,3 +65,12 @@ class StreamDescription(Generic[E, S]):
     step: Callable[[S, E], Features | None]
     encode: Callable[[E, Scored], Written]
     policy: Callable[[float, dict[str, object]], object]
+
+    def on(self, kafka: KafkaSettings) -> Self:
+        """The same stream with the names that its topics have on the broker."""
+        return replace(
+            self,
+            topic_in=kafka.topic(self.topic_in),
+            topic_out=kafka.topic(self.topic_out),
+            topic_refused=kafka.topic(self.topic_refused),
+        )

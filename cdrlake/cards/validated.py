@@ -53,7 +53,7 @@ def _lag(settings: Settings, group: str, topic: str) -> int:
     ends = kafka.offset_ranges(settings.kafka, topic)
     consumer = Consumer(kafka.client_options(settings.kafka) | {"group.id": group})
     try:
-        wanted = [TopicPartition(topic, number) for number in ends]
+        wanted = [TopicPartition(settings.kafka.topic(topic), number) for number in ends]
         found = consumer.committed(wanted, TIMEOUT_S)
         return sum(
             max(ends[one.partition][1] - max(one.offset, ends[one.partition][0]), 0)

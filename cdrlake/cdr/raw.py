@@ -32,7 +32,10 @@ def send(
     producer = Producer(client_options(kafka) | {"message.timeout.ms": str(int(TIMEOUT_S * 1_000))})
     failures = list[str]()
     producer.produce(
-        topic, text.encode(), key, on_delivery=lambda error, _: failures.append(str(error or ""))
+        kafka.topic(topic),
+        text.encode(),
+        key,
+        on_delivery=lambda error, _: failures.append(str(error or "")),
     )
     left = producer.flush(TIMEOUT_S + 1)
     if left or any(failures):

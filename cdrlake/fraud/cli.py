@@ -15,7 +15,7 @@ from cdrlake.console import CONSOLE, Steps
 from cdrlake.main_job import PATIENCE_S
 from cdrlake.services import process
 from cdrlake.waiting import Waiter
-from flaskapp.fraud.sending import FraudRequest
+from flaskapp.fraud.request import FraudRequest
 from flaskapp.fraud.source import FraudSource
 from flaskapp.runner import Runner
 from lakehouse import kafka, mysql

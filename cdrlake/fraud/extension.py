@@ -31,4 +31,5 @@ EXTENSION = Extension(
     act=_act,
     show=_show,
     csv_variable="CDRLAKE_FRAUD__SOURCE",
+    memory_gib=4,
 )

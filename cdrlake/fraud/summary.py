@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from cdrlake.fraud.extension import EXTENSION
 from cdrlake.ledger_table import ledger_table
 from cdrlake.main_job import Cost, Outcome
 from lakehouse.domains.fraud.domain import CARDS
@@ -12,7 +13,7 @@ from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
 from pyspark_jobs.fraud import metadata
 
-MAX_MINUTES, MAX_MEMORY_GIB = 3, 4
+MAX_MINUTES = 3
 
 
 def show(console: Console, settings: Settings, outcome: Outcome, cost: Cost) -> None:
@@ -31,7 +32,7 @@ def show(console: Console, settings: Settings, outcome: Outcome, cost: Cost) -> 
         table.add_row(name.replace("_", " "), str(verdict))
     total = sum(cost.memory.values()) / 1024**3
     table.add_row("took", f"{cost.seconds / 60:.1f} min of {MAX_MINUTES}")
-    table.add_row("peak memory", f"{total:.1f} GiB of {MAX_MEMORY_GIB}")
+    table.add_row("peak memory", f"{total:.1f} GiB of {EXTENSION.memory_gib}")
     for process, size in sorted(cost.memory.items(), key=lambda one: -one[1]):
         table.add_row("", f"{size / 1024**2:6,.0f} MiB  {process}")
     console.print(table)

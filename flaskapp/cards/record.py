@@ -45,6 +45,7 @@ class Recorder:
         self._settings, self._clock, self._stop = settings, clock, stop
         self._pace = Pace(settings.cards.record_rate, clock)
         self._access = Access(settings.kafka)
+        self._topic = settings.kafka.topic(names.TOPIC_DECISIONS)
         self._backoff = Backoff(clock, stop, longest_s=2.0)
         self._generation = 0
         self.recorded, self.unreadable, self.outages = 0, 0, 0
@@ -63,7 +64,7 @@ class Recorder:
         try:
             with self._access.checked():
                 self._consumer.subscribe(
-                    [names.TOPIC_DECISIONS], on_assign=self._moved, on_revoke=self._moved
+                    [self._topic], on_assign=self._moved, on_revoke=self._moved
                 )
             while not self._stop.is_set():
                 with self._access.checked():
@@ -118,7 +119,7 @@ class Recorder:
 
     def _commit(self, messages: Iterable[Message]) -> None:
         ends = {one.partition() or 0: (one.offset() or 0) + 1 for one in messages}
-        places = [TopicPartition(names.TOPIC_DECISIONS, *place) for place in ends.items()]
+        places = [TopicPartition(self._topic, *place) for place in ends.items()]
         try:
             self._consumer.commit(offsets=places, asynchronous=False)
         except KafkaException as error:

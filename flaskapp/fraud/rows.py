@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import polars as pl
 
 from flaskapp.fraud.laws import PLANS, Laws
 from flaskapp.fraud.world import CardWorld
-from lakehouse.domains.fraud import raw_file
+from lakehouse import csv_file
+from lakehouse.domains.fraud import raw_rows
+from lakehouse.domains.fraud.raw_rows import CsvRows
 from lakehouse.domains.fraud.settings import FraudSettings
 from lakehouse.http.requests import InvalidRequestError
 
@@ -36,6 +39,17 @@ def open_rows(settings: FraudSettings, drift: str | None, first_row: int) -> Row
     if settings.source is not None:
         if drift is not None:
             raise InvalidRequestError("drift must be left out: these rows come from a file")
-        return raw_file.read(settings.source, settings.source_options)
+        return read_file(settings.source, settings)
     laws = Laws.draw(settings.world_seed, settings.accounts, settings.world_rate)
     return CardWorld(laws) if drift is None else CardWorld(laws, PLANS[drift], first_row)
+
+
+@lru_cache(maxsize=1)
+def _read(address: str, options: tuple[tuple[str, str], ...]) -> CsvRows:
+    found = csv_file.read(address, raw_rows.KINDS, dict(options), optional=(raw_rows.ACCOUNT,))
+    return CsvRows(raw_rows.with_accounts(found), address)
+
+
+def read_file(address: str, settings: FraudSettings) -> CsvRows:
+    """The rows of a `creditcard.csv`; a file is read once. Raises `SourceError`."""
+    return _read(address, tuple(sorted(settings.source_options.items())))

@@ -9,40 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, cast
+from typing import Any, cast
 
 import polars as pl
-from msgspec import Meta
 
 from flaskapp import state, streams
 from flaskapp.fraud import truth
-from flaskapp.fraud.laws import PLANS, TEXTS, Change
-from flaskapp.fraud.rows import Rows, open_rows
-from flaskapp.stream_source import NothingToSendError, StreamContext, StreamRequest, Wait
+from flaskapp.fraud.laws import PLANS, Change
+from flaskapp.fraud.request import FIRST_ROW, ORIGIN, FraudRequest, delays, position
+from flaskapp.fraud.rows import open_rows
+from flaskapp.stream_source import StreamContext, Wait
 from flaskapp.streams import Stream
 from lakehouse.domains.fraud import contracts, names
 from lakehouse.domains.fraud.settings import FraudSettings
 from lakehouse.domains.settings import Settings
 from lakehouse.publisher import Publisher
 
-ANCHOR, FIRST_ROW = "anchor", "first_row"
 _EVENT = tuple(name for name in contracts.EVENT.names if name != "ingest_ts")
 _MOMENT = "%Y-%m-%dT%H:%M:%S%.6fZ"
-_WORDS = "; ".join(f"{name}: {text}" for name, (text, _) in TEXTS.items())
-
-
-class FraudRequest(StreamRequest, frozen=True, kw_only=True):
-    """A stream of card events; a drift applies from its first event on.
-
-    In mode live an event is dated when it is sent and its truth follows by the clock. A replay
-    keeps the distances of the source's `Time`, ends so that all truth is due, and waits for none.
-    """
-
-    domain: str = names.NAME
-    drift: Annotated[
-        Literal[tuple(PLANS)] | None,  # type: ignore[valid-type]
-        Meta(description=f"a change of the world. {_WORDS}"),
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -58,24 +42,6 @@ class FraudContext(StreamContext):
         return self.settings.fraud
 
 
-def begin(context: StreamContext, own: FraudSettings, request: FraudRequest) -> dict[str, Any]:
-    """The values to keep with a new stream. Raises `NothingToSendError` at the end of a file."""
-    values = request.as_dict()
-    if values["seed"] is None:
-        values["seed"] = own.world_seed
-    rows = open_rows(own, request.drift, 0)
-    with context.cursor as cursor:
-        first = state.recall(cursor, _position(rows)) or 0
-    if rows.length is not None and first >= rows.length:
-        if request.mode == "replay":
-            raise NothingToSendError(
-                "mode replay", "rows that have not been sent", f"all {rows.length:,} sent",
-                "use mode live, which begins the file again",
-            )  # fmt: skip
-        first %= rows.length
-    return values | {FIRST_ROW: first, ANCHOR: context.clock.now().isoformat()}
-
-
 def send(context: FraudContext, stream: Stream, wait: Wait) -> bool:
     """Send what is left of `stream`; false if `wait` ended it early."""
     return not any(wait(pause) for pause in _Sending(context, stream).steps())
@@ -85,11 +51,10 @@ class _Sending:
     """One stream on its way."""
 
     def __init__(self, context: FraudContext, stream: Stream) -> None:
-        asked = {k: v for k, v in stream.request.items() if k not in (FIRST_ROW, ANCHOR)}
+        asked = {k: v for k, v in stream.request.items() if k not in (FIRST_ROW, ORIGIN)}
         self._context, self._stream = context, stream
         self._request = FraudRequest(**asked)
         self._first: int = stream.request[FIRST_ROW]
-        self._anchor = datetime.fromisoformat(stream.request[ANCHOR])
         self._rows = open_rows(context.own, self._request.drift, self._first)
         wanted = self._request.batch_size * self._request.num_batches
         length = self._rows.length
@@ -134,7 +99,8 @@ class _Sending:
             moments = pl.Series([moment + n * step - self._spread for n in range(count)])
         else:
             offsets = (rows["Time"] * 1e6).round().cast(pl.Int64).cast(pl.Duration("us"))
-            moments = pl.Series([self._origin]).cast(pl.Datetime("us", "UTC")) + offsets
+            origin = datetime.fromisoformat(self._stream.request[ORIGIN])
+            moments = pl.Series([origin]).cast(pl.Datetime("us", "UTC")) + offsets
         ids = pl.int_range(start, start + count, eager=True).cast(pl.String)
         return rows.with_columns(
             message_id=pl.lit(f"{self._stream.stream_id}:") + ids,
@@ -145,13 +111,6 @@ class _Sending:
     def _spread(self) -> timedelta:
         """A batch stands for the interval before it is sent, so none of it lies ahead."""
         return timedelta(seconds=self._request.interval)
-
-    @property
-    def _origin(self) -> datetime:
-        """The moment of `Time` 0 in a replay: the last truth is due when the stream began."""
-        last = self._rows.rows(self._first + self._count - 1, 1)["Time"][0]
-        longest = 2 * self._context.own.truth.most_minutes * self._slower
-        return self._anchor - timedelta(seconds=last, minutes=longest + 1)
 
     def _moment(self, number: int) -> str:
         """The moment of a live batch, committed before anything of it is sent."""
@@ -164,7 +123,8 @@ class _Sending:
 
     def _truth(self, events: pl.DataFrame, number: int) -> pl.DataFrame:
         seed = (int(self._stream.request["seed"]), 5, self._first, number)
-        return truth.told(events, self._context.own.truth, seed, self._slower)
+        told = delays(self._context.own, self._request)
+        return truth.told(events, told, seed, self._slower)
 
     def _read_again(self) -> pl.DataFrame:
         """The truth about batches that were sent that has not been told yet."""
@@ -193,7 +153,7 @@ class _Sending:
         with self._context.cursor as cursor:
             streams.advance(cursor, name, now, rows=rows, outcomes=outcomes)
             streams.reach(cursor, name, batches, now)
-            state.remember(cursor, _position(self._rows), self._first + sent)
+            state.remember(cursor, position(self._rows), self._first + sent)
         self._context.commit()
 
     def _recall(self, what: str) -> Any:
@@ -210,10 +170,6 @@ def _send(publisher: Publisher, topic: str, rows: pl.DataFrame, key: str) -> Non
     texts = rows.with_columns(pl.col(moments).dt.strftime(_MOMENT))
     for name, line in zip(rows[key], texts.write_ndjson().split("\n"), strict=False):
         publisher.send(topic, name, line)
-
-
-def _position(rows: Rows) -> str:
-    return f"{names.NAME}:row:{rows.name}"[:190]
 
 
 def _no_truth() -> pl.DataFrame:

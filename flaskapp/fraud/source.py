@@ -7,9 +7,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from flaskapp.fraud import request as requests
 from flaskapp.fraud import sending
 from flaskapp.fraud.laws import TEXTS
-from flaskapp.fraud.sending import FraudContext, FraudRequest
+from flaskapp.fraud.request import FraudRequest
+from flaskapp.fraud.sending import FraudContext
 from flaskapp.outbox import MessageKind
 from flaskapp.stream_source import Column, Plan, SourcePage, StreamContext, Wait
 from flaskapp.streams import Stream
@@ -56,7 +58,7 @@ class FraudSource:
 
     def begin(self, context: StreamContext, request: FraudRequest) -> dict[str, Any]:
         """The values to keep with a new stream. Raises `NothingToSendError`."""
-        return sending.begin(context, self._settings.fraud, request)
+        return requests.begin(context, self._settings.fraud, request)
 
     def send(self, context: StreamContext, stream: Stream, wait: Wait) -> bool:
         """Send what is left of `stream`; false when `wait` ended it early."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -10,6 +11,7 @@ from lakehouse.settings.section import Section
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 # The two client libraries spell these differently, so that one option cannot serve both.
 TRANSLATED = ("sasl.", "ssl.", "security.", "enable.ssl.")
 
@@ -73,7 +75,8 @@ class KafkaSettings(Section):
     file `client_properties`. `options` are passed to every client unchanged, `librdkafka_options`
     only to the Python services' clients, and `java_options` only to Spark's. Topics are created
     with `retention_days`; without it they keep their messages forever, so that the lake can be
-    rebuilt from them.
+    rebuilt from them. `topics` has the names that topics have on your broker, where these differ,
+    and `topic_partitions` their numbers of partitions, both by the name used here.
     """
 
     embedded: bool = True
@@ -84,6 +87,8 @@ class KafkaSettings(Section):
     security: SecuritySettings = SecuritySettings()
     controller_port: int = Field(19093, ge=1, le=65535)
     partitions: int = Field(2, ge=1)
+    topics: dict[str, str] = {}
+    topic_partitions: dict[str, int] = {}
     retention_days: float | None = Field(None, gt=0)
     heap_mb: int = Field(384, ge=256)
     options: dict[str, SecretStr] = {}
@@ -94,6 +99,28 @@ class KafkaSettings(Section):
     def bootstrap_servers(self) -> str:
         """`host:port` of the broker, or of several separated by commas."""
         return ",".join(self.bootstrap) or f"{self.host}:{self.port}"
+
+    def topic(self, name: str) -> str:
+        """What the topic is called on the broker."""
+        return self.topics.get(name, name)
+
+    @field_validator("topics")
+    @classmethod
+    def _are_topics(cls, topics: dict[str, str]) -> dict[str, str]:
+        for name in topics.values():
+            if not _TOPIC.fullmatch(name) or name in (".", ".."):
+                raise ValueError(f"{name[:60]!r} cannot be the name of a topic")
+        if len(set(topics.values())) < len(topics):
+            raise ValueError("two topics have the same name on the broker")
+        return topics
+
+    @field_validator("topic_partitions")
+    @classmethod
+    def _are_counts(cls, counts: dict[str, int]) -> dict[str, int]:
+        for name, count in counts.items():
+            if count < 1:
+                raise ValueError(f"topic {name} needs at least one partition")
+        return counts
 
     @field_validator("bootstrap", mode="before")
     @classmethod

@@ -32,7 +32,7 @@ def kafka_stream(
     reader = (
         spark.readStream.format("kafka")
         .options(**_CONSUMER, **kafka_options(kafka))
-        .option("subscribe", topic)
+        .option("subscribe", kafka.topic(topic))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", stop_at_gap)
     )

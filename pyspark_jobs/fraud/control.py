@@ -9,14 +9,38 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from lakehouse import files
 from lakehouse.domains.fraud import names
+from lakehouse.domains.settings import Settings
 from lakehouse.publisher import Publisher
-from lakehouse.registry import ModelVersion
-from lakehouse.settings import Settings
+from lakehouse.registry import ModelVersion, Registry
+from pyspark_jobs.fraud import metadata
+
+ANNOUNCED = "announced.json"
 
 
-def announce(settings: Settings, version: ModelVersion, promoted: bool, folder: Path) -> None:
-    """Say that there is a new version; the key of the message is its number.
+def announce_missing(settings: Settings, registry: Registry) -> list[int]:
+    """Export and announce every version that has not been; their numbers.
+
+    A training that was killed between registering a version and its announcement leaves it to the
+    next one, or to the next start of the pipeline. Raises as `announce` does.
+    """
+    told = []
+    for version in registry.versions():
+        marker = metadata.model_folder(settings, version.number) / ANNOUNCED
+        if marker.exists():
+            continue
+        folder = metadata.export_model(settings, registry, version)
+        champion = registry.champion()
+        metadata.write(settings, model_version=champion.number if champion else None)
+        is_champion = champion is not None and champion.number == version.number
+        files.replace(marker, announce(settings, version, is_champion, folder))
+        told.append(version.number)
+    return told
+
+
+def announce(settings: Settings, version: ModelVersion, promoted: bool, folder: Path) -> bytes:
+    """Say that there is a new version; the key of the message is its number. Returns its body.
 
     Raises `ServiceError` when the broker does not acknowledge.
     """
@@ -28,5 +52,7 @@ def announce(settings: Settings, version: ModelVersion, promoted: bool, folder: 
         "uri": str(folder),
     }
     publisher = Publisher(settings.kafka)
-    publisher.send(names.TOPIC_CONTROL, str(version.number), json.dumps(body))
+    message = json.dumps(body).encode()
+    publisher.send(names.TOPIC_CONTROL, str(version.number), message)
     publisher.deliver()
+    return message

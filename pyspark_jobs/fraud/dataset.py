@@ -51,6 +51,7 @@ def build(
     """
     tables.create_missing(settings, DATASETS)
     version = latest(settings) + 1
+    _export_missing(settings, version)
     if raw is not None:
         _require_first(version)
         _append_raw(settings, clock, raw)
@@ -61,9 +62,8 @@ def build(
     count = int(rows.select(pl.len()).collect().item())
     if not count:
         return None
-    file = export(settings, version)
-    metadata.write(settings, current_version=version)
-    return Built(version, count, delta_version(settings), file)
+    _export_missing(settings, version + 1)
+    return Built(version, count, delta_version(settings), _file(settings, version))
 
 
 def latest(settings: Settings) -> int:
@@ -83,13 +83,27 @@ def delta_version(settings: Settings) -> int:
 
 def export(settings: Settings, version: int) -> Path:
     """Write a version as `training_datasets/v<N>/ds.csv`, with a header; in the order of time."""
-    folder = settings.fraud.project / metadata.DATASETS_FOLDER / f"v{version}"
-    folder.mkdir(parents=True, exist_ok=True)
+    file = _file(settings, version)
+    file.parent.mkdir(parents=True, exist_ok=True)
     uri = table_uri(settings.lake_uri, names.DATASETS)
     rows = store.scan(uri, settings.lake_options).filter(pl.col("version") == version)
-    draft = folder / f".{metadata.DATASET_FILE}.draft"
+    draft = file.with_name(f".{metadata.DATASET_FILE}.draft")
     rows.sort("ingest_ts", "message_id").select(EXPORTED).sink_csv(draft)
-    return draft.replace(folder / metadata.DATASET_FILE)
+    return draft.replace(file)
+
+
+def _file(settings: Settings, version: int) -> Path:
+    folder = settings.fraud.project / metadata.DATASETS_FOLDER / f"v{version}"
+    return folder / metadata.DATASET_FILE
+
+
+def _export_missing(settings: Settings, count: int) -> None:
+    """Export those of the first `count` versions that no file has: one may have died before it."""
+    missing = [number for number in range(count) if not _file(settings, number).exists()]
+    for number in missing:
+        export(settings, number)
+    if missing:
+        metadata.write(settings, current_version=count - 1)
 
 
 def labelled(spark: SparkSession, settings: Settings, delta_version: int) -> DataFrame:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lakehouse import metrics
 from lakehouse.metrics import Labels, ScoredLabels
 from lakehouse.models.forest import Floats
-from lakehouse.models.manifest import Costs, Figures, Metrics
+from lakehouse.models.manifest import Costs, Figures, Interval, Metrics
 from lakehouse.models.scoring import Scorer, Scores
 
 BUDGETS = {"recall_at_01": 0.001, "recall_at_05": 0.005, "recall_at_1": 0.01}
@@ -42,6 +42,22 @@ class Judged:
             name: metrics.interval(one(self.weight), [one(weight) for weight in drawn])
             for name, one in of.items()
         }
+
+    def pr_auc(self, score: Floats) -> float:
+        """PR-AUC alone, without an interval."""
+        return ScoredLabels(score, self.label).pr_auc(self.weight)
+
+    def beside(self, score: Floats, best: Floats) -> tuple[Interval, Interval, Interval]:
+        """PR-AUC of a score, that of another, and their quotient, on the same replicates."""
+        ours, theirs = ScoredLabels(score, self.label), ScoredLabels(best, self.label)
+        drawn = [weight * self.weight for weight in metrics.resampled(self.entity, self.seed)]
+        pairs = [(ours.pr_auc(weight), theirs.pr_auc(weight)) for weight in drawn]
+        one, other = ours.pr_auc(self.weight), theirs.pr_auc(self.weight)
+        return (
+            metrics.interval(one, [pair[0] for pair in pairs]),
+            metrics.interval(other, [pair[1] for pair in pairs]),
+            metrics.interval(one / other, [pair[0] / pair[1] for pair in pairs]),
+        )
 
 
 class _Recall:

@@ -151,6 +151,10 @@ class States:
         found = self._batches()
         return self.of(found[-1]) if found else None
 
+    def newest(self) -> int:
+        """The newest batch whose state is there; -1 before the first."""
+        return max(self._batches(), default=-1)
+
     def keep(self, batch_id: int, learned: Learned) -> None:
         """Write the state after a batch, and remove files that no replay can need."""
         files.replace(self._path(batch_id), self._encode(batch_id, learned))

@@ -12,11 +12,13 @@ from typing import Any
 import msgspec
 
 from lakehouse import files
+from lakehouse.domains.fraud import figures
 from lakehouse.domains.settings import Settings
 from lakehouse.models import model_kinds
 from lakehouse.registry import ModelVersion, Registry
+from lakehouse.registry.history import history
 
-FILE = "model_metadata.json"
+FILE, INITIAL_FILE = "model_metadata.json", "model_metadata_initial.json"
 MODELS_FOLDER = "models"
 DATASETS_FOLDER = "training_datasets"
 JOIN_FOLDER = "inf_truth_join"
@@ -45,20 +47,34 @@ def read(settings: Settings) -> dict[str, Any]:
     return INITIAL | found
 
 
+def begin(settings: Settings) -> None:
+    """Write both files as they are before the first version, where they are missing."""
+    content = json.dumps(INITIAL, indent=2).encode() + b"\n"
+    for name in (INITIAL_FILE, FILE):
+        place = settings.fraud.project / name
+        if not place.exists():
+            files.replace(place, content)
+
+
 def write(settings: Settings, **changed: Any) -> None:
     """Change some keys of the file, keeping the others."""
     content = read(settings) | changed
     files.replace(path(settings), json.dumps(content, indent=2).encode() + b"\n")
 
 
+def model_folder(settings: Settings, number: int) -> Path:
+    """Where a version's exported files are."""
+    return settings.fraud.project / MODELS_FOLDER / f"v{number}"
+
+
 def export_model(settings: Settings, registry: Registry, version: ModelVersion) -> Path:
     """Copy a version's model file and figures to `models/v<N>`, for people to look at."""
     bundle = registry.load(version)
-    folder = settings.fraud.project / MODELS_FOLDER / f"v{version.number}"
+    folder = model_folder(settings, version.number)
     name = model_kinds.model_kind(bundle.manifest.kind).file
     files.replace(folder / name, bundle.file)
-    figures = msgspec.json.format(msgspec.json.encode(bundle.manifest.figures), indent=2)
-    files.replace(folder / "figures.json", figures + b"\n")
+    content = msgspec.json.format(msgspec.json.encode(bundle.manifest.figures), indent=2)
+    files.replace(folder / "figures.json", content + b"\n")
     return folder
 
 
@@ -68,17 +84,4 @@ def get_metrics_history(registry: Registry) -> list[dict[str, Any]]:
     Each was measured on payments later than those that the version was trained on, so a worse
     version has a lower figure.
     """
-    history = []
-    for version in registry.versions():
-        manifest = registry.load(version).manifest
-        history.append(
-            {
-                "version": version.number,
-                "rocauc": manifest.figures.value("roc_auc"),
-                "prauc": manifest.figures.value("pr_auc"),
-                "kind": manifest.kind,
-                "dataset_version": manifest.recipe.get("dataset_version"),
-                "is_champion": version.alias == "champion",
-            }
-        )
-    return history
+    return [msgspec.structs.asdict(one) for one in figures.of_versions(history(registry))]

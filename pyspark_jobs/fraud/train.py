@@ -1,8 +1,9 @@
 """Training on joined truth: candidates compete, the best becomes a version, the gates decide.
 
-Rows are split by time. Training sees only truth that was known when the test period begins: the
-delay of the truth is the embargo. The newest of those rows recalibrate and choose; the rows of the
-test period, later than all of them, give the figures and compare the version with the champion.
+Rows are split by time, where each part has its share of the frauds, which are few. Training sees
+only truth that was known when the test period begins: the delay of the truth is the embargo. The
+newest of those rows recalibrate and choose; the rows of the test period, later than all of them,
+give the figures and compare the version with the champion.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ from lakehouse.models.forest import Floats
 from lakehouse.models.scoring import Scores
 from lakehouse.registry import ModelVersion, Registry
 from lakehouse.registry.gates import Gates, Limit, Verdict
-from pyspark_jobs.fraud import candidates, control, dataset, evaluation, metadata, papers
+from pyspark_jobs.fraud import candidates, control, dataset, evaluation, papers
 from pyspark_jobs.fraud.candidates import Candidate, Recent, Rows
 from pyspark_jobs.fraud.evaluation import Judged
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
 from pyspark_jobs.training.sample import LabelledRows
 
 Say = Callable[[str], None]
-FIT_SHARE, RECENT_SHARE = 0.6, 0.15
+# Of all frauds, and of those whose truth was known in time.
+TEST_SHARE, RECENT_SHARE = 0.25, 1 / 3
 _KEPT = ("message_id", "account_number", "ingest_ts", "Class", "known_at", *FEATURES)
 
 
@@ -86,13 +88,9 @@ def train(
         Limit("calibration_error", settings.model.max_calibration_error, is_least=False),
     )
     verdict = Gates(registry, CARDS, settings.model, limits).promote(version.number)
-    version = registry.version(version.number)
-    folder_of = metadata.export_model(settings, registry, version)
-    champion = registry.champion()
-    metadata.write(settings, model_version=champion.number if champion else None)
-    control.announce(settings, version, verdict.promoted, folder_of)
+    control.announce_missing(settings, registry)
     say(f"version {version.number}, {chosen.name}: {verdict.reason}")
-    return Trained(version, verdict, number)
+    return Trained(registry.version(version.number), verdict, number)
 
 
 def _parts(spark: SparkSession, settings: Settings, number: int) -> Parts:
@@ -102,11 +100,10 @@ def _parts(spark: SparkSession, settings: Settings, number: int) -> Parts:
     first, last, count = rows.agg(f.min("ingest_ts"), f.max("ingest_ts"), f.count("*")).collect()[0]
     if not count:
         raise ModelError("training", "joined rows", "none", "wait for truth to be joined")
-    recent_from, test_from = (
-        _quantile(rows, share) for share in (FIT_SHARE, FIT_SHARE + RECENT_SHARE)
-    )
+    test_from = _moment_of(rows, 1 - TEST_SHARE)
     was_known = f.coalesce(f.col("known_at"), f.col("ingest_ts")) < f.lit(test_from)
     before = rows.where(was_known & (f.col("ingest_ts") < f.lit(test_from)))
+    recent_from = _moment_of(before, 1 - RECENT_SHARE)
     train = before.where(f.col("ingest_ts") < f.lit(recent_from))
     limit = settings.model.max_rows
     sampled = train.where((f.col("Class") == 1) | _share(limit, int(count)))
@@ -123,10 +120,12 @@ def _parts(spark: SparkSession, settings: Settings, number: int) -> Parts:
     return parts
 
 
-def _quantile(rows: DataFrame, share: float) -> datetime:
+def _moment_of(rows: DataFrame, share: float) -> datetime:
+    """The moment before which this share of the frauds happened; 1970 if there are none."""
     micros = f.expr("unix_micros(ingest_ts)").cast("double")
-    at = rows.agg(f.percentile_approx(micros, share, 1_000)).collect()[0][0]
-    return datetime.fromtimestamp(0, tz=UTC) + timedelta(microseconds=int(at))
+    frauds = rows.where("Class = 1")
+    at = frauds.agg(f.percentile_approx(micros, share, 1_000)).collect()[0][0]
+    return datetime.fromtimestamp(0, tz=UTC) + timedelta(microseconds=int(at or 0))
 
 
 def _share(most: int, count: int) -> Column:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
 
 from lakehouse.domains.fraud.domain import CARDS
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import CdrlakeError
 from lakehouse.registry import open_registry
 from pyspark_jobs.engine.runtime import Job
-from pyspark_jobs.fraud import requests
+from pyspark_jobs.fraud import control, metadata, requests
 from pyspark_jobs.fraud.requests import Answer
 from pyspark_jobs.fraud.train import train
 
@@ -20,7 +22,10 @@ _HOUR_S = 3_600.0
 
 
 class Trainer:
-    """Trains in a thread, one training at a time; `look` is called again and again."""
+    """Trains in a thread, one training at a time; `look` is called again and again.
+
+    The first thing that the thread does is to announce what an earlier process left unannounced.
+    """
 
     def __init__(self, job: Job[Settings]) -> None:
         self._job = job
@@ -29,6 +34,8 @@ class Trainer:
 
     def look(self) -> None:
         """Begin a training if one was asked for or is due, and none is running."""
+        if self._thread is None:
+            self._begin(self._announce)
         if self._thread is not None and self._thread.is_alive():
             return
         request = requests.asked(self._job.settings)
@@ -36,15 +43,25 @@ class Trainer:
             return
         self._last = self._job.clock.monotonic()
         requests.take(self._job.settings)
-        self._thread = threading.Thread(
-            target=self._train, args=(request or SCHEDULED,), name="training", daemon=True
-        )
-        self._thread.start()
+        self._begin(partial(self._train, request or SCHEDULED))
 
     def close(self) -> None:
         """Wait a moment for a training that is under way; it is repeated on the next request."""
         if self._thread is not None:
             self._thread.join(1.0)
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=work, name="training", daemon=True)
+        self._thread.start()
+
+    def _announce(self) -> None:
+        metadata.begin(self._job.settings)
+        try:
+            registry = open_registry(self._job.settings, CARDS)
+            for number in control.announce_missing(self._job.settings, registry):
+                LOG.info("version %d is announced", number)
+        except CdrlakeError as error:
+            LOG.warning("versions may not have been announced: %s", error)
 
     def _is_due(self) -> bool:
         hours = self._job.settings.fraud.retrain_hours

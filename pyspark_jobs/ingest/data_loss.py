@@ -44,7 +44,9 @@ def check(
     `ops.data_loss`. A topic that ends before the query's offset was recreated, and that cannot be
     accepted.
     """
-    read = committed_offsets(Path(identity.checkpoint(settings.lake_uri)), topic)
+    read = committed_offsets(
+        Path(identity.checkpoint(settings.lake_uri)), settings.kafka.topic(topic)
+    )
     notes = QueryNotes(identity, settings)
     try:
         topic_id = kafka.topic_id(settings.kafka, topic)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from lakehouse.domains.fraud import raw_file
+from lakehouse import csv_file
+from lakehouse.domains.fraud import raw_rows
 from lakehouse.domains.fraud.domain import CARDS
 from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
@@ -29,7 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     with runtime.job("fraud_train", load) as job:
         if options.dataset:
             own, path = job.settings.fraud, options.csv
-            raw = raw_file.read(path, own.source_options).frame if path else None
+            kinds, optional = raw_rows.KINDS, (raw_rows.ACCOUNT,)
+            found = csv_file.read(path, kinds, own.source_options, optional) if path else None
+            raw = None if found is None else raw_rows.with_accounts(found)
             built = dataset.build(job.spark, job.settings, job.clock, raw)
             LOG.info("%s", built or "nothing was joined since the last training set")
         else:

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from cdrlake.services.kafka import KafkaBroker
 from flaskapp.fraud.laws import Laws
-from flaskapp.fraud.sending import FraudRequest
+from flaskapp.fraud.request import FraudRequest
 from flaskapp.fraud.source import FraudSource
 from flaskapp.fraud.world import CardWorld
 from flaskapp.runner import Runner
@@ -29,12 +29,13 @@ from lakehouse.names import table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.registry import Registry, open_registry
 from lakehouse.settings.model import LakeSettings, SparkSettings
+from lakehouse.trace import trace
 from mirror.messages import RowPublisher
 from mirror.sinks import MysqlSink
 from mirror.sync import step
 from monitoring.wiring import wire
 from pyspark_jobs.engine.session import open_session
-from pyspark_jobs.fraud import dataset, join, metadata, score
+from pyspark_jobs.fraud import dataset, exports, join, metadata, score
 from pyspark_jobs.fraud.train import train
 from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake
@@ -43,7 +44,8 @@ from tests.integration.conftest import wait_for
 pytestmark = pytest.mark.domains
 
 CLOCK = SystemClock()
-EVENTS_SENT, BATCHES = 12_000, 3
+EVENTS_SENT, BATCHES = 9_000, 3
+MORE = 7_000
 OWN = FraudSettings(
     accounts=200,
     world_rate=0.05,
@@ -63,10 +65,17 @@ def spark(tmp_path_factory: pytest.TempPathFactory, broker: KafkaBroker) -> Iter
 
 @pytest.fixture
 def site(fresh: Settings, broker: KafkaBroker, tmp_path: Path) -> Settings:
-    """An installation with the domain's topics and tables, and an empty lake."""
-    kafka.create_topics(fresh.kafka, FRAUD.topics)
+    """An installation whose topics have other names on the broker, and an empty lake."""
+    renamed = fresh.kafka.model_copy(
+        update={
+            "topics": {topic.name: f"bank.{topic.name}" for topic in FRAUD.topics},
+            "topic_partitions": {names.TOPIC_JOINED: 3},
+        }
+    )
+    kafka.create_topics(renamed, FRAUD.topics)
     return fresh.model_copy(
         update={
+            "kafka": renamed,
             "lake": LakeSettings(uri=str(tmp_path / "lake")),
             "state_dir": str(tmp_path / "state"),
             "fraud": OWN.model_copy(update={"project_dir": str(tmp_path / "project")}),
@@ -120,13 +129,22 @@ def messages(site: Settings, topic: str) -> list[tuple[bytes | None, dict[str, o
     return found
 
 
-def test_from_the_source_to_a_monitored_version(spark: SparkSession, site: Settings) -> None:
+def test_from_the_source_to_a_monitored_version(
+    spark: SparkSession, site: Settings, fresh: Settings
+) -> None:
     registry = open_registry(site, CARDS)
     name = stream(site)
     publisher = Publisher(site.kafka)
     publisher.send(names.TOPIC_EVENTS, "x", b'{"message_id": 7}')
     publisher.deliver()
     run_queries(spark, site, registry)
+
+    counts = {topic.name: len(kafka.end_offsets(site.kafka, topic.name)) for topic in FRAUD.topics}
+    assert counts == {
+        "cc_events": 6, "cc_truth": 6, "cc_prediction_truth_join": 3, "cc_control": 1,
+        "cc_predictions": 6,
+    }  # fmt: skip
+    assert kafka.topic_id(fresh.kafka, names.TOPIC_EVENTS) is None
 
     # Each event once, as the world drew it, and no truth inside.
     world = CardWorld(Laws.draw(OWN.world_seed, OWN.accounts, OWN.world_rate))
@@ -152,13 +170,13 @@ def test_from_the_source_to_a_monitored_version(spark: SparkSession, site: Setti
     again = train(spark, site, registry, CLOCK, print)
     assert (again.version.number, again.dataset_version) == (2, 0)
 
-    stream(site, size=3_000, batches=1)
+    stream(site, size=MORE, batches=1)
     run_queries(spark, site, registry)
     champion = registry.champion()
     assert champion is not None
     stored = read(site, names.PREDICTIONS)
     assert set(stored["model_version"]) == {0, champion.number}
-    assert stored["message_id"].is_unique().all() and len(stored) == EVENTS_SENT + 3_000
+    assert stored["message_id"].is_unique().all() and len(stored) == EVENTS_SENT + MORE
     events = read(site, names.BRONZE_EVENTS).join(
         stored.filter(pl.col("model_version") > 0), on="message_id"
     )
@@ -169,6 +187,7 @@ def test_from_the_source_to_a_monitored_version(spark: SparkSession, site: Setti
     assert late is not None and late.version == 1
     assert dataset.build(spark, site, CLOCK) is None
 
+    assert_traced(site, registry, stored)
     assert_files(site, registry)
     mirror_all(site)
     ledger = audit(site, FRAUD, {CARDS.model: registry.scoring_start()})
@@ -176,6 +195,31 @@ def test_from_the_source_to_a_monitored_version(spark: SparkSession, site: Setti
     kinds = [set(body) for _, body in messages(site, names.TOPIC_JOINED)]
     assert {"message_id", "score", "Class", "prediction_ts"} <= kinds[0]
     assert_monitored(site)
+
+
+def assert_traced(site: Settings, registry: Registry, stored: pl.DataFrame) -> None:
+    """The champion's number comes out again; the learner's is no version of the registry."""
+    for is_champion in (True, False):
+        some = stored.filter((pl.col("model_version") > 0) == is_champion, pl.col("Class") == 0)
+        row = some.row(0, named=True)
+        traced = trace(site, registry, FRAUD, CARDS, row["message_id"], row["ingest_ts"])
+        (one,) = traced.predictions
+        assert (one.is_reproduced, traced.outcome) == (is_champion, 0)
+        assert [len(traced.hops[hop.name]) for hop in FRAUD.hops] == [1, 1]
+
+
+def assert_exported(site: Settings) -> None:
+    """Each joined row is in one file, however often and under whatever id they are written."""
+    joined = read(site, names.JOINED)
+    for name in ("1", "6", "6"):
+        written = exports.joined(site, name)
+        parts = [pl.read_csv(path) for path in written]
+        assert [path.name for path in written[:2]] == [f"part_{name}_0.csv", f"part_{name}_1.csv"]
+        assert {len(part) for part in parts[:-1]} == {1_000}
+        assert pl.concat(parts).columns == list(exports.COLUMNS)
+        assert sum(map(len, parts)) == len(joined)
+    found = exports.stats(site)
+    assert found["rocauc"] > 0.5 and found["avg_prediction_latency"] > 0
 
 
 def assert_files(site: Settings, registry: Registry) -> None:
@@ -189,6 +233,9 @@ def assert_files(site: Settings, registry: Registry) -> None:
     exported = pl.read_csv(project / "training_datasets" / "v0" / "ds.csv")
     assert exported.columns == list(dataset.EXPORTED)
     assert len(exported) > 0.9 * EVENTS_SENT
+    manifest = registry.load(champion).manifest
+    assert manifest.params and manifest.git_commit and manifest.delta_versions
+    assert_exported(site)
     history = metadata.get_metrics_history(registry)
     assert [one["version"] for one in history] == [1, 2]
     assert all(one["rocauc"] > 0.8 and one["prauc"] > 0.5 for one in history)
@@ -199,7 +246,11 @@ def assert_files(site: Settings, registry: Registry) -> None:
 
 def assert_monitored(site: Settings) -> None:
     client = wire(site, CLOCK, [CARDS]).app.test_client()
-    report = client.get("/run-monitoring").get_json()
+    answer = client.get("/run-monitoring")
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    report = answer.get_json()
     assert (report["model"], report["period"]) == (CARDS.model, "1H")
-    assert report["rows"] == 3_000
+    assert 3_000 < report["rows"] <= MORE
     assert report["performance"]["realised"]["roc_auc"] > 0.8
+    page = client.get(report["links"]["report.html"]).get_data(as_text=True)
+    assert all(f"<th>{one.title}</th>" in page for one in CARDS.measures)

@@ -28,11 +28,12 @@ from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, from_nodes
 from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.half_space_trees import HalfSpaceTrees, TreeShape
-from lakehouse.models.manifest import FOREST, Costs, Figures, Manifest
+from lakehouse.models.manifest import FOREST, Costs, Figures, Manifest, Metrics
 from lakehouse.models.model_kinds import HALF_SPACE, HAZARD, KMEANS, LINEAR, model_kind
 
 FEATURES = ("calls", "days silent", "amount.sum")
 THRESHOLD = 0.4
+METRICS: Metrics = {"pr_auc": 0.8, "roc_auc": 0.95}
 Made = tuple[bytes, dict[str, Any], float]
 
 
@@ -54,12 +55,12 @@ def forest(seed: int) -> Made:
     return onnx_file.encode(model), forest_scorer.details(model), THRESHOLD
 
 
-def logistic(seed: int) -> Made:
+def logistic(seed: int, features: tuple[str, ...] = FEATURES) -> Made:
     """Random coefficients."""
     random = np.random.default_rng(seed)
-    width = len(FEATURES)
+    width = len(features)
     model = linear.LinearModel(
-        features=FEATURES,
+        features=features,
         coefficients=tuple(random.normal(size=width).tolist()),
         intercept=float(random.normal()),
         mean=tuple(random.normal(size=width).tolist()),
@@ -117,14 +118,23 @@ MAKERS: dict[str, Callable[[int], Made]] = {
 
 def seal(folder: Path, kind: str = FOREST, seed: int = 0) -> tuple[Path, str]:
     """A model of that kind in `folder`, and the SHA-256 of its manifest; each seed is another."""
-    data, details, threshold = MAKERS[kind](seed)
+    return _sealed(folder, kind, MAKERS[kind](seed), FEATURES)
+
+
+def seal_logistic(folder: Path, seed: int, features: tuple[str, ...]) -> tuple[Path, str]:
+    """A logistic regression on other features, sealed as by `seal`."""
+    return _sealed(folder, LINEAR, logistic(seed, features), features)
+
+
+def _sealed(folder: Path, kind: str, made: Made, features: tuple[str, ...]) -> tuple[Path, str]:
+    data, details, threshold = made
     folder.mkdir(parents=True)
     (folder / model_kind(kind).file).write_bytes(data)
     (folder / bundle.CARD).write_text("# A model of the tests")
     random = np.random.default_rng(1)
-    rows = {name: random.normal(0, 3, 20) for name in FEATURES}
+    rows = {name: random.normal(0, 3, 20) for name in features}
     pl.DataFrame(rows).write_parquet(folder / bundle.REFERENCE)
-    return folder, bundle.finalize(folder, _manifest(kind, details, threshold))
+    return folder, bundle.finalize(folder, _manifest(kind, details, threshold, features))
 
 
 def records(count: int, seed: int = 0) -> list[dict[str, float]]:
@@ -136,17 +146,19 @@ def records(count: int, seed: int = 0) -> list[dict[str, float]]:
     ]
 
 
-def _manifest(kind: str, details: dict[str, Any], threshold: float) -> Manifest:
+def _manifest(
+    kind: str, details: dict[str, Any], threshold: float, features: tuple[str, ...]
+) -> Manifest:
     made: Manifest = msgspec.convert(
         {
-            "kind": kind, "details": details, "features": FEATURES,
-            "feature_hash": bundle.feature_hash(FEATURES), "contract_version": 1,
+            "kind": kind, "details": details, "features": features,
+            "feature_hash": bundle.feature_hash(features), "contract_version": 1,
             "threshold": threshold, "costs": Costs(100.0, 10.0), "params": {}, "folds": "none",
             **dict.fromkeys(("train_start", "train_end", "test_start", "test_end"),
                             date(2026, 1, 1)),
             "score_from": date(2026, 1, 2), "train_rows": 10, "train_positives": 2,
             "delta_versions": {}, "git_commit": "unknown",
-            "figures": Figures(rows=1, entities=1, positives=1, metrics={}), "files": {},
+            "figures": Figures(rows=1, entities=1, positives=1, metrics=METRICS), "files": {},
         },
         Manifest,
     )  # fmt: skip

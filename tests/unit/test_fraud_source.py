@@ -9,10 +9,9 @@ import pytest
 
 from flaskapp.fraud import oracle, truth
 from flaskapp.fraud.laws import PLANS, SCALED, TEXTS, Laws
-from flaskapp.fraud.rows import open_rows
-from flaskapp.fraud.sending import FraudRequest
+from flaskapp.fraud.request import FraudRequest
+from flaskapp.fraud.rows import open_rows, read_file
 from flaskapp.fraud.world import CardWorld
-from lakehouse.domains.fraud import raw_file
 from lakehouse.domains.fraud.contracts import FEATURES
 from lakehouse.domains.fraud.settings import FraudSettings, TruthSettings
 from lakehouse.errors import SettingsError, SourceError
@@ -100,20 +99,43 @@ def card_file(folder: Path, columns: list[str]) -> Path:
 
 def test_a_file_is_read_in_order_with_an_account_for_each_row(tmp_path: Path) -> None:
     path = card_file(tmp_path, ["Time", *FEATURES, "Class"])
-    rows = raw_file.read(str(path))
+    rows = read_file(str(path), FraudSettings())
     assert rows.length == 50
     assert rows.rows(0, 50)["account_number"].str.len_chars().unique().to_list() == [7]
-    assert rows.rows(0, 50).equals(raw_file.read(str(path)).rows(0, 50))
+    assert rows.rows(0, 50).equals(read_file(str(path), FraudSettings()).rows(0, 50))
     again = rows.rows(45, 10)
     assert again["Time"].to_list() == [*rows.frame["Time"][45:], *rows.frame["Time"][:5]]
+
+
+def test_a_file_as_it_was_published_is_read_with_quotes_and_exponents(tmp_path: Path) -> None:
+    head = ",".join(f'"{name}"' for name in ["Time", *FEATURES, "Class"])
+    rows = [f"{at},{','.join(['0.5'] * 28)},{paid},\"{label}\"" for at, paid, label in
+            [("0", "5", 0), ("1e+05", "149.62", 1)]]  # fmt: skip
+    path = tmp_path / "creditcard.csv"
+    path.write_text("\n".join([head, *rows]) + "\n")
+    found = read_file(str(path), FraudSettings()).frame
+    assert found.select("Time", "Amount", "Class").rows() == [(0.0, 5.0, 0), (1e5, 149.62, 1)]
+
+
+def test_a_column_that_only_the_future_fills_never_reaches_an_event(tmp_path: Path) -> None:
+    whole = CardWorld(LAWS).rows(0, 50)
+    (tmp_path / "plain").mkdir()
+    whole.write_csv(tmp_path / "plain" / "creditcard.csv")
+    planted = whole.with_columns(charged_back=pl.col("Class"))
+    planted.select(sorted(planted.columns)).write_csv(tmp_path / "creditcard.csv")
+    found, plain = (
+        read_file(str(place / "creditcard.csv"), FraudSettings()).frame
+        for place in (tmp_path, tmp_path / "plain")
+    )
+    assert found.equals(plain)
 
 
 def test_a_file_without_a_feature_is_refused_by_name(tmp_path: Path) -> None:
     path = card_file(tmp_path, ["Time", *FEATURES[:-3], "Amount", "Class"])
     with pytest.raises(SourceError, match="none called V27"):
-        raw_file.read(str(path))
-    with pytest.raises(SourceError, match="a readable creditcard"):
-        raw_file.read(str(tmp_path / "nothing.csv"))
+        read_file(str(path), FraudSettings())
+    with pytest.raises(SourceError, match="a readable CSV file"):
+        read_file(str(tmp_path / "nothing.csv"), FraudSettings())
 
 
 def test_a_drift_needs_the_world(tmp_path: Path) -> None:

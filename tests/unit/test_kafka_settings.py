@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from lakehouse.domains.settings import load
 from lakehouse.errors import SettingsError
@@ -221,3 +221,21 @@ def test_two_variables_that_differ_are_refused(conf: Path) -> None:
     both = CLOUD | {"SASL_USERNAME": "bob", "CDRLAKE_KAFKA__EMBEDDED": "false"}
     with pytest.raises(SettingsError, match="CLUSTER_API_KEY and SASL_USERNAME both set"):
         load(both, conf)
+
+
+def test_topics_may_have_other_names_and_partitions_on_the_broker() -> None:
+    kafka = KafkaSettings(topics={"a": "bank.a"}, topic_partitions={"a": 3})
+    assert (kafka.topic("a"), kafka.topic("b")) == ("bank.a", "b")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"topics": {"a": "what is this"}}, "cannot be the name"),
+        ({"topics": {"a": "x", "b": "x"}}, "same name"),
+        ({"topic_partitions": {"a": 0}}, "at least one partition"),
+    ],
+)
+def test_names_that_no_topic_can_have_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        KafkaSettings(**wrong)

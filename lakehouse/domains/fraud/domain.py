@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakehouse.domain import Domain, Feed, Mirror, Scored, Service, Topic, Words
+from lakehouse.domain import Domain, Feed, Measure, Mirror, Scored, Service, Topic, Words
 from lakehouse.domains.fraud import contracts, names
 from lakehouse.domains.fraud.checks import CHECKS
 from lakehouse.domains.fraud.hops import HOPS
@@ -43,6 +43,11 @@ CARDS = Scored(
     outcomes=None,
     words=Words("Card fraud", "payment", "frauds", "were frauds"),
     chunk="1H",
+    measures=(
+        Measure("score", "Anomaly score"),
+        Measure("prediction_latency", "Latency, s"),
+        Measure("backlog", "Backlog, s"),
+    ),
 )
 FRAUD = Domain(
     name=names.NAME,

@@ -1,0 +1,1 @@
+"""Routes of card fraud as its users know them."""
