@@ -47,6 +47,9 @@ demo-cards: setup ## decide card transactions, with outages, verdicts and a seco
 demo-fraud: setup ## the main job of card fraud: 50,000 events, two versions, monitored
 	@$(BIN)/cdrlake demo --domain fraud
 
+demo-clicks: setup ## users by change data capture, clicks, and bots found in SQL by two versions
+	@$(BIN)/cdrlake demo --domain clicks
+
 demo-segments: setup ## purchases streamed, three models behind gates, REST, and a drift
 	@$(BIN)/cdrlake demo --domain segments
 

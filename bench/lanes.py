@@ -20,5 +20,7 @@ ON_DEMAND = (
     "serving",
     "alarms",
     "cards",
+    "predict",
+    "clicks",
 )
 PARTS = (*LANES[0], *LANES[1], *ON_DEMAND)

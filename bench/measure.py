@@ -61,6 +61,9 @@ Name = Literal[
     "serving_list_vs_fastapi",
     "serving_p99_ms",
     "serving_overload_goodput",
+    "predict_vs_pandas_udf",
+    "predict_vs_mllib",
+    "clicks_window_to_document_p95_s",
 ]
 ROUNDS = {"small": 1, "full": 5}
 

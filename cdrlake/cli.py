@@ -14,7 +14,16 @@ import typer
 
 from cdrlake import boundary
 from cdrlake.chosen_settings import chosen_settings
-from cdrlake.cli_options import Cluster, Csv, Mapping, OneDomain, Profile, SomeDomains, Yes
+from cdrlake.cli_options import (
+    Cluster,
+    Csv,
+    KeepModels,
+    Mapping,
+    OneDomain,
+    Profile,
+    SomeDomains,
+    Yes,
+)
 from cdrlake.cli_serve import serve
 from cdrlake.command_groups import Commands
 from cdrlake.console import CONSOLE, working
@@ -92,14 +101,14 @@ def down() -> None:
 
 
 @app.command()
-def reset(yes: Yes = False) -> None:
+def reset(yes: Yes = False, keep_models: KeepModels = False) -> None:
     """Stop everything, wipe its state and what it wrote to the output; downloads stay."""
     from cdrlake import runs, wipe
 
     settings = chosen_settings()
     if not yes and not typer.confirm(f"Wipe {wipe.describe(settings)}?"):
         raise typer.Abort
-    runs.reset(settings)
+    runs.reset(settings, keep_models)
 
 
 @app.command()

@@ -50,7 +50,8 @@ class _Chosen:
     def options(self) -> str:
         """The options that name this model again; empty for the default one."""
         domain = "" if self.domain.name == DEFAULT else f" --domain {self.domain.name}"
-        first = self.scored.model == self.domain.scored[0].model
+        models = (*self.domain.scored, *self.domain.asked)
+        first = self.scored.model == models[0].model
         return domain if first else f"{domain} --model {self.scored.model}"
 
     def gates(self) -> gates.Gates:
@@ -82,7 +83,7 @@ def _choose(domain: str, name: str | None) -> _Chosen:
     Raises `SettingsError` for a domain or a model that there is not.
     """
     found, settings = domain_named(domain), load()
-    models = {one.model: one for one in found.scored}
+    models = {one.model: one for one in (*found.scored, *found.asked)}
     if not models:
         raise SettingsError("--domain", "a domain with a model", repr(domain), "choose another")
     chosen = name or next(iter(models))
@@ -212,7 +213,8 @@ def backfill(
     """Score past days with any version; what it has scored the same already stays as it is."""
     chosen = _choose(domain, name)
     days = (f"--first={first:%Y-%m-%d}", f"--last={last:%Y-%m-%d}")
-    which = () if chosen.scored == chosen.domain.scored[0] else (f"--model={chosen.scored.model}",)
+    is_first = chosen.scored in chosen.domain.scored[:1]
+    which = () if is_first else (f"--model={chosen.scored.model}",)
     jobs.run(f"{chosen.domain.name}_backfill", f"--version={number}", *days, *which)
 
 

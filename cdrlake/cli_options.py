@@ -14,6 +14,7 @@ Mapping = Annotated[
 Profile = Annotated[str | None, typer.Option(help="Settings profile: conf/profiles.")]
 Cluster = Annotated[bool, typer.Option("--cluster", help="Spark as master and workers.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+KeepModels = Annotated[bool, typer.Option("--keep-models", help="The registry of models stays.")]
 OneDomain = Annotated[str | None, typer.Option("--domain", help="Which domain; none: the first.")]
 SomeDomains = Annotated[
     str | None,

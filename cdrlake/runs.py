@@ -82,12 +82,14 @@ def down(settings: Settings) -> None:
     CONSOLE.print(f"stopped: {', '.join(named | running) or 'nothing ran'}")
 
 
-def reset(settings: Settings) -> None:
-    """Stop everything, then remove the state and what was written to the output."""
+def reset(settings: Settings, keep_models: bool = False) -> None:
+    """Stop everything, then remove the state, with or without the registry, and the output."""
     down(settings)
-    wipe.wipe(settings)
+    wipe.wipe(settings, keep_models)
+    kept = f"models stay in {settings.state / wipe.REGISTRY}, " if keep_models else ""
     CONSOLE.print(
-        f"wiped {wipe.describe(settings)}; downloads stay in {settings.cache}", soft_wrap=True
+        f"wiped {wipe.describe(settings)}; {kept}downloads stay in {settings.cache}",
+        soft_wrap=True,
     )
 
 

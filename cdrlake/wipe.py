@@ -14,6 +14,8 @@ from monitoring.site import MODELS
 
 # The folder and the files of an analysis, and the copies of `Processed_Data`.
 EDA, EDA_FILES = "eda", ("report.html", "*.png")
+# The folder of the registry's database and artifacts, below the state folder.
+REGISTRY = "mlflow"
 COPIES = "processed_data_*.parquet"
 
 
@@ -23,9 +25,15 @@ def describe(settings: Settings) -> str:
     return f"{settings.state}, and what cdrlake has written to {settings.output}{copies}"
 
 
-def wipe(settings: Settings) -> None:
-    """Remove the state folder and every file of ours from the output; others' files stay."""
-    shutil.rmtree(settings.state, ignore_errors=True)
+def wipe(settings: Settings, keep_models: bool = False) -> None:
+    """Remove the state folder and every file of ours from the output; others' files stay.
+
+    With `keep_models` the registry stays, and with it every version and the champions.
+    """
+    if keep_models:
+        _empty(settings.state, but=REGISTRY)
+    else:
+        shutil.rmtree(settings.state, ignore_errors=True)
     models = _models(settings)
     for folder in (settings.output, *models):
         for run in _runs(folder / RUNS):
@@ -38,6 +46,14 @@ def wipe(settings: Settings) -> None:
     for folder in (*own, *shared):
         with suppress(OSError):  # not there, or not empty
             folder.rmdir()
+
+
+def _empty(folder: Path, but: str) -> None:
+    for path in folder.glob("*"):
+        if path.is_dir() and path.name != but:
+            shutil.rmtree(path, ignore_errors=True)
+        elif not path.is_dir():
+            path.unlink(missing_ok=True)
 
 
 def _models(settings: Settings) -> list[Path]:

@@ -220,8 +220,8 @@ class Domain:
 
     `title` is its name for people, and `about` says in a sentence what it decides. A message on the
     topic `control` tells those who serve its models that the registry has changed. `queried` are
-    the tables that its SQL files may read and write, and `asked` the models that they ask, beside
-    those of `scored`.
+    the tables that its SQL files may read and write, and `asked` the models that they alone ask:
+    these have versions and a champion like those of `scored`, and no monitoring.
     """
 
     name: str
@@ -235,7 +235,7 @@ class Domain:
     hops: tuple[Hop, ...] = ()
     services: tuple[Service, ...] = ()
     queried: tuple[Contract, ...] = ()
-    asked: tuple[str, ...] = ()
+    asked: tuple[Scored, ...] = ()
     title: str = ""
     about: str = ""
     control: str | None = None

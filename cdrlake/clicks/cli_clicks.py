@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from cdrlake.console import CONSOLE
-from flaskapp.clicks import traffic as shop
+from flaskapp.clicks import shop
+from flaskapp.clicks import traffic as visits
 from lakehouse import ticks
 from lakehouse.clock import SystemClock
 from lakehouse.domains.clicks import names
@@ -24,13 +26,14 @@ def traffic(
     users: Annotated[int, typer.Option(min=1, help="How many users visit.")] = 200,
     bots: Annotated[float, typer.Option(min=0, max=1, help="Which share of them are bots.")] = 0.1,
     minutes: Annotated[float, typer.Option(min=0, help="Their clicks of so many minutes.")] = 60.0,
+    ago: Annotated[float, typer.Option(min=0, help="How many minutes ago the last was.")] = 0.0,
     seed: Annotated[int, typer.Option(help="The same seed, the same traffic.")] = 42,
 ) -> None:
-    """Send users and their clicks of the last minutes to Kafka."""
+    """Register users in the database and send their clicks of the last minutes to Kafka."""
     settings = load()
-    wanted = shop.Traffic(users, bots, minutes, seed)
-    registrar = SchemaClient(Address.of(settings))
-    sent = shop.send(wanted, Publisher(settings.kafka), registrar, SystemClock())
+    wanted = visits.Traffic(users, bots, minutes, ago, seed)
+    parts = Publisher(settings.kafka), SchemaClient(Address.of(settings)), SystemClock()
+    sent = visits.send(wanted, partial(shop.register, settings), *parts)
     CONSOLE.print(
         f"sent: {sent.clicks:,} clicks of {sent.users:,} users, {sent.bots:,} of them bots"
     )

@@ -22,6 +22,7 @@ from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
 
+CONF = ROOT / "conf"
 ACCEPTED = (17, 21)
 CONFIGURATIONS = ("spark", "kafka", "mariadb")
 INSTALL_JAVA = "install one, on Debian with `apt-get install openjdk-17-jre-headless`"
@@ -99,7 +100,7 @@ def require_platform() -> None:
 
 def fetch(settings: Settings, java: Java, say: Callable[[str], None]) -> Jars:
     """Resolve all jars that an installation needs, those of its lake's object store included."""
-    where = settings.cache, ROOT / "conf", java, say
+    where = settings.cache, CONF, java, say
     found = resolve(*where)
     if object_store.is_s3(settings.lake_uri):
         resolve_extra("s3", *where)

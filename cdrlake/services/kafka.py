@@ -49,7 +49,7 @@ num.io.threads=2
 background.threads=2
 """
 
-_LOG4J = """\
+LOG4J = """\
 <Configuration status="WARN">
   <Appenders><Console name="out" target="SYSTEM_ERR">
     <PatternLayout pattern="%d{ISO8601} %-5p %c{1}: %m%n"/>
@@ -108,7 +108,7 @@ class KafkaBroker:
         # It may hold passwords.
         content = self.amend(text).encode()
         files.replace(self.home / "server.properties", content, files.PRIVATE)
-        (self.home / "log4j2.xml").write_text(_LOG4J, encoding="utf-8")
+        (self.home / "log4j2.xml").write_text(LOG4J, encoding="utf-8")
 
     def _format(self) -> None:
         tool = ["kafka.tools.StorageTool", "format", "--cluster-id", uuid.uuid4().hex[:22]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flaskapp.cdr.source import CdrSource
+from flaskapp.clicks.source import ClicksSource
 from flaskapp.fraud.source import FraudSource
 from flaskapp.segments.source import PurchaseSource
 from flaskapp.stream_source import StreamSource
@@ -15,5 +16,6 @@ def sources(settings: Settings, clock: Clock) -> tuple[StreamSource, ...]:
     return (
         CdrSource(settings, clock),
         FraudSource(settings, clock),
+        ClicksSource(settings, clock),
         PurchaseSource(settings, clock),
     )

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from lakehouse.errors import closest
 from lakehouse.settings.kafka import KafkaSettings
 from lakehouse.settings.monitoring import MonitoringSettings
-from lakehouse.settings.outside import DocumentSettings, SchemaSettings
+from lakehouse.settings.outside import ConnectSettings, DocumentSettings, SchemaSettings
 from lakehouse.settings.root import from_root
 from lakehouse.settings.section import Section
 from lakehouse.settings.serving import ServingSettings
@@ -181,6 +181,7 @@ class Settings(Section):
     monitoring: MonitoringSettings = MonitoringSettings()
     schemas: SchemaSettings = SchemaSettings()
     documents: DocumentSettings = DocumentSettings()
+    connect: ConnectSettings = ConnectSettings()
     serving: ServingSettings = ServingSettings()
 
     @field_validator("timezone")

@@ -1,4 +1,4 @@
-"""Settings of servers that only some domains need: a schema registry and a document store."""
+"""Settings of servers that only some domains need: schema registry, documents, Kafka Connect."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ class SchemaSettings(Section):
     def address(self) -> str:
         """Where schemas are registered and asked for."""
         return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+class ConnectSettings(Section):
+    """The embedded worker of Kafka Connect, which follows the changes of a database.
+
+    `password` is that of its account in a database of your own; in the embedded one it is made at
+    each start.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(8083, ge=1, le=65535)
+    heap_mb: int = Field(192, ge=64)
+    user: str = Field("cdc", pattern=r"^[A-Za-z0-9_]+$")
+    password: SecretStr | None = None
 
 
 class DocumentSettings(Section):

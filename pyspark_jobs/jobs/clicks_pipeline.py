@@ -1,8 +1,9 @@
-"""All queries of clicks in one session: ingest, users, and the SQL files."""
+"""All queries of clicks in one session: ingest, users, and the SQL files; a first model before."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,18 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains.clicks import CLICKS
-from lakehouse.domains.clicks.domain import EVENTS
+from lakehouse.domains.clicks.domain import BOTS, EVENTS
 from lakehouse.domains.settings import load
+from lakehouse.registry import open_registry
 from pyspark_jobs.clicks import users
+from pyspark_jobs.clicks.lessons import Lessons
+from pyspark_jobs.clicks.train import train_first
 from pyspark_jobs.engine import queries, runtime
 from pyspark_jobs.ingest import fast_json, ingest
 from pyspark_jobs.ingest.ingest import Intake
 from pyspark_jobs.sql.service import SqlService
+
+LOG = logging.getLogger(__name__)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,6 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     fast_json.compile_ahead()
     with runtime.job("clicks_pipeline", load) as job:
+        lessons = Lessons(job.clock.now())
+        train_first(job.spark, job.settings, open_registry(job.settings, BOTS), lessons, LOG.info)
         every = None if options.once else queries.interval(job.settings.spark)
         parts = job.spark, job.settings
         intake = Intake(EVENTS, job.settings.domain(CLICKS.name))

@@ -59,7 +59,7 @@ def inputs_of(desk: Desk) -> Callable[[str], Inputs | None]:
     """The inputs of models by name: registered ones, and those that a domain will train."""
     models = LiveModels(RegistryPlace.of(desk.settings).open, SystemClock())
     declared = {scored.model for domain in desk.domains for scored in domain.scored}
-    declared |= {name for domain in desk.domains for name in domain.asked}
+    declared |= {one.model for domain in desk.domains for one in domain.asked}
 
     def find(name: str) -> Inputs | None:
         try:

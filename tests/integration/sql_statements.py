@@ -16,8 +16,10 @@ from typing import Any
 from flaskapp import migrations, outbox
 from flaskapp.cards import record, verdicts
 from flaskapp.cdr import reads
+from flaskapp.clicks import shop
 from lakehouse.domains.cards import names as cards
 from lakehouse.domains.cdr import CDR
+from lakehouse.domains.clicks import names as clicks
 from lakehouse.settings import ROOT
 from mirror import sinks
 
@@ -61,6 +63,13 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
          "AND (is_fraud = 1 OR drawn = 1) ORDER BY is_fraud DESC, expected_loss DESC, id LIMIT %s",
          (5,)),
     ],
+    "flaskapp.clicks.shop": [
+        ("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", ("{other}", "a password")),
+        ("ALTER USER %s@'%%' IDENTIFIED BY %s", ("{other}", "a new password")),
+        (f"GRANT {shop.RIGHTS} ON *.* TO %s@'%%'", ("{other}",)),
+        (f"GRANT SELECT, INSERT, UPDATE, DELETE ON {clicks.MYSQL_DATABASE}.* TO %s@'%%'",
+         ("{other}",)),
+    ],
     "flaskapp.database": [
         ("CREATE DATABASE IF NOT EXISTS `{other}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", None),
         ("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", ("{other}", "a password")),
@@ -97,6 +106,8 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
 # What the constants with parameters are given.
 GIVEN: dict[str, Any] = {
     "flaskapp.cards.record.INSERT": tuple(map(_CARD.get, record.COLUMNS)),
+    "flaskapp.clicks.shop._ADD": (1, "Alice", "Windows", "PL", "10.10.10.10", 0),
+    "flaskapp.clicks.shop._INSERT": (5, "Eve", "iOS", "FR", "10.10.10.11", 0),
     "flaskapp.cdr.feed._SUBSCRIBER": ("49170000001", "prepaid", "north", _DAY),
     "flaskapp.cdr.history._LATER": (_DAY,),
     "flaskapp.cdr.history._STORED": (_DAY,),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flaskapp.clicks import traffic, world
+from flaskapp.clicks import traffic
 from lakehouse.clock import SystemClock
-from lakehouse.domains.clicks import names
+from lakehouse.domains.clicks import names, world
 from lakehouse.domains.clicks.contracts import PAGES
+from lakehouse.domains.clicks.world import Visitor
 from lakehouse.schema_registry import avro_schemas
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,12 +25,18 @@ class Box:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str | bytes | None, str | bytes]] = []
         self.is_delivered = False
+        self.users: Sequence[Visitor] = ()
 
     def send(self, topic: str, key: str | bytes | None, value: str | bytes) -> None:
         self.sent.append((topic, key, value))
 
     def deliver(self) -> None:
         self.is_delivered = True
+
+    def register_users(self, crowd: traffic.Crowd) -> Sequence[Visitor]:
+        assert not self.sent
+        self.users = crowd(4_000)
+        return self.users
 
     def register(self, subject: str, schema: avro_schemas.Schema) -> int:
         assert (subject, schema) == ("events-value", traffic.SCHEMA)
@@ -68,13 +75,13 @@ def test_bots_click_more_and_hardly_look_at_pictures(kind: world.Kind, pace: flo
 
 def test_users_are_known_before_their_clicks_and_everything_is_delivered() -> None:
     box = Box()
-    sent = traffic.send(traffic.Traffic(10, 0.2, 30, 1), box, box, SystemClock())
-    topics = [topic for topic, _, _ in box.sent]
-    assert topics == [names.TOPIC_USERS] * 10 + [names.TOPIC_EVENTS] * sent.clicks
-    assert (sent.users, sent.bots, box.is_delivered) == (10, 2, True)
-    user = json.loads(box.sent[0][2])
-    assert set(user) == {"id", "name", "platform", "country", "ip_address", "nb_orders",
-                         "__deleted", "__op"}  # fmt: skip
+    sent = traffic.send(
+        traffic.Traffic(10, 0.2, 30, seed=1), box.register_users, box, box, SystemClock()
+    )
+    assert {topic for topic, _, _ in box.sent} == {names.TOPIC_EVENTS}
+    assert {key for _, key, _ in box.sent} <= {str(one.id) for one in box.users}
+    assert (sent.clicks, sent.users, sent.bots) == (len(box.sent), 10, 2)
+    assert (len(box.users), box.users[0].id, box.is_delivered) == (10, 4_000, True)
     _, key, value = box.sent[-1]
     assert isinstance(value, bytes)
     assert avro_schemas.schema_id(value) == 7

@@ -29,7 +29,8 @@ from monitoring.output.folder import OutputFolder
 from monitoring.watched import WatchedModel
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-OPEN = {"/", "/home", "/fraud/", "/health", "/services", "/openapi.json"}
+PAGES = {"/home", "/fraud/", "/clicks/", "/segments/"}
+OPEN = {"/", "/health", "/services", "/openapi.json"} | PAGES
 SERVICES = ("simulator", "monitoring")
 TOKEN = "a-token"
 RUNS: list[str] = []
@@ -160,7 +161,7 @@ def test_with_a_token_nothing_but_the_open_is_told_without_it(name: str, tmp_pat
                 answer = app.test_client().open(path, method=method, headers=right)
                 assert answer.status_code != 401
     files = {"/static/nothing", "/shared/nothing"}
-    pages = OPEN if name == "simulator" else OPEN - {"/home", "/fraud/"}
+    pages = OPEN if name == "simulator" else OPEN - PAGES
     assert opened == pages | files
 
 

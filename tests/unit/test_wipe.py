@@ -65,6 +65,15 @@ def test_files_of_others_in_the_output_folder_stay(settings: Settings) -> None:
     assert not (settings.output / "latest").exists()
 
 
+def test_models_stay_if_asked_for(settings: Settings) -> None:
+    write(settings.state, "lake/part.parquet", "mlflow/mlflow.db", "mlflow/artifacts/1/model")
+    write(settings.state, "secrets.yaml", "mysql/data/ibdata1")
+    wipe.wipe(settings, keep_models=True)
+    assert left(settings.state) == {"mlflow/mlflow.db", "mlflow/artifacts/1/model"}
+    wipe.wipe(settings)
+    assert not settings.state.exists()
+
+
 def test_an_output_folder_with_nothing_else_in_it_goes_too(settings: Settings) -> None:
     write(settings.output, *OURS)
     wipe.wipe(settings)

@@ -6,7 +6,16 @@ from lakehouse.contracts import Contract, Field, bronze, quarantine
 from lakehouse.domains.clicks import names
 
 PAGES = ("main_page", "products_listing", "product_page", "product_gallery")
+COUNTRIES = ("PL", "FR", "DE", "DK", "ES")
+PLATFORMS = ("Windows", "Android", "iOS", "Linux")
 VIEWS = ("main_page_views", "listing_views", "product_views", "gallery_views")
+# What the model is asked by, in the order of the arrays that SQL gives to `predict`.
+FEATURES = (
+    *(f"country={country}" for country in COUNTRIES),
+    *(f"platform={platform}" for platform in PLATFORMS),
+    *VIEWS,
+    "nb_orders",
+)
 
 _USER = Field("user_id", "string", "who clicked; the key of the message")
 _ID = Field("id", "int", "number of the user in the database", minimum=0)

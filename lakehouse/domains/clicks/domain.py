@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse.checks import At, Check, Distinct, Held, Keys, Messages
-from lakehouse.domain import Domain, Feed, Hop, Service, Station, Topic
+from lakehouse.domain import Domain, Feed, Hop, Scored, Service, Station, Topic, Words
 from lakehouse.domains.clicks import contracts, names
 
 EVENTS = Feed(
@@ -15,6 +15,19 @@ EVENTS = Feed(
     event_time="ts",
     event_date="event_date",
     entity="user_id",
+)
+BOTS = Scored(
+    model=names.MODEL_NAME,
+    experiment=names.EXPERIMENT,
+    features=names.RESULTS,
+    table=contracts.RESULTS,
+    entity="user_id",
+    time="window_start",
+    score="probability",
+    prediction="prediction",
+    label="is_bot",
+    outcomes=None,
+    words=Words("Bots", "window", "windows of bots", "was a bot's"),
 )
 CLICKS = Domain(
     name=names.NAME,
@@ -62,15 +75,16 @@ CLICKS = Domain(
     ),
     services=(
         Service("schema-registry", "lakehouse.schema_registry", port="schemas.port"),
+        Service("connect", "cdrlake.clicks.connector", port="connect.port"),
         Service(
             "clicks-pipeline",
             "pyspark_jobs.jobs.clicks_pipeline",
-            after=("schema-registry",),
+            after=("schema-registry", "connect"),
             job=True,
         ),
     ),
     queried=(contracts.USERS, contracts.RESULTS),
-    asked=(names.MODEL_NAME,),
+    asked=(BOTS,),
     title="Clicks",
     about="What users look at in a shop, in windows of minutes, and which of them are bots.",
 )

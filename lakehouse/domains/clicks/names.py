@@ -6,6 +6,9 @@ from lakehouse.names import QueryIdentity
 
 NAME = "clicks"
 
+MYSQL_DATABASE = "demo"
+MYSQL_USERS = f"{MYSQL_DATABASE}.users"
+
 TOPIC_EVENTS = "events"
 TOPIC_USERS = "mysql.demo.users"
 TOPIC_RESULTS = "bot_detection_results"

@@ -8,6 +8,7 @@ sees the main page now and then, but has no eye for pictures.
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,13 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Literal
 
-from lakehouse.domains.clicks.contracts import PAGES
+from lakehouse.domains.clicks.contracts import COUNTRIES, PAGES, PLATFORMS
 
 Kind = Literal["person", "bot", "pretender"]
 FIRST_ID = 1_000
 PRETENDERS = 0.3
-COUNTRIES = ("PL", "FR", "DE", "DK", "ES")
-PLATFORMS = ("Windows", "Android", "iOS", "Linux")
+# Of a person the mean before it is cut to a whole number, of a bot the chance of a single one.
+MEAN_ORDERS, BOT_ORDERS = 3.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,19 @@ def visitors(count: int, bot_share: float, seed: int, first_id: int = FIRST_ID) 
     return [_visitor(rng, first_id + i, kind) for i, kind in enumerate(kinds)]
 
 
+def of_kind(kind: Kind, count: int, seed: int, first_id: int = FIRST_ID) -> list[Visitor]:
+    """That many users of one kind."""
+    rng = random.Random(f"{kind} {seed}")  # noqa: S311 a simulation
+    return [_visitor(rng, first_id + i, kind) for i in range(count)]
+
+
+def orders_chance(kind: Kind, orders: int) -> float:
+    """How likely a visitor of that kind has so many orders."""
+    if kind == "person":
+        return math.exp(-orders / MEAN_ORDERS) * (1 - math.exp(-1 / MEAN_ORDERS))
+    return {0: 1 - BOT_ORDERS, 1: BOT_ORDERS}.get(orders, 0.0)
+
+
 def clicks(
     crowd: Sequence[Visitor], start: datetime, length: timedelta, seed: int
 ) -> Iterator[Click]:
@@ -92,7 +106,11 @@ def clicks(
 
 
 def _visitor(rng: random.Random, number: int, kind: Kind) -> Visitor:
-    orders = int(rng.expovariate(1 / 3)) if kind == "person" else int(rng.random() < 0.1)
+    orders = (
+        int(rng.expovariate(1 / MEAN_ORDERS))
+        if kind == "person"
+        else int(rng.random() < BOT_ORDERS)
+    )
     return Visitor(
         id=number,
         name=f"User {number}",
