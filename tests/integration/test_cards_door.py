@@ -145,7 +145,6 @@ def wait_to_join(folder: Path, number: int) -> None:
     wait_for(partial(has_partitions, folder, number), f"door {number} to join")
 
 
-@pytest.mark.domains
 def test_killed_doors_and_rebalances_leave_no_gap(topics: Settings, tmp_path: Path) -> None:
     """Two doors share the topic; one is killed twice while transactions arrive."""
     sent = rows(cards=30, days=8, seed=14)

@@ -53,7 +53,7 @@ from pyspark_jobs.sql.run import Pipeline
 from pyspark_jobs.sql.service import FOLDER
 from tests.integration.conftest import wait_for
 
-pytestmark = pytest.mark.domains
+pytestmark = pytest.mark.integration
 
 CLOCK = SystemClock()
 KNOWN = ("id", "name", "platform", "country", "ip_address", "nb_orders")
