@@ -41,7 +41,7 @@ from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake
 from tests.integration.conftest import wait_for
 
-pytestmark = pytest.mark.domains
+pytestmark = pytest.mark.integration
 
 CLOCK = SystemClock()
 EVENTS_SENT, BATCHES = 9_000, 3
