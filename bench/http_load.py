@@ -20,6 +20,8 @@ import httptools
 import numpy as np
 import uvloop
 
+from lakehouse.children import die_with_parent
+
 WRK = """
 wrk.method = "POST"
 wrk.body = {body}
@@ -78,8 +80,9 @@ def fastest(
         command = [wrk, "-t1", f"-c{connections}", f"-d{max(round(seconds), 1)}s", "-s"]
         url = f"http://127.0.0.1:{port}{path}"
         said = subprocess.run(
-            [*command, script.name, url], check=True, capture_output=True, text=True
-        ).stdout
+            [*command, script.name, url], check=True, capture_output=True, text=True,
+            preexec_fn=die_with_parent(),
+        ).stdout  # fmt: skip
     found = json.loads(said.strip().splitlines()[-1])
     statuses = Counter({200: found["good"]}) + Counter({0: found["bad"]})
     return Load(statuses, seconds=seconds, lost=found["lost"],

@@ -118,11 +118,10 @@ def compare(disturbed: Settings, calm: Settings) -> int:
     for table, order in TABLES.items():
         left, right = (_cells(one, table, order) for one in (disturbed, calm))
         differing += _differs(table, left, right)
-    uri, order = table_uri(disturbed.lake_uri, names.PREDICTIONS), TABLES[names.PREDICTIONS]
-    in_lake = store.scan(uri).sort(order).collect()
-    for place, rows in mirrored.rows(disturbed).items():
+    order, (in_lake, mirrors) = TABLES[names.PREDICTIONS], mirrored.rows(disturbed)
+    for place, rows in mirrors.items():
         found = rows.select(in_lake.columns).sort(order)
-        differing += _differs(f"{names.PREDICTIONS} in {place}", found, in_lake)
+        differing += _differs(f"{names.PREDICTIONS} in {place}", found, in_lake.sort(order))
     return differing
 
 

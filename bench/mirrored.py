@@ -10,13 +10,16 @@ import polars as pl
 
 from lakehouse import kafka, mysql, store
 from lakehouse.clock import SystemClock
+from lakehouse.contracts import published
 from lakehouse.domain import Domain
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.cdr.contracts import PREDICTIONS
 from lakehouse.domains.settings import Settings
+from lakehouse.models.stored_features import spoken
 from lakehouse.names import MYSQL_CURSORS, table_uri
 from mirror.__main__ import follow
 
+PUBLISHED = published(PREDICTIONS).names
 _CURSOR = f"SELECT version FROM {MYSQL_CURSORS} WHERE name = %s"
 
 
@@ -53,14 +56,16 @@ def is_level(settings: Settings, domain: Domain = CDR) -> bool:
     return True
 
 
-def rows(settings: Settings) -> dict[str, pl.DataFrame]:
-    """The predictions as each mirror holds them, typed as in the lake."""
-    schema = store.scan(table_uri(settings.lake_uri, PREDICTIONS.name)).collect_schema()
-    return {"MySQL": _in_mysql(settings, schema), "Kafka": _in_kafka(settings, schema)}
+def rows(settings: Settings) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+    """The lake's predictions as they are to be published, and as each mirror holds them."""
+    in_lake = store.scan(table_uri(settings.lake_uri, PREDICTIONS.name)).collect()
+    wanted = spoken(in_lake).select(PUBLISHED)
+    schema = wanted.schema
+    return wanted, {"MySQL": _in_mysql(settings, schema), "Kafka": _in_kafka(settings, schema)}
 
 
 def _in_mysql(settings: Settings, schema: pl.Schema) -> pl.DataFrame:
-    columns = ", ".join(f"`{name}`" for name in PREDICTIONS.names)
+    columns = ", ".join(f"`{name}`" for name in PUBLISHED)
     with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT {columns} FROM {names.MYSQL_PREDICTIONS}")
         found = cursor.fetchall()
@@ -68,7 +73,7 @@ def _in_mysql(settings: Settings, schema: pl.Schema) -> pl.DataFrame:
         name: pl.Datetime("us") if isinstance(kind, pl.Datetime) else kind
         for name, kind in schema.items()
     }
-    frame = pl.DataFrame(found, schema={name: naive[name] for name in PREDICTIONS.names},
+    frame = pl.DataFrame(found, schema={name: naive[name] for name in PUBLISHED},
                          orient="row")  # fmt: skip
     moments = [name for name, kind in schema.items() if isinstance(kind, pl.Datetime)]
     return frame.with_columns(pl.col(moments).dt.replace_time_zone("UTC"))
@@ -83,7 +88,7 @@ def _in_kafka(settings: Settings, schema: pl.Schema) -> pl.DataFrame:
     )
     as_text = {name: pl.String() if kind.is_temporal() else kind for name, kind in schema.items()}
     frame = pl.read_ndjson(b"\n".join(latest.values()), schema=as_text)
-    return frame.select(_typed(name, schema[name]) for name in PREDICTIONS.names)
+    return frame.select(_typed(name, schema[name]) for name in PUBLISHED)
 
 
 def _typed(name: str, kind: pl.DataType) -> pl.Expr:

@@ -250,7 +250,8 @@ def assert_monitored(site: Settings) -> None:
     assert answer.status_code == 200, answer.get_data(as_text=True)
     report = answer.get_json()
     assert (report["model"], report["period"]) == (CARDS.model, "1H")
-    assert 3_000 < report["rows"] <= MORE
+    # The hours after the reference that are over; how long the reference is depends on its frauds.
+    assert 1_000 < report["rows"] <= MORE
     assert report["performance"]["realised"]["roc_auc"] > 0.8
     page = client.get(report["links"]["report.html"]).get_data(as_text=True)
     assert all(f"<th>{one.title}</th>" in page for one in CARDS.measures)
