@@ -10,9 +10,7 @@ from lakehouse import mysql
 from lakehouse.settings import ROOT
 
 # A cursor that no `with` closes, or one that is made for a single argument.
-LEFT_OPEN = re.compile(
-    r"= \w+(\.\w+)*\.cursor(\(\)|\b)(?!\w)|\(context\.cursor,|, context\.cursor\b"
-)
+LEFT_OPEN = re.compile(r"= .*\w\.cursor(\(\))?(,|$)|\(context\.cursor,|, context\.cursor\b")
 ROOMS = ("flaskapp", "lakehouse", "mirror", "cdrlake")
 
 
