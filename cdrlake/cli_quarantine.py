@@ -6,12 +6,11 @@ from typing import Annotated
 
 import polars as pl
 import typer
-import yaml
 from rich.table import Table
 from rich.text import Text
 
 from cdrlake.console import CONSOLE
-from lakehouse import display, quarantine
+from lakehouse import display, quarantine, yaml_files
 from lakehouse.clock import SystemClock
 from lakehouse.domain import Feed
 from lakehouse.domains import DOMAINS, domain
@@ -56,7 +55,10 @@ def replay(
     of: Of = FIRST,
 ) -> None:
     """Correct waiting messages and send them into the stream again."""
-    values = {name: yaml.safe_load(text) for name, text in _pairs(value).items()}
+    values = {
+        name: yaml_files.parse(text, f"value of {name}", ContractError)
+        for name, text in _pairs(value).items()
+    }
     correction, feed = Correction(_pairs(rename), values), _feed(of, topic)
     done = quarantine.replay(load(), feed, correction, SystemClock(), _known(feed, reason))
     CONSOLE.print(f"sent again: {done.sent:,}; could not be corrected: {done.unreadable:,}")

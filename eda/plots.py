@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from eda.association import Association, Floats
 from eda.profile import Profile
 from eda.source import DAY, USER
-from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
+from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES, MEASURES
 
 STAYED, CHURNED, INK, FAINT = "#0072B2", "#D55E00", "#22272E", "#ECEEF1"
 BINS = 10
@@ -57,7 +57,8 @@ def _shapes(panel: Axes, rows: pd.DataFrame, name: str) -> None:
     high = float(rows[name].quantile(0.99))
     panel.set_xlim(float(rows[name].min()), max(high, float(rows[name].min()) + 1))
     panel.set_title("Share of rows up to a value")
-    panel.set_ylabel("")
+    panel.set_xlabel(_with_unit(name))
+    panel.set_ylabel("share of rows")
     panel.legend(loc="lower right")
 
 
@@ -100,12 +101,13 @@ def _rates(panel: Axes, rows: pd.DataFrame, name: str) -> None:
     panel.set_ylim(bottom=0)
     panel.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1.0, decimals=1))
     panel.set_title("Churn rate along it")
-    panel.set_xlabel(name)
+    panel.set_xlabel(_with_unit(name))
+    panel.set_ylabel("churn rate")
     panel.legend(loc="best")
 
 
 def correlations(found: Profile, path: Path) -> None:
-    """The correlation of each pair of columns, the label last."""
+    """Pearson's correlation of each pair of columns, the label last."""
     names = [*found.usable, LABEL]
     size = 3 + 0.55 * len(names)
     figure, panel = plt.subplots(figsize=(size + 1, size), layout="constrained")
@@ -114,7 +116,7 @@ def correlations(found: Profile, path: Path) -> None:
                 square=True, xticklabels=names, yticklabels=names, linewidths=0.5, ax=panel,
                 annot_kws={"fontsize": 8}, cbar_kws={"shrink": 0.6})  # fmt: skip
     panel.grid(visible=False)
-    panel.set_title("Correlation of each pair")
+    panel.set_title("Pearson's correlation of each pair")
     _save(figure, path)
 
 
@@ -133,6 +135,16 @@ def days(found: Profile, path: Path) -> None:
     figure.suptitle("Each day: sum (bars, left) and mean of a row (line, right)", x=0.01, ha="left",
                     fontweight="bold")  # fmt: skip
     _save(figure, path)
+
+
+def _with_unit(name: str) -> str:
+    """The column with what it is measured in, as the contract of its measure says.
+
+    >>> _with_unit("DP_MOC_DURATION")
+    'DP_MOC_DURATION (seconds of outgoing calls)'
+    """
+    units = {one.name: one.doc for one in MEASURES}
+    return f"{name} ({units[name]})" if name in units else name
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -27,8 +27,7 @@ def initialise(settings: Settings, *folders: Path) -> list[str]:
             "none",
             "set CDRLAKE_MYSQL__PASSWORD",
         )
-    with mysql.connect(database, admin=True) as connection:
-        cursor = connection.cursor()
+    with mysql.connect(database, admin=True) as connection, connection.cursor() as cursor:
         name = database.database
         cursor.execute(
             f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"

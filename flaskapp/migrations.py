@@ -80,7 +80,11 @@ def apply(connection: Any, migrations: list[Migration]) -> list[Migration]:
 
     Raises `DatabaseError` when an applied file was edited or a statement is refused.
     """
-    cursor = connection.cursor()
+    with connection.cursor() as cursor:
+        return _apply(connection, cursor, migrations)
+
+
+def _apply(connection: Any, cursor: Any, migrations: list[Migration]) -> list[Migration]:
     cursor.execute(_TABLE)
     cursor.execute(_APPLIED)
     applied = dict(cursor.fetchall())

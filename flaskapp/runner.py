@@ -128,7 +128,8 @@ class Runner:
         if begun is not None:
             now = self._clock.now()
             stream_id = streams.new_id(begun["mode"], now)
-            streams.begin(context.cursor, stream_id, begun[DOMAIN], begun["mode"], begun, now)
+            with context.cursor as cursor:
+                streams.begin(cursor, stream_id, begun[DOMAIN], begun["mode"], begun, now)
             context.commit()
         self.stream_id = stream_id
         started.set_result(stream_id)
@@ -152,7 +153,8 @@ class Runner:
         return False
 
     def _send(self, context: StreamContext, stream_id: str) -> None:
-        stream = streams.get(context.cursor, stream_id)
+        with context.cursor as cursor:
+            stream = streams.get(cursor, stream_id)
         if stream is None:
             raise StreamError(f"stream {stream_id}", "its row", "none", "see table Streams")
         if stream.state != "running":
@@ -161,9 +163,9 @@ class Runner:
             context, stream, lambda seconds: self._pause(context, stream_id, seconds)
         )
         if done or not self._closing.is_set():
-            streams.end(
-                context.cursor, stream_id, "finished" if done else "stopped", self._clock.now()
-            )
+            now = self._clock.now()
+            with context.cursor as cursor:
+                streams.end(cursor, stream_id, "finished" if done else "stopped", now)
             context.commit()
 
     def _source(self, stream: Stream) -> StreamSource:

@@ -101,12 +101,13 @@ def lock(connection: Any, name: str, wait_s: float = 0) -> Iterator[bool]:
 
     The server releases it when the connection ends, however that happens.
     """
-    cursor = connection.cursor()
-    cursor.execute("SELECT GET_LOCK(%s, %s)", (f"cdrlake.{name}", wait_s))
-    held = cursor.fetchone()[0] == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, %s)", (f"cdrlake.{name}", wait_s))
+        held = cursor.fetchone()[0] == 1
     try:
         yield held
     finally:
         if held and connection.is_connected():
-            cursor.execute("SELECT RELEASE_LOCK(%s)", (f"cdrlake.{name}",))
-            cursor.fetchone()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT RELEASE_LOCK(%s)", (f"cdrlake.{name}",))
+                cursor.fetchone()

@@ -130,6 +130,13 @@ def validated(connection: Any) -> tuple[str, str]:
 
 
 def _csv(header: Sequence[str], rows: Iterator[list[Any]]) -> str:
+    """Rows as CSV, texts unchanged: a training reads the file, and must see what scoring saw.
+
+    In a spreadsheet a text such as this one would be a formula; open the file as text there.
+
+    >>> _csv(["merchant"], iter([["=1+1"]]))
+    'merchant\\n=1+1\\n'
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)

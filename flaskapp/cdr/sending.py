@@ -67,7 +67,12 @@ def begin(context: CdrContext, request: CdrRequest) -> dict[str, Any]:
 
     Raises `NothingToSendError` when there is nothing to send yet, or nothing left.
     """
-    values, cursor = request.as_dict(), context.cursor
+    with context.cursor as cursor:
+        return _begin(context, cursor, request)
+
+
+def _begin(context: CdrContext, cursor: Any, request: CdrRequest) -> dict[str, Any]:
+    values = request.as_dict()
     _require_no_load(context, cursor)
     if values["seed"] is None:
         values["seed"] = secrets.randbelow(MAX_SEED)
@@ -197,7 +202,12 @@ def _has_ended(cursor: Any, context: CdrContext) -> bool:
 
 def _close_past_days(context: CdrContext, stream: Stream, now: datetime) -> None:
     """Close the days that neither a replay nor live rows can add to any more."""
-    cursor, cdr = context.cursor, context.settings.cdr
+    with context.cursor as cursor:
+        _close_days(context, cursor, stream, now)
+
+
+def _close_days(context: CdrContext, cursor: Any, stream: Stream, now: datetime) -> None:
+    cdr = context.settings.cdr
     closed, begun = state.recall(cursor, event_store.CLOSED), streams.first_live(cursor, NAME)
     if closed is None or begun is None:
         return

@@ -46,8 +46,7 @@ def prepare(settings: Settings) -> int:
     """
     database = settings.mysql
     is_admin = database.admin_password is not None
-    with mysql.connect(database, admin=is_admin) as connection:
-        cursor = connection.cursor()
+    with mysql.connect(database, admin=is_admin) as connection, connection.cursor() as cursor:
         if is_admin:
             cursor.execute(_DATABASE)
             cursor.execute(_TABLE)
@@ -76,8 +75,8 @@ def account(settings: Settings) -> str:
     if told is not None or settings.mysql.admin_password is None:
         return told.get_secret_value() if told else ""
     made = secrets.token_urlsafe(24)
-    with mysql.connect(settings.mysql, admin=True) as connection:
-        cursor, name = connection.cursor(), settings.connect.user
+    with mysql.connect(settings.mysql, admin=True) as connection, connection.cursor() as cursor:
+        name = settings.connect.user
         cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (name, made))
         cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (name, made))
         cursor.execute(f"GRANT {RIGHTS} ON *.* TO %s@'%%'", (name,))

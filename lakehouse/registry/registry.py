@@ -72,7 +72,9 @@ class Registry:
         """One version. Raises `ModelError` when there is none with that number."""
         found = {one.number: one for one in self.versions()}
         if number not in found:
-            known = ", ".join(map(str, found)) or "none"
+            if not found:
+                raise ModelError("registry", f"version {number}", "no version", "train a model")
+            known = ", ".join(map(str, found))
             raise ModelError("registry", f"one of the versions {known}", str(number), "choose one")
         return found[number]
 

@@ -18,7 +18,8 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     tables.create_missing(settings, contracts.BRONZE_TRANSACTIONS, contracts.GOLD_FEATURES)
     bronze = table_uri(settings.lake_uri, names.BRONZE_TRANSACTIONS)
     rows = readers.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
-    write = Transform(spark, settings).write_batch
+    transform = Transform(spark, settings).write_batch
+    write = queries.noting(names.TRANSFORM, settings, transform, names.GOLD_FEATURES)
     return queries.start(names.TRANSFORM, rows, write, settings.lake_uri, every_seconds)
 
 

@@ -18,18 +18,30 @@ from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from pyspark_jobs.delta import tables
 from pyspark_jobs.engine import queries, readers
+from pyspark_jobs.ingest import data_loss
 
 COLUMNS = "id int, name string, platform string, country string, ip_address string, nb_orders int"
 MESSAGE = f"{COLUMNS}, __deleted string"
 
 
 def start(
-    spark: SparkSession, settings: Settings, clock: Clock, every_seconds: float | None
+    spark: SparkSession,
+    settings: Settings,
+    clock: Clock,
+    every_seconds: float | None,
+    accept_loss: bool = False,
 ) -> StreamingQuery:
-    """Start the query that keeps the table; what is no change of a user goes to quarantine."""
+    """Start the query that keeps the table; what is no change of a user goes to quarantine.
+
+    Raises `StreamError` when unread changes are gone from the topic, or a table has lost what the
+    query wrote to it.
+    """
     tables.create_missing(settings, contracts.USERS, contracts.QUARANTINE_USERS)
+    data_loss.check(settings, names.USERS_TABLE, names.TOPIC_USERS, clock, accept_loss)
     limit = settings.spark.max_offsets_per_trigger
-    messages = readers.kafka_stream(spark, settings.kafka, names.TOPIC_USERS, limit)
+    messages = readers.kafka_stream(
+        spark, settings.kafka, names.TOPIC_USERS, limit, stop_at_gap=not accept_loss
+    )
 
     def write_batch(batch: DataFrame, batch_id: int) -> None:
         changes = with_change(batch.where("value IS NOT NULL")).persist()
@@ -43,7 +55,9 @@ def start(
         finally:
             changes.unpersist()
 
-    return queries.start(names.USERS_TABLE, messages, write_batch, settings.lake_uri, every_seconds)
+    written = (names.USERS, names.QUARANTINE_USERS)
+    write = queries.noting(names.USERS_TABLE, settings, write_batch, *written)
+    return queries.start(names.USERS_TABLE, messages, write, settings.lake_uri, every_seconds)
 
 
 def with_change(messages: DataFrame) -> DataFrame:

@@ -16,6 +16,7 @@ from lakehouse.names import QueryIdentity
 from lakehouse.settings import Settings
 from lakehouse.settings.model import SparkSettings
 from pyspark_jobs.engine import query_lock
+from pyspark_jobs.engine.query_notes import QueryNotes
 
 # Code made for a batch of some thousand rows is compiled for longer than it runs.
 _SMALL_BATCHES = {"spark.sql.codegen.wholeStage": "false"}
@@ -34,6 +35,23 @@ def has_begun(identity: QueryIdentity, settings: Settings) -> bool:
         return any(Path(folder, "offsets").glob("[0-9]*"))
     files = PyFileSystem(DeltaStorageHandler(folder, settings.lake_options))
     return bool(files.get_file_info(FileSelector("offsets", allow_not_found=True)))
+
+
+def noting(
+    identity: QueryIdentity, settings: Settings, write_batch: BatchSink, *tables: str
+) -> BatchSink:
+    """`write_batch`, after which the versions of the named tables are noted beside the checkpoint.
+
+    Raises `StreamError` when one of them has lost what the query wrote to it.
+    """
+    notes = QueryNotes(identity, settings)
+    notes.check_tables()
+
+    def write(rows: DataFrame, batch_id: int) -> None:
+        write_batch(rows, batch_id)
+        notes.note_latest(*tables)
+
+    return write
 
 
 def start(

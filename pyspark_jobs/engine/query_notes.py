@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from deltalake.fs import DeltaStorageHandler
 
 from lakehouse import files
@@ -77,17 +78,33 @@ class QueryNotes:
         if notes.tables | versions != notes.tables:
             self._write(msgspec.structs.replace(notes, tables=notes.tables | versions))
 
+    def note_latest(self, *names: str) -> None:
+        """Remember the newest versions of the named tables, as they are in the lake."""
+        place, options = self._settings.lake_uri, self._settings.lake_options
+        opened = (
+            (name, DeltaTable(table_uri(place, name), storage_options=options)) for name in names
+        )
+        self.note_tables(*opened)
+
     def check_tables(self) -> None:
         """Raise `StreamError` if a table has lost what the query wrote to it."""
         for name, written in self.read().tables.items():
             uri = table_uri(self._settings.lake_uri, name)
-            table = DeltaTable(uri, storage_options=self._settings.lake_options)
+            table = self._opened(uri, written)
             if str(table.metadata().id) != written.table_id:
                 raise self._lost(uri, "another table that was created since", written)
             if table.version() < written.version:
                 raise self._lost(uri, f"version {table.version()}", written)
             if self._is_emptied(uri, written.version):
                 raise self._lost(uri, "an empty commit in its place", written)
+
+    def _opened(self, uri: str, written: Written) -> DeltaTable:
+        # Beside each commit Spark leaves a checksum, which a lost commit contradicts.
+        try:
+            return DeltaTable(uri, storage_options=self._settings.lake_options)
+        except DeltaError as error:
+            problem = str(error).partition("\n")[0]
+            raise self._lost(uri, f"a log that cannot be read ({problem})", written) from None
 
     def _lost(self, uri: str, got: str, written: Written) -> StreamError:
         needed = f"version {written.version} or later, which {self._query} has written"

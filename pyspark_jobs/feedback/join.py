@@ -37,7 +37,8 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     answers = readers.table_stream(spark, table_uri(place, names.BRONZE_PREDICTIONS), most)
     truths = readers.table_stream(spark, table_uri(place, names.BRONZE_TRUTHS), most)
     news = with_features(answers).unionByName(truths.select(_KEY, *_TOLD), allowMissingColumns=True)
-    return queries.start(names.JOIN, news, Join(place).write_batch, place, every_seconds)
+    write = queries.noting(names.JOIN, settings, Join(place).write_batch, names.PREDICTIONS)
+    return queries.start(names.JOIN, news, write, place, every_seconds)
 
 
 def with_features(answers: DataFrame) -> DataFrame:

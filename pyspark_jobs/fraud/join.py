@@ -55,7 +55,9 @@ def start(
         f.lit(None).cast("timestamp").alias("known_at"),
     )  # fmt: skip
     news = truth.select(*_TRUTH).unionByName(new)
-    write = Join(settings, own, clock).write_batch
+    join = Join(settings, own, clock).write_batch
+    written = (PREDICTIONS.name, WAITING.name, JOINED.name, names.QUARANTINE_TRUTH)
+    write = queries.noting(names.JOIN, settings, join, *written)
     return queries.start(names.JOIN, news, write, place, every_seconds)
 
 

@@ -19,7 +19,7 @@ from pyspark_jobs.clicks.lessons import Lessons
 from pyspark_jobs.clicks.train import train_first
 from pyspark_jobs.engine import queries, runtime
 from pyspark_jobs.ingest import fast_json, ingest
-from pyspark_jobs.ingest.ingest import Intake
+from pyspark_jobs.ingest.ingest import Intake, Overrides
 from pyspark_jobs.sql.service import SqlService
 
 LOG = logging.getLogger(__name__)
@@ -29,16 +29,20 @@ def main(argv: list[str] | None = None) -> int:
     """Run by the trigger of the settings, or `--once`; 0 when stopped or done."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--once", action="store_true", help="read what is there, then end")
+    parser.add_argument("--accept-loss", action="store_true", help="go on past a gap, on record")
     options = parser.parse_args(argv)
+    if options.accept_loss and not options.once:
+        parser.error("--accept-loss needs --once")
     fast_json.compile_ahead()
     with runtime.job("clicks_pipeline", load) as job:
         lessons = Lessons(job.clock.now())
         train_first(job.spark, job.settings, open_registry(job.settings, BOTS), lessons, LOG.info)
         every = None if options.once else queries.interval(job.settings.spark)
         parts = job.spark, job.settings
+        leave = Overrides(lost_messages=options.accept_loss)
         intake = Intake(EVENTS, job.settings.domain(CLICKS.name))
-        job.supervisor.add(partial(ingest.start, *parts, intake, job.clock, every))
-        job.supervisor.add(partial(users.start, *parts, job.clock, every))
+        job.supervisor.add(partial(ingest.start, *parts, intake, job.clock, every, leave))
+        job.supervisor.add(partial(users.start, *parts, job.clock, every, options.accept_loss))
         if every is None:
             job.supervisor.run_to_end()  # the SQL reads what these have written
         SqlService(job, CLICKS).run(every, "clicks-pipeline")

@@ -40,4 +40,5 @@ def start(
         keys = batch.select(*of_whom).distinct()
         predictions.label(cast(pl.DataFrame, pl.from_arrow(keys.toArrow())))
 
-    return queries.start(context.labelling, arrived, write_batch, settings.lake_uri, every_seconds)
+    write = queries.noting(context.labelling, settings, write_batch, scored.table.name)
+    return queries.start(context.labelling, arrived, write, settings.lake_uri, every_seconds)

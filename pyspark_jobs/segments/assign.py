@@ -55,7 +55,8 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     history = table_uri(settings.lake_uri, names.GOLD_HISTORY)
     rows = readers.change_stream(spark, history, settings.spark.max_files_per_trigger)
     wanted = rows.where(f.col("_change_type").isin(*_NEW) & (f.col("as_of") >= f.lit(since)))
-    write = Assign(spark, settings, *registries).write_batch
+    assign = Assign(spark, settings, *registries).write_batch
+    write = queries.noting(names.ASSIGN, settings, assign, names.GOLD_SEGMENTS)
     return queries.start(names.ASSIGN, wanted, write, settings.lake_uri, every_seconds)
 
 

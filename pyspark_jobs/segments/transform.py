@@ -29,7 +29,9 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     tables.create_missing(settings, *made)
     bronze = table_uri(settings.lake_uri, names.BRONZE_PURCHASES)
     rows = readers.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
-    write = Transform(spark, settings).write_batch
+    transform = Transform(spark, settings).write_batch
+    written = (names.GOLD_HISTORY, names.GOLD_OUTCOMES)
+    write = queries.noting(names.TRANSFORM, settings, transform, *written)
     return queries.start(names.TRANSFORM, rows, write, settings.lake_uri, every_seconds)
 
 

@@ -24,10 +24,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as t
 
+from lakehouse import yaml_files
 from lakehouse.errors import StreamError, closest
 from pyspark_jobs.delta import tables
 from pyspark_jobs.sql import analysis, catalog
@@ -64,7 +64,7 @@ def read(folder: Path) -> list[Case]:
     """The tests beside the SQL files in `folder`."""
     cases = []
     for path in sorted((folder / "tests").glob("*.yaml")):
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        found = yaml_files.read(path, StreamError) or {}
         if set(found) != {"given", "expect"}:
             raise StreamError(str(path), "`given` and `expect`", str(sorted(found)), "add them")
         cases.append(Case(path.name, found["given"], found["expect"]))

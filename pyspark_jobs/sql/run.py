@@ -63,6 +63,7 @@ class Pipeline:
             sinks.prepare()
             self.spark.conf.set(NO_DATA, "true")
             lake = self.settings.lake_uri
-            return queries.start(identity, one.frame, sinks.write_batch, lake, every_seconds)
+            write = queries.noting(identity, self.settings, sinks.write_batch, *sinks.tables)
+            return queries.start(identity, one.frame, write, lake, every_seconds)
 
         return start

@@ -51,6 +51,12 @@ class Sinks:
         if "collection" in self.file.sinks and self.settings.documents.uri is None:
             LOG.info("%s: no documents are written: documents.uri is not set", self.file.name)
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The name of the table that the file writes, if it writes one."""
+        table = self.file.settings.get("table")
+        return () if table is None else (table,)
+
     def write_batch(self, rows: DataFrame, batch_id: int) -> None:
         """Write one micro-batch; a repeated one changes neither table nor documents."""
         table = self.file.settings.get("table")

@@ -11,6 +11,7 @@ from deltalake import DeltaTable, write_deltalake
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity, table_uri
+from lakehouse.settings import ROOT
 from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.engine.query_notes import QueryNotes
 
@@ -80,3 +81,17 @@ def test_the_topic_is_remembered_beside_the_tables(settings: Settings) -> None:
     notes = QueryNotes(QUERY, settings)
     notes.note_topic("one")
     assert (notes.read().topic_id, list(notes.read().tables)) == ("one", [TABLE])
+
+
+def test_every_query_notes_what_it_has_written() -> None:
+    modules = [path.read_text(encoding="utf-8") for path in (ROOT / "pyspark_jobs").rglob("*.py")]
+    starting = [text for text in modules if "queries.start(" in text]
+    assert len(starting) > 10
+    assert all("queries.noting(" in text or ".note_tables(" in text for text in starting)
+
+
+def test_a_source_in_kafka_is_checked_for_lost_messages() -> None:
+    modules = [path.read_text(encoding="utf-8") for path in (ROOT / "pyspark_jobs").rglob("*.py")]
+    reading = [text for text in modules if "readers.kafka_stream(" in text]
+    assert len(reading) > 1
+    assert all("data_loss.check(" in text for text in reading)

@@ -332,3 +332,8 @@ def test_mlflow_itself_loads_a_version_by_its_name(
     scores = registry.load(version).scorer.score(rows[["days_silent", "calls"]].to_numpy())
     assert found["probability"].tolist() == scores.probability.tolist()
     assert found["prediction"].to_dict() == {7: 0, 8: 1}
+
+
+def test_a_registry_without_versions_says_so(registry: Registry) -> None:
+    with pytest.raises(ModelError, match="needed version 9, got no version; train a model"):
+        registry.version(9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -35,7 +35,7 @@ class Rows:
         if self.outages:
             self.outages -= 1
             raise UnreachableError("MySQL", "an answer", "none", "wait")
-        yield cast(StreamContext, SimpleNamespace(cursor=None, commit=lambda: None))
+        yield cast(StreamContext, SimpleNamespace(cursor=nullcontext(), commit=lambda: None))
 
     def get(self, _cursor: Any, _stream_id: str) -> Any:
         return SimpleNamespace(stream_id="stream", domain="toy", state=self.state)

@@ -8,6 +8,7 @@ import pytest
 
 from lakehouse import yaml_files
 from lakehouse.errors import SettingsError
+from lakehouse.settings import ROOT
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -81,3 +82,10 @@ def test_ordinary_files_are_read_as_they_stand(tmp_path: Path) -> None:
     assert value["b"][:4] == [1, 2.5, True, None] and value["b"][5] == "é"
     path.write_bytes(b"")
     assert yaml_files.read(path, SettingsError) is None
+
+
+def test_no_command_or_job_reads_yaml_without_the_limits() -> None:
+    rooms = ("cdrlake", "flaskapp", "lakehouse", "mirror", "monitoring", "pyspark_jobs", "serving")
+    modules = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    found = [path.name for path in modules if "yaml.safe_load" in path.read_text(encoding="utf-8")]
+    assert found == []
