@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -39,7 +40,7 @@ def closed_by(
     monkeypatch.setattr(streams, "first_live", lambda *_: datetime(2026, 5, 1, 9, tzinfo=UTC))
     monkeypatch.setattr(event_store, "close_day", lambda _c, _s, day, *_: days.append(day))
     settings = Settings(timezone=timezone)
-    context = SimpleNamespace(cursor=None, settings=settings, commit=lambda: None)
+    context = SimpleNamespace(cursor=nullcontext(), settings=settings, commit=lambda: None)
     stream = SimpleNamespace(stream_id="live")
     sending._close_past_days(cast(CdrContext, context), cast(Any, stream), now)
     return days
