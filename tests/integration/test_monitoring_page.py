@@ -56,13 +56,18 @@ CONTRASTS = """() => {
 }"""
 
 
+# A segment's name comes from a file or a database that others fill.
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">\x1b[2J \u202efdp.exe"
+SHOWN = "<img src=x onerror=\"document.title='owned'\">\\x1b[2J \\u202efdp.exe"
+
+
 def more_volume(x: dict[str, Any]) -> None:
     x["volume"] *= 2.5
 
 
 def by_segment(_: Traits, rows: pl.DataFrame) -> pl.DataFrame:
     even = pl.col(ENTITY).str.slice(-1).cast(pl.Int32) % 2 == 0
-    name = pl.when(even).then(pl.lit("business")).otherwise(pl.lit("prepaid"))
+    name = pl.when(even).then(pl.lit("business")).otherwise(pl.lit(HOSTILE))
     return rows.with_columns(name.alias(f"{TRAIT}segment"))
 
 
@@ -123,6 +128,8 @@ def test_the_verdict_and_its_reasons_are_seen_at_a_glance(browser: Browser, serv
     expect(page.locator(".headline")).to_be_in_viewport()
     expect(page.locator("#figures")).to_contain_text("Churned")
     expect(page.locator("#slices tbody tr")).to_have_count(2)
+    expect(page.locator("#slices tbody td").first).to_have_text(f"segment: {SHOWN}")
+    expect(page).to_have_title("Churn model monitoring")
     expect(page.locator("#runs tbody tr")).to_have_count(1)
     assert seen.errors == []
     assert seen.hosts == {served.address}
@@ -190,6 +197,7 @@ def test_the_report_opens_as_a_file_and_asks_nobody(browser: Browser, served: Se
     expect(seen.page.locator("h1")).to_contain_text("Model version 1")
     drawn = "[...document.images].map((image) => image.naturalWidth)"
     assert min(seen.page.evaluate(drawn)) > 500
+    expect(seen.page.get_by_text(SHOWN)).to_be_visible()
     assert not any(host.startswith("http") for host in seen.hosts)
     assert seen.errors == []
 
