@@ -51,4 +51,4 @@ def test_what_a_browser_would_obey_is_shown_as_text_and_can_still_be_judged(
         expect(page.locator("#said")).to_have_text("Recorded.")
     with mysql.connect(fresh.mysql) as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT trans_num, fraud_confirmed FROM {names.MYSQL_TABLE}")
-        assert cursor.fetchall() == (("t<b>'1", 1),)
+        assert cursor.fetchall() == [("t<b>'1", 1)]
