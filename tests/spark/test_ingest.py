@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse import store
@@ -175,6 +176,40 @@ def test_the_next_version_of_the_query_reads_all_again_and_finds_nothing_too_lat
     assert offsets(spark, lake, names.QUARANTINE_EVENTS) == []
     ingest(lake, second).write_batch(batch(spark, values), 0)
     assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 0, 1, 1]
+
+
+class Known:
+    """A list of subscribers that a test replaces."""
+
+    def __init__(self, *numbers: str) -> None:
+        self.numbers = frozenset(numbers)
+
+    def listed(self) -> frozenset[str]:
+        return self.numbers
+
+
+def test_known_subscribers_travel_once_for_as_long_as_the_list_is_the_same(
+    spark: SparkSession, lake: Settings, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, broadcast = list[object](), SparkContext.broadcast
+
+    def counted(context: SparkContext, value: object) -> object:
+        sent.append(value)
+        return broadcast(context, value)
+
+    monkeypatch.setattr(SparkContext, "broadcast", counted)
+    known = Known("4512345678")
+    query = Ingest(Intake(feed, lake.cdr, known), lake, FixedClock(NOW))
+    stranger = {"DP_MSISDN": "4599999999"}
+    for number in range(2):
+        values = [message(2 * number), message(2 * number + 1, **stranger)]
+        query.write_batch(batch(spark, values, 2 * number), number)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 2]
+    assert [value for value in sent if isinstance(value, frozenset)] == [known.numbers]
+    known.numbers |= {"4599999999"}
+    query.write_batch(batch(spark, [message(4, **stranger)], 4), 2)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 2, 4]
+    assert sent.count(known.numbers) == 1
 
 
 def test_ten_thousand_poisoned_messages_among_good_ones_stop_nobody(
