@@ -270,7 +270,7 @@ def test_a_service_that_hangs_is_said_to_until_it_answers_again(
     page = browser.new_page()
     page.add_init_script(SOON)
     page.goto(served.address)
-    expect(page.locator("#stations .station").first).to_be_visible()
+    expect(page.locator("#phase")).to_have_text(re.compile("have not reported yet"))
     expect(page.locator("#notice")).not_to_contain_text("does not answer")
     page.route("**/pipeline", lambda route: None)  # which never answers
     expect(page.locator("#notice")).to_contain_text("The service does not answer: ")
