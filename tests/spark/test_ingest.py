@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -140,6 +140,23 @@ def test_late_rows_within_the_lateness_pass_and_later_ones_do_not(
     query.write_batch(batch(spark, late, 1), 1)
     assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 1]
     assert offsets(spark, lake, names.QUARANTINE_EVENTS) == [2]
+
+
+def test_a_producer_a_day_ahead_costs_the_others_one_of_three_days(
+    spark: SparkSession, lake: Settings, feed: Feed
+) -> None:
+    query, late = ingest(lake, feed), lake.cdr.allowed_lateness_days
+    tomorrow = NOW.date() + timedelta(days=1)
+    query.write_batch(batch(spark, [message(0, DP_DATE=f"{tomorrow}T00:00:00Z")]), 0)
+    days = [NOW.date() - timedelta(days=ago) for ago in (late - 1, late)]
+    others = [message(n, DP_DATE=f"{day}T12:00:00Z") for n, day in enumerate(days, 1)]
+    beyond = message(3, DP_DATE=f"{tomorrow + timedelta(days=1)}T00:00:00Z")
+    query.write_batch(batch(spark, [*others, beyond], 1), 1)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 1]
+    refused = store.scan(table_uri(lake.lake_uri, names.QUARANTINE_EVENTS)).sort("offset")
+    assert refused.select("offset", "reasons").collect().rows() == [
+        (2, ["too_late"]), (3, ["bad_date"]),
+    ]  # fmt: skip
 
 
 def test_too_many_bad_messages_stop_the_query_with_samples_until_accepted(
