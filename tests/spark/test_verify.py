@@ -304,7 +304,7 @@ def test_maintenance_verifies_a_share_of_the_days_afterwards(
 ) -> None:
     job = SimpleNamespace(spark=spark, settings=made, exit_code=0)
     registry = Registry(MemoryStore(tmp_path / "registry"), FixedClock(NOW))
-    monkeypatch.setattr(cdr_maintain.runtime, "job", lambda *_: nullcontext(job))
+    monkeypatch.setattr("pyspark_jobs.engine.runtime.job", lambda *_: nullcontext(job))
     monkeypatch.setattr(cdr_maintain, "open_registry", lambda *_: registry)
     assert cdr_maintain.main([]) == 0
     seen = verified(monkeypatch)
