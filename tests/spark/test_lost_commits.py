@@ -65,7 +65,7 @@ def test_usage_is_not_summed_where_silver_has_lost_its_newest_commit(
     run_to_end(transform.start(spark, lake, clock, None))
     run_to_end(transform.start(spark, lake, clock, None))
     newest_commit(lake, names.SILVER_DAILY).unlink()
-    with pytest.raises(StreamError, match=r"silver/daily_usage: needed version \d .*cdr_transform"):
+    with pytest.raises(StreamError, match=r"silver/cdr_daily: needed version \d .*cdr_transform"):
         transform.start(spark, lake, clock, None)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 
@@ -31,7 +32,7 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plots]:
     found: Plots = {}
 
     def save(figure: Figure, path: Path, **_: Any) -> None:
-        figure.canvas.draw()
+        FigureCanvasAgg(figure).draw()
         (found[path.stem],) = figure.axes
 
     monkeypatch.setattr(Figure, "savefig", save)

@@ -248,13 +248,13 @@ async function runNow() {
 
 function setTheme(theme) { document.documentElement.dataset.theme = theme; }
 
-// What is not answered is said until it is answered again.
+// What is not answered is said, and asked again, until it is; a run is only started by hand.
 function quietly(load) {
   return () => load().then(() => {
     if (state.silent.delete(load) && !state.silent.size) notice(state.report?.warning);
   }, (error) => {
     if (error instanceof NeedsToken) { askForToken(); return; }
-    state.silent.add(load);
+    if (load !== runNow) state.silent.add(load);
     notice(`The service does not answer: ${error.message}`);
   });
 }
@@ -281,5 +281,5 @@ let resized;
 addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => state.report && draw(state.report), 150); });
 loadAll();
 if (!chosenRun) setInterval(quietly(loadReport), REPORT_EVERY);
-setInterval(quietly(loadPipeline), PIPELINE_EVERY);
+setInterval(() => { for (const load of new Set([loadPipeline, ...state.silent])) quietly(load)(); }, PIPELINE_EVERY);
 document.body.dataset.ready = "true";
