@@ -155,7 +155,7 @@ def test_a_producer_a_day_ahead_costs_the_others_one_of_three_days(
     assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 1]
     refused = store.scan(table_uri(lake.lake_uri, names.QUARANTINE_EVENTS)).sort("offset")
     assert refused.select("offset", "reasons").collect().rows() == [
-        (2, ["too_late"]), (3, ["bad_date"]),
+        (2, "too_late"), (3, "bad_date"),
     ]  # fmt: skip
 
 

@@ -307,6 +307,8 @@ def maintenance(
     job = SimpleNamespace(spark=spark, settings=made, exit_code=0)
     registry = Registry(MemoryStore(tmp_path / "registry"), FixedClock(NOW))
     monkeypatch.setattr("pyspark_jobs.engine.runtime.job", lambda *_: nullcontext(job))
+    few = [names.SILVER_DAILY, names.GOLD_FEATURES]
+    monkeypatch.setattr(cdr_maintain, "tables", lambda: few)
     monkeypatch.setattr(cdr_maintain, "open_registry", lambda *_: registry)
     return cdr_maintain.main
 

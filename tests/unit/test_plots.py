@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 
@@ -30,9 +30,10 @@ Plots = dict[str, Axes]
 def saved(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plots]:
     """The axes of each plot, by the name of its file, as they are drawn."""
     found: Plots = {}
+    draw_it = Figure.savefig
 
     def save(figure: Figure, path: Path, **_: Any) -> None:
-        FigureCanvasAgg(figure).draw()
+        draw_it(figure, io.BytesIO())
         (found[path.stem],) = figure.axes
 
     monkeypatch.setattr(Figure, "savefig", save)
