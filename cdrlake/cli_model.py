@@ -85,7 +85,7 @@ def _choose(domain: str, name: str | None) -> _Chosen:
     found, settings = domain_named(domain), load()
     models = {one.model: one for one in (*found.scored, *found.asked)}
     if not models:
-        raise SettingsError("--domain", "a domain with a model", repr(domain), "choose another")
+        raise SettingsError.sentence(f"The domain {domain} has no model.", where="--domain")
     chosen = name or next(iter(models))
     if chosen not in models:
         raise SettingsError("--model", f"a model of {domain}", repr(name), closest(chosen, models))
@@ -99,9 +99,12 @@ def _choose(domain: str, name: str | None) -> _Chosen:
 @model.command("list")
 def list_versions(domain: Of = DEFAULT, name: Name = None) -> None:
     """List all versions, with the figure that they were judged by."""
-    versions = _choose(domain, name).registry.versions()
+    chosen = _choose(domain, name)
+    versions = chosen.registry.versions()
     if not versions:
-        CONSOLE.print("There is no version yet; `cdrlake train` makes the first.")
+        train = "cdrlake train" + ("" if domain == DEFAULT else f" --domain {domain}")
+        said = f"{chosen.scored.model} has no version yet; `{train}` trains the first one."
+        CONSOLE.print(said, soft_wrap=True)
         return
     table, metric = Table(), versions[-1].metric
     measured = f"{metric_text.title(metric)} in its test"
@@ -215,7 +218,7 @@ def backfill(
     days = (f"--first={first:%Y-%m-%d}", f"--last={last:%Y-%m-%d}")
     is_first = chosen.scored in chosen.domain.scored[:1]
     which = () if is_first else (f"--model={chosen.scored.model}",)
-    jobs.run(f"{chosen.domain.name}_backfill", f"--version={number}", *days, *which)
+    jobs.run(jobs.of(chosen.domain, "backfill"), f"--version={number}", *days, *which)
 
 
 def _bounds(chosen: _Chosen, loaded: Bundle) -> Iterable[Bound]:
