@@ -58,9 +58,7 @@ def _domains(names: str | None) -> tuple[Domain, ...]:
 def _domain(name: str | None) -> Domain:
     found = _domains(name)
     if len(found) != 1:
-        raise SettingsError.sentence(
-            f"This command takes a single domain, and {name} names several."
-        )
+        raise SettingsError.sentence(f"This command takes one domain, and {name} names several.")
     return found[0]
 
 
@@ -176,7 +174,7 @@ def ingest(
     ] = False,
     accept_loss: Annotated[
         bool,
-        typer.Option("--accept-loss", help="Continue past a gap in a topic, and record the loss."),
+        typer.Option("--accept-loss", help="Go on past a gap in a topic, and record it."),
     ] = False,
     domain: OneDomain = None,
 ) -> None:

@@ -102,9 +102,8 @@ def list_versions(domain: Of = DEFAULT, name: Name = None) -> None:
     chosen = _choose(domain, name)
     versions = chosen.registry.versions()
     if not versions:
-        train = "cdrlake train" + ("" if domain == DEFAULT else f" --domain {domain}")
-        said = f"{chosen.scored.model} has no version yet; `{train}` trains the first one."
-        CONSOLE.print(said, soft_wrap=True)
+        train = f"cdrlake train{'' if domain == DEFAULT else f' --domain {domain}'}"
+        CONSOLE.print(f"There is no version yet; `{train}` trains the first one.", soft_wrap=True)
         return
     table, metric = Table(), versions[-1].metric
     measured = f"{metric_text.title(metric)} in its test"
