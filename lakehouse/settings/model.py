@@ -101,7 +101,7 @@ class SparkSettings(Section):
     """The Spark session and the triggers of the streaming queries.
 
     The progress of each batch is kept in `ops.query_progress` for `progress_days`. A table of
-    entities is made with `buckets` buckets, which tasks process in parallel: one on a laptop, a
+    entities is made with `buckets` buckets, which tasks process in parallel: two for two cores, a
     multiple of the executors on a cluster. Batches of up to `small_batch_rows` rows are processed
     in the driver, where starting tasks would take longer than the work.
     """
@@ -114,7 +114,7 @@ class SparkSettings(Section):
     max_offsets_per_trigger: int = Field(2_000_000, ge=1)
     max_files_per_trigger: int = Field(64, ge=1)
     progress_days: int = Field(30, ge=1)
-    buckets: int = Field(1, ge=1, le=10_000)
+    buckets: int = Field(2, ge=1, le=10_000)
     small_batch_rows: int = Field(10_000, ge=0)
     options: dict[str, str] = {}
 

@@ -14,7 +14,7 @@ KEY = ["User", "Date"]
 COLUMNS = [name for name in SILVER_DAILY.names if name != BUCKET.name]
 
 
-def event_columns(bronze: DataFrame, buckets: int = 1) -> DataFrame:
+def event_columns(bronze: DataFrame, buckets: int) -> DataFrame:
     """What silver needs from bronze: the day's key, the event's hash, amounts, emission time.
 
     With them comes the subscriber's bucket.

@@ -69,7 +69,7 @@ def made(spark: SparkSession, lake: Settings) -> Settings:
     tables.create_missing(lake, contracts.PREDICTIONS)
     uri = table_uri(lake.lake_uri, BRONZE_EVENTS.name)
     write_deltalake(uri, bronze(), mode="append")
-    events = daily.event_columns(readers.read_table(spark, uri))
+    events = daily.event_columns(readers.read_table(spark, uri), lake.spark.buckets)
     Transform(lake, FixedClock(NOW)).apply_events(pl.DataFrame(events.toArrow()))
     return lake
 
