@@ -214,7 +214,7 @@ def trace(
             ],
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     domain: OneDomain = None,
     model: Annotated[
         str | None, typer.Option(help="Which model, if the domain has several.")

@@ -137,7 +137,7 @@ def show(number: Number, domain: Of = DEFAULT, name: Name = None) -> None:
 @model.command()
 def promote(
     number: Number,
-    reason: Annotated[str, typer.Option(help="Why; kept with the version.")],
+    reason: Annotated[str, typer.Option(help="The reason; stored with the version.")],
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
@@ -148,7 +148,10 @@ def promote(
 
 @model.command()
 def rollback(
-    number: Annotated[int | None, typer.Argument(help="Default: the champion before.")] = None,
+    number: Annotated[
+        int | None,
+        typer.Argument(help="Version in the registry; by default, the previous champion."),
+    ] = None,
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
@@ -159,7 +162,9 @@ def rollback(
 
 @model.command()
 def challenge(
-    number: Annotated[int | None, typer.Argument(help="Default: none, the shadow ends.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(help="Version in the registry; without it, the shadow ends.")
+    ] = None,
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
@@ -171,8 +176,10 @@ def challenge(
 
 @model.command()
 def split(
-    number: Annotated[int | None, typer.Argument(help="Default: none, the split ends.")] = None,
-    share: Annotated[float, typer.Option(help="The part of the callers, 0 to 1.")] = 0.1,
+    number: Annotated[
+        int | None, typer.Argument(help="Version in the registry; without it, the split ends.")
+    ] = None,
+    share: Annotated[float, typer.Option(help="The share of the callers, 0 to 1.")] = 0.1,
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
@@ -187,7 +194,7 @@ def split(
 @model.command()
 def approve(
     number: Number,
-    by: Annotated[str, typer.Option(help="Who approves; kept with the version.")],
+    by: Annotated[str, typer.Option(help="Who approves; stored with the version.")],
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
