@@ -84,7 +84,7 @@ class Partitions(Generic[S]):
             return self._start(one.partition, PartitionState(live_from, first))
         if snapshot.offset < first:
             LOG.warning(
-                "partition %d: messages %d to %d are gone from the topic and missing from the state",
+                "partition %d: messages %d to %d are gone from the topic; the state lacks them",
                 one.partition, snapshot.offset, first - 1,
             )  # fmt: skip
         start = max(snapshot.offset, first)
