@@ -44,13 +44,13 @@ demo: setup ## set everything up and run the main job, from POST to monitored pr
 demo-cards: setup ## decide card transactions, with outages, verdicts and a second model
 	@$(BIN)/cdrlake demo --domain cards
 
-demo-fraud: setup ## the main job of card fraud: 50,000 events, two versions, monitored
+demo-fraud: setup ## run the main job of card fraud: 50,000 events, two versions, monitored
 	@$(BIN)/cdrlake demo --domain fraud
 
-demo-clicks: setup ## users by change data capture, clicks, and bots found in SQL by two versions
+demo-clicks: setup ## detect bots in SQL, with users by change data capture and two versions
 	@$(BIN)/cdrlake demo --domain clicks
 
-demo-segments: setup ## purchases streamed, three models behind gates, REST, and a drift
+demo-segments: setup ## segment cards: purchases, three models behind gates, REST, and a drift
 	@$(BIN)/cdrlake demo --domain segments
 
 demos: setup ## run the main job of every domain, and end with one table
@@ -80,7 +80,7 @@ test-cluster: $(VENV)/.dev ## the main path on a Spark cluster, a worker killed,
 test-domains: $(VENV)/.dev ## card fraud with killed processes, not yet part of `make test`
 	$(BIN)/python -m pytest -m domains tests/integration
 
-test-long: $(VENV)/.dev ## the source's hardest tests in full: twenty kills, outages of thirty seconds
+test-long: $(VENV)/.dev ## the simulator's hardest tests in full: twenty kills, outages of thirty seconds
 	KILLS=20 OUTAGE_SECONDS=30 $(BIN)/python -m pytest tests/integration/test_simulator_kill.py tests/integration/test_simulator_outage.py
 
 lint: $(VENV)/.dev ## ruff and mypy, tests included
@@ -111,7 +111,7 @@ kills-fraud: $(VENV)/.dev ## kill -9 the fraud pipeline (KILLS=20), compare stat
 race: $(VENV)/.dev ## three thousand commits that replace files, while OPTIMIZE and VACUUM race them
 	$(BIN)/python -m bench.commit_race
 
-faults: $(VENV)/.dev ## kill and hurt every process, count what is lost (docs/reliability.md; ONLY=poison)
+faults: $(VENV)/.dev ## inject faults into every process and count what is lost (docs/reliability.md; ONLY=poison)
 	$(BIN)/python -m bench.faults --only '$(ONLY)' --publish
 
 soak: $(VENV)/.dev ## five million events, and the memory of each process meanwhile (docs/benchmarks.md)
@@ -120,13 +120,13 @@ soak: $(VENV)/.dev ## five million events, and the memory of each process meanwh
 swaps: $(VENV)/.dev ## swap the served champion 200 times in a minute under load, ten times to a broken one
 	$(BIN)/python -m bench.serving_swaps
 
-stream-kills: $(VENV)/.dev ## kill -9 a stream door twenty times while two share a topic, compare every decision and state
+stream-kills: $(VENV)/.dev ## kill -9 a stream service twenty times while two share a topic, compare every decision and state
 	$(BIN)/python -m bench.stream_kills
 
-schemas: $(VENV)/.dev ## requests made from the description of the served models (CASES=20000)
+schemas: $(VENV)/.dev ## requests generated from the OpenAPI description of the served models (CASES=20000)
 	$(BIN)/python -m bench.serving_schemas --cases $(or $(CASES),20000)
 
-lock: $(VENV)/bin/uv ## pin the dependencies anew, with hashes
+lock: $(VENV)/bin/uv ## pin the dependencies again, with hashes
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o locks/runtime.txt
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --group bench --group build -c locks/runtime.txt --universal --python-version 3.11 --generate-hashes --no-header -o locks/dev.txt
 	$(BIN)/uv pip compile -q --group build -c locks/dev.txt --universal --python-version 3.11 --generate-hashes --no-header -o locks/build.txt

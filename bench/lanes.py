@@ -18,7 +18,9 @@ ON_DEMAND = (
     "fraud",
     "alarms",
     "cards",
+    "fraud_quality",
+    "serving",
+    "predict",
+    "clicks",
 )
-# Parts that are still to be seen to the end at either size, and so are asked for by name alone.
-YOUNG = ("fraud_quality", "serving", "predict", "clicks")
-PARTS = (*LANES[0], *LANES[1], *ON_DEMAND, *YOUNG)
+PARTS = (*LANES[0], *LANES[1], *ON_DEMAND)

@@ -58,7 +58,7 @@ def _domains(names: str | None) -> tuple[Domain, ...]:
 def _domain(name: str | None) -> Domain:
     found = _domains(name)
     if len(found) != 1:
-        raise SettingsError.sentence(f"This command takes one domain; {name} names several.")
+        raise SettingsError.sentence(f"This command takes one domain, and {name} names several.")
     return found[0]
 
 
@@ -70,7 +70,7 @@ def demo(
     cluster: Cluster = False,
     domain: SomeDomains = None,
 ) -> None:
-    """Run the main job: from one POST to a monitored prediction."""
+    """Run the main job, from one POST to a monitored prediction."""
     from cdrlake import runs
 
     chosen = _domains(domain)
@@ -129,7 +129,7 @@ def ledger(domain: OneDomain = None) -> None:
 
 @app.command()
 def doctor(domain: SomeDomains = None) -> None:
-    """Check what this machine has, and name what is missing."""
+    """Check this machine, and name whatever is missing."""
     from cdrlake import runs
 
     runs.doctor(chosen_settings(), _domains(domain))
@@ -137,7 +137,7 @@ def doctor(domain: SomeDomains = None) -> None:
 
 @app.command()
 def jars() -> None:
-    """Fetch the jars that Spark and the embedded servers need, unless they are there."""
+    """Fetch the jars that Spark and the embedded servers need, unless they are cached."""
     from cdrlake import runs
 
     runs.fetch_jars(chosen_settings())
@@ -145,7 +145,7 @@ def jars() -> None:
 
 @app.command()
 def topics(domain: OneDomain = None) -> None:
-    """Create the topics that are missing and list all with their message counts."""
+    """Create missing topics, and list all of them with their message counts."""
     from cdrlake import runs
 
     runs.topics(chosen_settings(), _domain(domain))
@@ -153,7 +153,7 @@ def topics(domain: OneDomain = None) -> None:
 
 @app.command()
 def train(domain: OneDomain = None) -> None:
-    """Train a model on what the lake holds, and promote it if the gates let it pass."""
+    """Train a model on the data in the lake, and promote it if it passes the gates."""
     from cdrlake import jobs
 
     jobs.run(jobs.of(_domain(domain), "train"))
@@ -161,7 +161,7 @@ def train(domain: OneDomain = None) -> None:
 
 @app.command()
 def score(domain: OneDomain = None) -> None:
-    """Score what gold holds and no prediction covers yet, then end."""
+    """Score the rows of gold that have no prediction yet, then end."""
     from cdrlake import jobs
 
     jobs.run(jobs.of(_domain(domain), "score"), "--once")
@@ -170,14 +170,15 @@ def score(domain: OneDomain = None) -> None:
 @app.command()
 def ingest(
     accept: Annotated[
-        bool, typer.Option("--accept", help="Take any share of bad messages.")
+        bool, typer.Option("--accept", help="Accept any share of bad messages.")
     ] = False,
     accept_loss: Annotated[
-        bool, typer.Option("--accept-loss", help="Go on past a gap in a topic, on record.")
+        bool,
+        typer.Option("--accept-loss", help="Go on past a gap in a topic, and record it."),
     ] = False,
     domain: OneDomain = None,
 ) -> None:
-    """Read what the topics hold into bronze and quarantine, then end."""
+    """Read new messages from the topics into bronze and quarantine, then end."""
     from cdrlake import jobs
 
     allowed = {"--accept": accept, "--accept-loss": accept_loss}
@@ -187,11 +188,11 @@ def ingest(
 
 @app.command()
 def verify(
-    days: Annotated[int, typer.Option(min=1, help="How many days, chosen at random.")] = 7,
-    every: Annotated[bool, typer.Option("--all", help="Every day there is.")] = False,
+    days: Annotated[int, typer.Option(min=1, help="How many days to check, chosen at random.")] = 7,
+    every: Annotated[bool, typer.Option("--all", help="Check every day.")] = False,
     domain: OneDomain = None,
 ) -> None:
-    """Compare files and rows of the lake with what they must be, to the bit; changes nothing."""
+    """Check that files and rows of the lake are exactly as they should be; changes nothing."""
     from cdrlake import jobs
 
     jobs.run(jobs.of(_domain(domain), "verify"), *(["--all"] if every else ["--days", str(days)]))
@@ -213,13 +214,13 @@ def trace(
             ],
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     domain: OneDomain = None,
     model: Annotated[
-        str | None, typer.Option(help="Which model's, if the domain has many.")
+        str | None, typer.Option(help="Which model, if the domain has several.")
     ] = None,
 ) -> None:
-    """Follow one prediction back to its messages, and forward to the truth."""
+    """Trace one prediction back to its messages, and forward to its outcome."""
     from cdrlake import cli_trace
 
     cli_trace.show(entity, when, as_json, _domain(domain), model)
@@ -227,9 +228,9 @@ def trace(
 
 @app.command()
 def eda(
-    config: Annotated[Path, typer.Option(help="Days and source: query_params.json.")],
+    config: Annotated[Path, typer.Option(help="JSON file with the days and the source.")],
 ) -> None:
-    """Explore the usage of some days: plots, figures and a report."""
+    """Explore the usage of some days, with plots, figures and a report."""
     with working("Reading and drawing"):
         from eda import run
 

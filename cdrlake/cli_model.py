@@ -85,7 +85,7 @@ def _choose(domain: str, name: str | None) -> _Chosen:
     found, settings = domain_named(domain), load()
     models = {one.model: one for one in (*found.scored, *found.asked)}
     if not models:
-        raise SettingsError("--domain", "a domain with a model", repr(domain), "choose another")
+        raise SettingsError.sentence(f"The domain {domain} has no model.", where="--domain")
     chosen = name or next(iter(models))
     if chosen not in models:
         raise SettingsError("--model", f"a model of {domain}", repr(name), closest(chosen, models))
@@ -99,9 +99,11 @@ def _choose(domain: str, name: str | None) -> _Chosen:
 @model.command("list")
 def list_versions(domain: Of = DEFAULT, name: Name = None) -> None:
     """List all versions, with the figure that they were judged by."""
-    versions = _choose(domain, name).registry.versions()
+    chosen = _choose(domain, name)
+    versions = chosen.registry.versions()
     if not versions:
-        CONSOLE.print("There is no version yet; `cdrlake train` makes the first.")
+        train = f"cdrlake train{'' if domain == DEFAULT else f' --domain {domain}'}"
+        CONSOLE.print(f"There is no version yet; `{train}` trains the first one.", soft_wrap=True)
         return
     table, metric = Table(), versions[-1].metric
     measured = f"{metric_text.title(metric)} in its test"
@@ -135,7 +137,7 @@ def show(number: Number, domain: Of = DEFAULT, name: Name = None) -> None:
 @model.command()
 def promote(
     number: Number,
-    reason: Annotated[str, typer.Option(help="Why; kept with the version.")],
+    reason: Annotated[str, typer.Option(help="The reason; stored with the version.")],
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
@@ -146,7 +148,10 @@ def promote(
 
 @model.command()
 def rollback(
-    number: Annotated[int | None, typer.Argument(help="Default: the champion before.")] = None,
+    number: Annotated[
+        int | None,
+        typer.Argument(help="Version in the registry; by default, the previous champion."),
+    ] = None,
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
@@ -157,7 +162,9 @@ def rollback(
 
 @model.command()
 def challenge(
-    number: Annotated[int | None, typer.Argument(help="Default: none, the shadow ends.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(help="Version in the registry; without it, the shadow ends.")
+    ] = None,
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
@@ -169,8 +176,10 @@ def challenge(
 
 @model.command()
 def split(
-    number: Annotated[int | None, typer.Argument(help="Default: none, the split ends.")] = None,
-    share: Annotated[float, typer.Option(help="The part of the callers, 0 to 1.")] = 0.1,
+    number: Annotated[
+        int | None, typer.Argument(help="Version in the registry; without it, the split ends.")
+    ] = None,
+    share: Annotated[float, typer.Option(help="The share of the callers, 0 to 1.")] = 0.1,
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
@@ -185,7 +194,7 @@ def split(
 @model.command()
 def approve(
     number: Number,
-    by: Annotated[str, typer.Option(help="Who approves; kept with the version.")],
+    by: Annotated[str, typer.Option(help="Who approves; stored with the version.")],
     domain: Of = DEFAULT,
     name: Name = None,
 ) -> None:
@@ -215,7 +224,7 @@ def backfill(
     days = (f"--first={first:%Y-%m-%d}", f"--last={last:%Y-%m-%d}")
     is_first = chosen.scored in chosen.domain.scored[:1]
     which = () if is_first else (f"--model={chosen.scored.model}",)
-    jobs.run(f"{chosen.domain.name}_backfill", f"--version={number}", *days, *which)
+    jobs.run(jobs.of(chosen.domain, "backfill"), f"--version={number}", *days, *which)
 
 
 def _bounds(chosen: _Chosen, loaded: Bundle) -> Iterable[Bound]:

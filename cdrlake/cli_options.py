@@ -7,16 +7,21 @@ from typing import Annotated
 
 import typer
 
-Csv = Annotated[list[Path] | None, typer.Option("--csv", help="Real file(s) instead of the world.")]
-Mapping = Annotated[
-    str | None, typer.Option(help="How the file's columns are read: conf/mappings.")
+Csv = Annotated[
+    list[Path] | None,
+    typer.Option("--csv", help="Your own file(s) instead of the simulated world."),
 ]
-Profile = Annotated[str | None, typer.Option(help="Settings profile: conf/profiles.")]
-Cluster = Annotated[bool, typer.Option("--cluster", help="Spark as master and workers.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-KeepModels = Annotated[bool, typer.Option("--keep-models", help="The registry of models stays.")]
-OneDomain = Annotated[str | None, typer.Option("--domain", help="Which domain; none: the first.")]
+Mapping = Annotated[
+    str | None, typer.Option(help="A mapping in conf/mappings: how to read the file's columns.")
+]
+Profile = Annotated[str | None, typer.Option(help="A settings profile in conf/profiles.")]
+Cluster = Annotated[bool, typer.Option("--cluster", help="Run Spark as a master and workers.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+KeepModels = Annotated[bool, typer.Option("--keep-models", help="Keep the model registry.")]
+OneDomain = Annotated[
+    str | None, typer.Option("--domain", help="The domain; by default, the first.")
+]
 SomeDomains = Annotated[
     str | None,
-    typer.Option("--domain", help="Which domains, a,b or all; none: the first."),
+    typer.Option("--domain", help="The domains, as a,b or all; by default, the first."),
 ]

@@ -24,7 +24,7 @@ _REASONS = dict.fromkeys(
 )
 
 Topic = Annotated[
-    str | None, typer.Option(help="Topic that they came from; by default the domain's first.")
+    str | None, typer.Option(help="Topic the messages came from; by default, the domain's first.")
 ]
 Of = Annotated[str, typer.Option("--domain", help="Domain that the topic belongs to.")]
 Reason = Annotated[str | None, typer.Option(help=f"Only these: {', '.join(_REASONS)}.")]

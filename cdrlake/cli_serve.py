@@ -18,6 +18,11 @@ def serve(stream: Stream = False, domain: OneDomain = None) -> None:
     Several processes that decide one stream share the work.
     """
     if not stream:
+        if domain is not None:
+            raise SettingsError.sentence(
+                "--domain goes with --stream; without it, the models of all domains are served.",
+                where="--domain",
+            )
         from serving import __main__ as serving
 
         raise typer.Exit(serving.main())
@@ -27,5 +32,5 @@ def serve(stream: Stream = False, domain: OneDomain = None) -> None:
     chosen = domains.domain(domain) if domain else domains.DOMAINS[0]
     run = extension.of(chosen).stream
     if run is None:
-        raise SettingsError.sentence(f"The domain {chosen.name} has no stream of decisions.")
+        raise SettingsError.sentence(f"The domain {chosen.name} decides no stream of events.")
     raise typer.Exit(run())

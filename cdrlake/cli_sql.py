@@ -11,9 +11,9 @@ from lakehouse.domains import domain
 
 sql = typer.Typer(no_args_is_help=True, help="SQL pipelines.")
 
-Name = Annotated[str, typer.Argument(help="Domain whose files in conf/pipelines are meant.")]
-Moment = Annotated[str, typer.Option("--from", help="From this moment on, ISO format.")]
-End = Annotated[str, typer.Option("--to", help="Up to this moment, ISO format.")]
+Name = Annotated[str, typer.Argument(help="Domain whose SQL files in conf/pipelines to use.")]
+Moment = Annotated[str, typer.Option("--from", help="Start of the period, in ISO format.")]
+End = Annotated[str, typer.Option("--to", help="End of the period, in ISO format.")]
 JOB = "sql_pipeline"
 
 
@@ -38,7 +38,7 @@ def test(name: Name) -> None:
 @sql.command()
 def run(
     name: Name,
-    once: Annotated[bool, typer.Option("--once", help="Read what is there, then end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Read what is available, then end.")] = False,
 ) -> None:
     """Run the files over the lake's streams until Ctrl-C."""
     jobs.run(JOB, "run", domain(name).name, *(["--once"] if once else []))

@@ -42,8 +42,12 @@ def of(domain: Domain, task: str) -> str:
     Raises `ServiceError` where the domain has no such job.
     """
     job = f"{domain.name}_{task}"
-    if not (ROOT / "pyspark_jobs" / "jobs" / f"{job}.py").exists():
-        raise ServiceError.sentence(f"The domain {domain.name} has no job to {task}.")
+    folder = ROOT / "pyspark_jobs" / "jobs"
+    if not (folder / f"{job}.py").exists():
+        having = sorted(path.stem.removesuffix(f"_{task}") for path in folder.glob(f"*_{task}.py"))
+        raise ServiceError.sentence(
+            f"The domain {domain.name} has no job to {task}; these have: {', '.join(having)}."
+        )
     return job
 
 

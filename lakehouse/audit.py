@@ -28,7 +28,7 @@ def audit(settings: Settings, domain: Domain, starts: Starts) -> Ledger:
         return _audit(settings, domain, Counter(settings, domain, starts))
     except KafkaException as error:
         where = f"Kafka at {settings.kafka.bootstrap_servers}"
-        raise ServiceError(where, "its offsets", str(error), _DO) from error
+        raise ServiceError(where, "its offsets", error.args[0].str(), _DO) from error
     except mysql.Error as error:
         where = f"database {settings.mysql.database}"
         raise DatabaseError(where, "its counts", str(error), _DO) from error

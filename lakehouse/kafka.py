@@ -54,9 +54,9 @@ def create_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> None:
             with access.checked(f"create topic {name}", serve=lambda: admin.poll(0)):
                 _await_topic(name, future)
     except (KafkaException, TimeoutError) as error:
-        raise ServiceError(
-            f"Kafka at {kafka.bootstrap_servers}", "a reachable broker", str(error), _DO
-        ) from None
+        said = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+        where = f"Kafka at {kafka.bootstrap_servers}"
+        raise ServiceError(where, "an answer", said, _DO) from None
 
 
 def _new(kafka: KafkaSettings, topic: Topic) -> NewTopic:

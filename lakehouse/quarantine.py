@@ -146,7 +146,10 @@ def _messages(settings: Settings, feed: Feed) -> pl.LazyFrame:
     uri = table_uri(settings.lake_uri, feed.quarantine.name)
     options = settings.lake_options
     if not store.exists(uri, options):
-        raise ContractError(uri, "a quarantine", "none", "start the ingest first")
+        raise ContractError.sentence(
+            f"There is no quarantine at {uri} yet; `cdrlake ingest` or `cdrlake up` makes it.",
+            where=uri,
+        )
     rows = store.scan(uri, options).unique(PLACE)
     done = table_uri(settings.lake_uri, REPLAYS)
     if not store.exists(done, options):

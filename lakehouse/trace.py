@@ -106,8 +106,11 @@ def trace(
         outcome=_outcome(lake, scored.outcomes, time, predictions),
     )
     if not (any(found.hops.values()) or found.features):
-        where = f"a trace of {entity} on {time}"
-        raise ModelError("trace", where, "none", f"check {scored.entity} and {scored.time}")
+        raise ModelError.sentence(
+            f"The lake knows nothing of {entity} on {time}; check {scored.entity} and "
+            f"{scored.time}.",
+            where="trace",
+        )
     return found
 
 

@@ -65,7 +65,8 @@ def _open(uri: str, options: store.Options | None) -> Table | None:
     try:
         return store.open_table(uri, options)
     except Exception as error:  # delta-rs has many
-        raise ServiceError(uri, "its log", str(error), "it is tried again") from error
+        problem = f"The log of {uri} could not be read and will be tried again: {error}"
+        raise ServiceError.sentence(problem, where=uri) from error
 
 
 def _changes(mirror: Mirror, table: Table, done: int) -> Changes | None:
@@ -78,7 +79,8 @@ def _changes(mirror: Mirror, table: Table, done: int) -> Changes | None:
         return table.changes(done, most=MOST_VERSIONS)
     except Exception as error:  # delta-rs has no class for it
         if not any(sign in str(error) for sign in _GONE):
-            raise ServiceError(name, "its changes", str(error), "it is tried again") from error
+            problem = f"Changes of {name} could not be read and will be tried again: {error}"
+            raise ServiceError.sentence(problem, where=name) from error
         LOG.warning("%s: changes since %s are gone (%s): writing all", name, done, error)
         return None
 

@@ -33,10 +33,10 @@ class Gate(Generic[T]):
         if joined is None:
             return self._own(future, function)
         if joined[0] != key:
-            raise ConflictError(
-                "/run-monitoring", "one run at a time", "a run with other parameters under way",
-                "ask again in a few seconds",
-            )  # fmt: skip
+            raise ConflictError.sentence(
+                "A run with other parameters is under way; try again in a few seconds.",
+                where="/run-monitoring",
+            )
         return joined[1].result()
 
     def _own(self, future: Future[T], function: Callable[[], T]) -> T:

@@ -39,7 +39,7 @@ def choose(registry: Registry, number: int | None) -> ModelVersion:
     if number is None:
         champion = registry.champion()
         if champion is None:
-            raise NotReadyError("registry", "a champion", "none", "train a model first")
+            raise NotReadyError.sentence("There is no champion yet; train a model first.")
         return champion
     versions = {version.number: version for version in registry.versions()}
     if number not in versions:

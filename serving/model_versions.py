@@ -70,7 +70,7 @@ class ModelVersions:
             self._require(loaded)
         except Exception as error:  # whatever a broken file makes a parser raise
             if self.refused.get(number) != str(error):
-                LOG.error("version %s of %s is refused: %s", number, self.name, error)
+                LOG.error("version %s of %s is rejected: %s", number, self.name, error)
             self.refused[number] = str(error)
             return None
         self.refused.pop(number, None)
@@ -84,4 +84,4 @@ class ModelVersions:
         """From now on this answers."""
         before, self.served = self.served, served
         if before is None or before.champion is not served.champion:
-            LOG.info("%s is answered by version %s", self.name, served.champion.version)
+            LOG.info("version %s of %s is in service", self.name, served.champion.version)

@@ -1,4 +1,4 @@
-"""What the stream door has to be told about a domain: topics, state, and how to read and write."""
+"""What the stream service has to know about a domain: topics, state, and how to read and write."""
 
 from __future__ import annotations
 

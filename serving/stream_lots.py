@@ -48,7 +48,7 @@ class Lots:
             lot = self._open[0]
             if lot.failure is not None:
                 raise ServiceError(
-                    "the stream door", "every decision acknowledged", lot.failure,
+                    "the stream service", "every decision acknowledged", lot.failure,
                     "check the broker; after a restart the same messages are decided again",
                 )  # fmt: skip
             self._due.update(lot.ends)

@@ -1,4 +1,4 @@
-"""The partitions that a door holds: their state, restored when they come, saved when they go."""
+"""The partitions of one process: their state, restored on assignment, saved on revocation."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Partitions(Generic[S]):
             return self._start(one.partition, PartitionState(live_from, first))
         if snapshot.offset < first:
             LOG.warning(
-                "partition %d: messages %d to %d are gone from the topic; its state lacks them",
+                "partition %d: messages %d to %d are gone from the topic; the state lacks them",
                 one.partition, snapshot.offset, first - 1,
             )  # fmt: skip
         start = max(snapshot.offset, first)

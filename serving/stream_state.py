@@ -78,7 +78,7 @@ class Snapshots(Generic[S]):
         try:
             topic_id, offset, entities = self._decoder.decode(body)
         except msgspec.MsgspecError as error:
-            LOG.warning("%s is not used, it is from another version: %s", path, error)
+            LOG.warning("%s is from another version and is not used: %s", path, error)
             return None
         return Snapshot(offset, entities) if topic_id == self.topic_id else None
 

@@ -1,4 +1,4 @@
-"""What a door has done, counted and published for pages and tests."""
+"""What a stream service has done, counted and published for pages and tests."""
 
 from __future__ import annotations
 

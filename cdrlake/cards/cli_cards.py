@@ -12,7 +12,8 @@ from lakehouse.domains.settings import load
 
 app = typer.Typer(no_args_is_help=True)
 To = Annotated[
-    str | None, typer.Option("--to", help="A folder, or gs:// or s3://; else cards.validated_dir.")
+    str | None,
+    typer.Option("--to", help="A folder, gs:// or s3://; by default, cards.validated_dir."),
 ]
 
 

@@ -55,7 +55,7 @@ def _reference(settings: Settings) -> dict[str, Floats]:
     registry = open_registry(settings, FRAUD)
     champion = registry.champion()
     if champion is None:
-        raise ModelError("drift", "a champion to compare with", "none", "train a model first")
+        raise ModelError.sentence("There is no champion to compare with; train a model first.")
     rows = registry.load(champion).reference()
     return _columns(rows.sample(min(len(rows), drift.MOST), seed=settings.model.seed))
 

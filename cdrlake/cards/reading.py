@@ -1,4 +1,4 @@
-"""Messages of `topic_1` as the stream door reads them: with ingest's rules and its reasons."""
+"""Messages of `topic_1` as the stream service reads them: with ingest's rules and its reasons."""
 
 from __future__ import annotations
 

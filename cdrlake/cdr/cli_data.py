@@ -21,12 +21,16 @@ from lakehouse.errors import SourceError
 db = typer.Typer(no_args_is_help=True, help="The source database.")
 
 REJECTS_SHOWN = 20
-Files = Annotated[list[Path] | None, typer.Argument(help="Files; none: the configured source.")]
-Mapping = Annotated[str, typer.Option(help="How the columns are read: conf/mappings.")]
-AllowRepeats = Annotated[
-    bool, typer.Option("--allow-repeats", help="Load rows that are there already once more.")
+Files = Annotated[
+    list[Path] | None, typer.Argument(help="Files; by default, the configured source.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; load nothing.")]
+Mapping = Annotated[str, typer.Option(help="A mapping in conf/mappings: how to read the columns.")]
+AllowRepeats = Annotated[
+    bool, typer.Option("--allow-repeats", help="Load rows again even if they are already there.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be loaded, and load nothing.")
+]
 
 
 @db.command("init")
@@ -100,7 +104,7 @@ def _table(rows: pl.DataFrame) -> Table:
 def fetch(
     url: Annotated[str, typer.Argument(help="gs://bucket/object")],
     key: Annotated[Path, typer.Option(help="Service account's key file.")],
-    to: Annotated[Path, typer.Option(help="Where the file goes, unpacked.")],
+    to: Annotated[Path, typer.Option(help="Where to put the unpacked file.")],
 ) -> None:
     """Fetch the source file from object storage; goes on where it stopped."""
     from flaskapp import download  # its client library is large, and no other command needs it

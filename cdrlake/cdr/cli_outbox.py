@@ -24,10 +24,13 @@ def resend(
     stream: Annotated[str, typer.Option(help="Stream that the rows belong to.")],
     first: Annotated[int, typer.Option("--from", help="Sequence number of the first row.")] = 0,
     last: Annotated[
-        int | None, typer.Option("--to", help="That of the last row; by default the stream's last.")
+        int | None,
+        typer.Option(
+            "--to", help="Sequence number of the last row; by default, the stream's last."
+        ),
     ] = None,
     outcomes: Annotated[
-        bool, typer.Option("--outcomes", help="Outcomes of the stream, not its events.")
+        bool, typer.Option("--outcomes", help="Send the stream's outcomes instead of its events.")
     ] = False,
 ) -> None:
     """Send rows that are still in the database to Kafka once more; the lake drops repetitions."""

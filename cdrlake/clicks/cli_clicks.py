@@ -24,10 +24,14 @@ clicks = typer.Typer(no_args_is_help=True, help="Traffic on the shop.")
 @clicks.command()
 def traffic(
     users: Annotated[int, typer.Option(min=1, help="How many users visit.")] = 200,
-    bots: Annotated[float, typer.Option(min=0, max=1, help="Which share of them are bots.")] = 0.1,
-    minutes: Annotated[float, typer.Option(min=0, help="Their clicks of so many minutes.")] = 60.0,
-    ago: Annotated[float, typer.Option(min=0, help="How many minutes ago the last was.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="The same seed, the same traffic.")] = 42,
+    bots: Annotated[float, typer.Option(min=0, max=1, help="The share of bots among them.")] = 0.1,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="How many minutes of clicks to send.")
+    ] = 60.0,
+    ago: Annotated[
+        float, typer.Option(min=0, help="How many minutes ago the last click was.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 42,
 ) -> None:
     """Register users in the database and send their clicks of the last minutes to Kafka."""
     settings = load()

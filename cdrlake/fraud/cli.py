@@ -44,10 +44,13 @@ def group() -> None:
 def produce(
     csv: Csv = None,
     events: Annotated[int, typer.Option(min=1, help="How many events.")] = 10_000,
-    rate: Annotated[int, typer.Option(min=1, help="Events in a second.")] = 1_000,
-    drift: Annotated[str | None, typer.Option(help="A change of the world.")] = None,
+    rate: Annotated[int, typer.Option(min=1, help="Events per second.")] = 1_000,
+    drift: Annotated[
+        str | None, typer.Option(help="A plan by which the simulated world changes.")
+    ] = None,
     replay: Annotated[
-        bool, typer.Option("--replay", help="Keep the distances of Time; truth waits for nothing.")
+        bool,
+        typer.Option("--replay", help="Keep the intervals of Time; send labels without waiting."),
     ] = False,
 ) -> None:
     """Send events to cc_events, and their truth to cc_truth when it is due."""
@@ -98,7 +101,9 @@ def dataset(csv: Csv = None) -> None:
 
 @fraud.command()
 def joined(
-    name: Annotated[str, typer.Argument(metavar="ID", help="Goes into the files' names.")] = "1",
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="Id that the file names contain.")
+    ] = "1",
 ) -> None:
     """Export joined rows as part_<id>_<n>.csv, and their figures as dominostats.json."""
     settings = load()

@@ -155,7 +155,7 @@ def _load(
         reading.cursor() as cursor,
     ):
         if not held:
-            raise DatabaseError("load", "to be the only one", "another", "wait for its end")
+            raise DatabaseError.sentence("Another load is running; wait until it has finished.")
         source = open_(cursor)
         stream_id = _stream(cursor, source, clock)
         is_file = isinstance(source, FileSource)

@@ -90,8 +90,8 @@ def _begin(context: CdrContext, cursor: Any, request: CdrRequest) -> dict[str, A
 def _require_no_load(context: CdrContext, cursor: Any) -> None:
     """Refuse a stream whose newer rows would make the rest of a load too late for the lake."""
     if loader.is_loading(cursor, context.settings):
-        raise NothingToSendError(
-            "a stream", "no load of history at the same time", "one that runs", "wait for its end"
+        raise NothingToSendError.sentence(
+            "History is being loaded, so no stream can start; wait until the load has finished."
         )
 
 

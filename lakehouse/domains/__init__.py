@@ -19,7 +19,8 @@ def domain(name: str) -> Domain:
     """The domain called `name`; raises `SettingsError` with the closest name for any other."""
     known = {one.name: one for one in DOMAINS}
     if name not in known:
-        raise SettingsError("--domain", "a domain", repr(name), closest(name, known))
+        said = f"There is no domain {name!r}; {closest(name, known)}"
+        raise SettingsError.sentence(said, where="--domain", got=repr(name))
     return known[name]
 
 

@@ -73,7 +73,10 @@ class Registry:
         found = {one.number: one for one in self.versions()}
         if number not in found:
             if not found:
-                raise ModelError("registry", f"version {number}", "no version", "train a model")
+                raise ModelError.sentence(
+                    f"The registry has no version {number}, nor any other; train a model first.",
+                    where="registry",
+                )
             known = ", ".join(map(str, found))
             raise ModelError("registry", f"one of the versions {known}", str(number), "choose one")
         return found[number]

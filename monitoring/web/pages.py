@@ -51,7 +51,7 @@ def of_model(settings: Settings, model: WatchedModel, counts: Background[Ledger]
     def latest_report() -> Response:
         latest = model.service.output.root / folder.LATEST
         if not (latest / names.REPORT).exists():
-            raise NotFoundError("report", "a run", "none yet", "GET /run-monitoring")
+            raise NotFoundError.sentence("There is no report yet; GET /run-monitoring makes one.")
         return send_from_directory(latest, names.REPORT)
 
     @pages.get("/pipeline")

@@ -1,1 +1,1 @@
-"""What the stream door is told about card transactions."""
+"""What the stream service has to know about card transactions."""

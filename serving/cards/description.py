@@ -1,4 +1,4 @@
-"""Card transactions as the stream door sees them."""
+"""Card transactions as the stream service sees them."""
 
 from __future__ import annotations
 

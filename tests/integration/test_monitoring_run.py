@@ -185,7 +185,7 @@ def test_scored_rows_of_the_reference_days_never_count(settings: Settings) -> No
 
 
 def test_what_is_missing_is_named(settings: Settings) -> None:
-    with pytest.raises(NotReadyError, match="needed a champion"):
+    with pytest.raises(NotReadyError, match="There is no champion yet"):
         monitor(settings, FakeRegistry(number=None)).run(Request(), RUN_ID)
     with pytest.raises(NotReadyError, match="a table of predictions"):
         monitor(settings).run(Request(), RUN_ID)

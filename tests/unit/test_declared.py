@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from typing import TypeVar
 
 import pytest
 
+from flaskapp import migrations
 from lakehouse.contracts import Contract
 from lakehouse.domain import Domain
 from lakehouse.domains import DOMAINS
@@ -42,3 +44,13 @@ def test_every_query_begins_with_its_domain_and_is_among_the_queries(domain: Dom
 @each_domain
 def test_what_is_mirrored_keeps_its_changes(domain: Domain) -> None:
     assert [one.name for one in domain.mirrors if not one.contract.change_feed] == []
+
+
+@each_domain
+def test_the_migrations_create_every_column_of_a_mirrored_table(domain: Domain) -> None:
+    made = [one.text for one in migrations.find()]
+    for mirror in domain.mirrors:
+        about = re.compile(rf"TABLE (?:IF NOT EXISTS )?{re.escape(mirror.mysql_table)}\b")
+        words = set(re.findall(r"\w+", " ".join(text for text in made if about.search(text))))
+        missing = [name for name in mirror.published.names if name not in words]
+        assert missing == [], f"no file in conf/sql creates these columns of {mirror.mysql_table}"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 RECIPES = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "add-a-domain.md"]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
-FENCE = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(?:bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CDRLAKE = re.compile(r"(?:^|[ /])cdrlake(?:\.cli)? +([a-z].*)")
 SERVICE = re.compile(
     r"docker compose(?: --profile '\*')? (run|exec|up|stop|logs|restart|build) (.*)"

@@ -84,14 +84,27 @@ def test_the_topic_is_remembered_beside_the_tables(settings: Settings) -> None:
 
 
 def test_every_query_notes_what_it_has_written() -> None:
-    modules = [path.read_text(encoding="utf-8") for path in (ROOT / "pyspark_jobs").rglob("*.py")]
-    starting = [text for text in modules if "queries.start(" in text]
+    starting = modules_with("queries.start(")
+    silent = [
+        name
+        for name, text in starting.items()
+        if "queries.noting(" not in text and ".note_tables(" not in text
+    ]
     assert len(starting) > 10
-    assert all("queries.noting(" in text or ".note_tables(" in text for text in starting)
+    assert silent == [], "wrap the sink in `queries.noting(IDENTITY, settings, sink, TABLE)`"
 
 
 def test_a_source_in_kafka_is_checked_for_lost_messages() -> None:
-    modules = [path.read_text(encoding="utf-8") for path in (ROOT / "pyspark_jobs").rglob("*.py")]
-    reading = [text for text in modules if "readers.kafka_stream(" in text]
+    reading = modules_with("readers.kafka_stream(")
+    unchecked = [name for name, text in reading.items() if "data_loss.check(" not in text]
     assert len(reading) > 1
-    assert all("data_loss.check(" in text for text in reading)
+    assert unchecked == [], "call `data_loss.check` before the query is started"
+
+
+def modules_with(call: str) -> dict[str, str]:
+    """The text of each module of the jobs that makes the call, by its path."""
+    texts = {
+        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+        for path in (ROOT / "pyspark_jobs").rglob("*.py")
+    }
+    return {name: text for name, text in texts.items() if call in text}

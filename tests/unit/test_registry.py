@@ -335,5 +335,5 @@ def test_mlflow_itself_loads_a_version_by_its_name(
 
 
 def test_a_registry_without_versions_says_so(registry: Registry) -> None:
-    with pytest.raises(ModelError, match="needed version 9, got no version; train a model"):
+    with pytest.raises(ModelError, match="no version 9, nor any other; train a model first"):
         registry.version(9)

@@ -1,4 +1,4 @@
-"""Parts of the stream door without a broker: offsets, snapshots, and where reading goes on."""
+"""Parts of the stream service without a broker: offsets, snapshots, and where reading goes on."""
 
 from __future__ import annotations
 

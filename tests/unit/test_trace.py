@@ -148,7 +148,7 @@ def test_the_truth_is_the_last_word_of_the_outcomes(settings: Settings, registry
 
 
 def test_nobody_and_nothing_to_trace_is_said_so(settings: Settings, registry: Registry) -> None:
-    with pytest.raises(ModelError, match="a trace of 49179999999 on 2026-03-20"):
+    with pytest.raises(ModelError, match="nothing of 49179999999 on 2026-03-20"):
         traced(settings, registry, "49179999999")
 
 

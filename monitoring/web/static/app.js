@@ -177,7 +177,7 @@ function drawShapes(report) {
 
 function drawNotes(report) {
   const rows = report.slices.map((s) => [s.name, count(s.rows), figure(s.score), figure(s.label_rate), figure(s.roc_auc)]);
-  byId("slices").replaceChildren(rows.length ? table(["Slice", "rows", "mean score", report.words.became_positive, "ROC-AUC"], rows) : make("p", { className: "dim", text: "Nothing is known by which to cut these rows into slices." }));
+  byId("slices").replaceChildren(rows.length ? table(["Slice", "rows", "mean score", report.words.became_positive, "ROC-AUC"], rows) : make("p", { className: "dim", text: "There are no attributes to slice these rows by." }));
   byId("quality").replaceChildren(...(report.quality.length ? report.quality : ["Nothing missing, nothing out of range, the usual volume."]).map((text) => make("li", { text })));
 }
 
