@@ -95,7 +95,7 @@ def rewrite(
     Returns the file's path.
     """
     uri = table_uri(settings.lake_uri, table)
-    paths = pl.DataFrame(DeltaTable(uri).get_add_actions())["path"].to_list()
+    paths: list[str] = pl.DataFrame(DeltaTable(uri).get_add_actions())["path"].to_list()
     path = next(one for one in paths if day is None or f"Date={day}" in one)
     file = Path(uri) / path
     size = file.stat().st_size
