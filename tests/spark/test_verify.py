@@ -87,10 +87,16 @@ def verifier(spark: SparkSession, made: Settings, tmp_path: Path) -> Verifier:
     return Verifier(spark, made, Registry(store, FixedClock(NOW)))
 
 
-def rewrite(settings: Settings, table: str, column: str, value: object) -> str:
-    """Change the first value of `column` in a file, as if it had always been so; its path."""
+def rewrite(
+    settings: Settings, table: str, column: str, value: object, day: date | None = None
+) -> str:
+    """Change the first value of `column` in a file (of `day`), as if it had always been so.
+
+    Returns the file's path.
+    """
     uri = table_uri(settings.lake_uri, table)
-    path = str(pl.DataFrame(DeltaTable(uri).get_add_actions())["path"][0])
+    paths: list[str] = pl.DataFrame(DeltaTable(uri).get_add_actions())["path"].to_list()
+    path = next(one for one in paths if day is None or f"Date={day}" in one)
     file = Path(uri) / path
     size = file.stat().st_size
     rows = pq.ParquetFile(file).read()
@@ -326,7 +332,7 @@ def test_maintenance_verifies_a_share_of_the_days_afterwards(
 def test_maintenance_fails_where_a_row_does_not_follow_from_bronze(
     maintenance: Callable[[list[str]], int], made: Settings
 ) -> None:
-    rewrite(made, names.SILVER_DAILY, "events", 7)
+    rewrite(made, names.SILVER_DAILY, "events", 7, day=START)
     with pytest.raises(LedgerError, match="differ from what was written"):
         maintenance(["--verify-days", "100"])
 

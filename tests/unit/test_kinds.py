@@ -118,11 +118,13 @@ def wire(*values: bytes) -> pl.DataFrame:
 
 
 def by_both(feed: Feed, *values: bytes) -> pl.DataFrame:
-    """What the two readers make of the messages, which must be the same."""
-    rules, messages = Rules(feed, NOW, timezone="Europe/Copenhagen"), wire(*values)
+    """What the two readers make of the messages, which must be the same, east and west of UTC."""
+    messages = wire(*values)
     schema = {spec.name: KINDS[spec.kind].polars for spec in parsed_fields(feed.bronze)}
-    rows = parse(messages, rules, feed.bronze).sort("offset")
-    assert rows.equals(validate_each(messages, rules, schema).sort("offset"))
+    for timezone in ("America/New_York", "Europe/Copenhagen"):
+        rules = Rules(feed, NOW, timezone=timezone)
+        rows = parse(messages, rules, feed.bronze).sort("offset")
+        assert rows.equals(validate_each(messages, rules, schema).sort("offset"))
     return rows
 
 

@@ -143,6 +143,14 @@ def test_a_moment_of_usage_may_be_written_in_four_ways(tmp_path: Path) -> None:
     assert set(rejected.values()) <= {"the date fits no format", "the date is missing"}
 
 
+@pytest.mark.parametrize("number", ["9" * 200_000, f'"{"9" * 200_000}"', '"' + "9" * 200_000])
+def test_a_field_without_an_end_costs_its_own_line_only(tmp_path: Path, number: str) -> None:
+    """The csv module gives up at fields of 128 KiB, and with it once the whole file."""
+    lines = [HEADER, *[GOOD] * 20, GOOD.replace("99945000001", number), *[GOOD] * 20]
+    accepted, rejected = loaded(written(tmp_path / "long.csv", "\n".join(lines).encode()))
+    assert (accepted, list(rejected)) == (40, [22])
+
+
 def packed(path: Path, *members: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("__MACOSX/._a.csv", b"\0")
