@@ -90,7 +90,10 @@ def fastest(
 
 
 def run(port: int, data: bytes, connections: int, seconds: float) -> Load:
-    """Keep that many connections busy for so long."""
+    """Keep that many connections busy for so long; one that is told to wait waits.
+
+    A client that is turned away asks again after the seconds that `Retry-After` names.
+    """
     return uvloop.run(_run(port, data, connections, seconds))
 
 
@@ -118,7 +121,7 @@ class _Client(asyncio.Protocol):
         self._data, self._until, self._load = data, until, load
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._sent = 0.0
+        self._sent = self._wait = 0.0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -129,14 +132,18 @@ class _Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"retry-after":
+            self._wait = float(value)
+
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
         self._load.statuses[status] += 1
         now = time.perf_counter()
         if status == 200:
             self._load.milliseconds.append((now - self._sent) * 1_000)
-        if now < self._until:
-            asyncio.get_running_loop().call_soon(self._send)
+        if now + self._wait < self._until:
+            asyncio.get_running_loop().call_later(self._wait, self._send)
         elif not self.done.done():
             self.done.set_result(None)
 
@@ -154,5 +161,5 @@ class _Client(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._parser = httptools.HttpResponseParser(self)
-        self._sent = time.perf_counter()
+        self._sent, self._wait = time.perf_counter(), 0.0
         self._transport.write(self._data)

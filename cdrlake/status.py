@@ -66,14 +66,14 @@ def _trouble(query: QueryProgress) -> str:
 
 def _lag(query: QueryProgress) -> str:
     if query.lag_offsets is not None:
-        return f"{query.lag_offsets:,}"
+        return _count(query.lag_offsets, "message")
     return "-" if query.lag_versions is None else _count(query.lag_versions, "version")
 
 
 def _count(number: int, unit: str) -> str:
-    """A number with its unit.
+    """A number, and its unit on the line below.
 
     >>> _count(1, "version"), _count(2_000, "version")
-    ('1 version', '2,000 versions')
+    ('1\\n[dim]version[/]', '2,000\\n[dim]versions[/]')
     """
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
+    return f"{number:,}\n[dim]{unit}{'' if number == 1 else 's'}[/]"

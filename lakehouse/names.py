@@ -44,6 +44,17 @@ class QueryIdentity:
         return f"{lake_uri.rstrip('/')}/_checkpoints/{self.name}"
 
 
+def ingest_command(query: str, option: str) -> str:
+    """The command that reads the topics of a query's domain to their end.
+
+    The name of a query begins with that of its job, and so with the name of its domain.
+
+    >>> ingest_command("clicks_users__silver_users_v1", "--accept-loss")
+    'cdrlake ingest --domain clicks --accept-loss'
+    """
+    return f"cdrlake ingest --domain {query.partition('_')[0]} {option}"
+
+
 def table_uri(lake_uri: str, table: str) -> str:
     """Location of a Delta table.
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from lakehouse.display import printable
 from lakehouse.errors import MonitoringError, SettingsError
 from lakehouse.settings import Settings
 from lakehouse.settings.monitoring import MonitoringSettings
@@ -44,9 +45,13 @@ class ApprisedChannel:
         self.tell(alert.text, alert.text.partition("\n")[0])
 
     def tell(self, text: str, title: str, attached: Path | None = None) -> None:
-        """Deliver a text under a title, and a file if there is one; raises as `send` does."""
+        """Deliver a text under a title, and a file if there is one; raises as `send` does.
+
+        Characters that would do anything but show themselves are escaped.
+        """
         file = None if attached is None else _attachment(attached)
-        if not self._notifier().notify(body=text, title=title, attach=file):
+        body, heading = printable(text, keep="\n"), printable(title)
+        if not self._notifier().notify(body=body, title=heading, attach=file):
             raise MonitoringError(
                 f"alert channel {self.name}", "the receiver to accept the alert",
                 "a refusal or no answer", "check the address; it is sent again after the next run",

@@ -35,7 +35,7 @@ NOTES = 8
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a report says about the run itself; the chunk with key `unfinished` is still filling."""
+    """What a report says about the run itself; chunks with keys `unfinished` are still filling."""
 
     scored: Scored
     run_id: str
@@ -43,7 +43,7 @@ class Header(msgspec.Struct, frozen=True):
     finished_at: datetime
     freshness: Freshness
     versions: tuple[VersionMark, ...]
-    unfinished: str | None = None
+    unfinished: frozenset[str] = frozenset()
 
 
 def compose(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,7 @@ class Monitor:
         freshness = Freshness(latest, age, self._buckets.text(max(entries)))
         header = Header(
             self._scored, run_id, started, finished, freshness, models.marks(self._registry),
-            self._unfinished(chunks[-1], period, index.entries[fitted.model.version]),
+            self._unfinished(chunks, period, index.entries[fitted.model.version]),
         )  # fmt: skip
         limits = self._settings
         report = compose(header, fitted, values, limits.min_chunk_rows, limits.min_roc_auc)
@@ -120,21 +121,26 @@ class Monitor:
         return msgspec.structs.replace(report, measures=found)
 
     def _unfinished(
-        self, last: Chunk, period: Period, known: Mapping[str, BucketEntry]
-    ) -> str | None:
-        """The key of the last chunk, while more of its rows are expected.
+        self, chunks: Sequence[Chunk], period: Period, known: Mapping[str, BucketEntry]
+    ) -> frozenset[str]:
+        """The keys of the chunks of which more rows are expected.
 
-        They are expected until its time is over and nothing has been scored for a while: with a
-        replay of the past, the only sign that it is not done is that rows keep coming.
+        They are expected until a chunk's time is over; a source whose clock is ahead begins the
+        next one before that. Of the newest chunk they are expected until nothing has been scored
+        for a while, too: with a replay of the past, the only sign that it is not done is that rows
+        keep coming.
         """
-        newest = max(known)
-        if self._buckets.text(last.end) != newest:
-            return None
+        last, newest, now = chunks[-1], max(known), self._clock.now()
+        is_newest = self._buckets.text(last.end) == newest
         if period.rows:
-            return last.key if last.rows < period.rows else None
-        over = self._buckets.end(period, last.end, self._timezone)
+            return frozenset({last.key} if is_newest and last.rows < period.rows else ())
         settled = known[newest].scored_at + timedelta(minutes=self._settings.settle_minutes)
-        return last.key if self._clock.now() < max(over, settled) else None
+        filling = takewhile(
+            lambda chunk: now < self._buckets.end(period, chunk.end, self._timezone),
+            reversed(chunks),
+        )
+        found = {chunk.key for chunk in filling}
+        return frozenset(found | {last.key} if is_newest and now < settled else found)
 
     def _fit(self, version: ModelVersion, period: Period) -> _Fit:
         # Takes seconds and 300 MB to import, which the service should not wait for.

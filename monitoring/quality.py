@@ -37,8 +37,10 @@ def notes(
     if small:
         many = f"{len(small)} chunks are" if len(small) > 1 else "1 chunk is"
         yield f"{many} too small to judge, the latest being {small[-1]}"
-    if not judged[-1].complete:
-        yield f"{judged[-1].key} is still filling and is not judged yet"
+    filling = [verdict.key for verdict in judged if not verdict.complete]
+    if filling:
+        verb = "are" if len(filling) > 1 else "is"
+        yield f"{', '.join(filling)} {verb} still filling and {verb} not judged yet"
 
 
 def _of_volume(fitted: Fitted, values: Sequence[ChunkValues]) -> Iterator[str]:

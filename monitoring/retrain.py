@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from lakehouse.children import die_with_parent
 from lakehouse.clock import Clock
 from lakehouse.files import replace
 from lakehouse.settings import ROOT
@@ -67,7 +68,10 @@ class Retrain:
     def _start(self, attempt: Attempt) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            self._running = subprocess.Popen(self._command, cwd=ROOT, stdout=log, stderr=log)
+            # Whoever calls this, poller or thread of the server, lives as long as the service.
+            self._running = subprocess.Popen(
+                self._command, cwd=ROOT, stdout=log, stderr=log, preexec_fn=die_with_parent()
+            )
         replace(self._file, msgspec.json.encode(attempt))
         LOG.warning("%s: training started, log in %s", ", ".join(attempt.findings), self._log)
 

@@ -30,7 +30,7 @@ from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
 
 RATE, FAST_RATE, PULSE_S = 1_000, 10_000, 0.02
-SILVER_BAR_S, PREDICTION_BAR_S, BRONZE_BAR_S = 5.0, 10.0, 1.0
+SILVER_BAR_S, PREDICTION_BAR_S, BRONZE_BAR_S = 1.0, 2.0, 1.0
 HISTORY_DAYS, USERS = 40, {"small": 500, "full": 5_000}
 WARM_S = {"small": 2, "full": 20}
 ROUND_S = {"small": 5, "full": 60}

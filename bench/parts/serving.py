@@ -159,7 +159,10 @@ def _overload(ours: Server, record: Any, size: Size) -> Measurement:
         return load.good / cpu / usual
 
     data = f"{OVERLOAD:,} connections where 512 requests at a time are taken"
-    note = "good answers per processor second under overload, as part of those at 32 connections"
+    note = (
+        "good answers per processor second under overload, as part of those at 32 connections; who "
+        "is turned away asks again after a second, as Retry-After says"
+    )
     figure = Figure("serving_overload_goodput", "of usual", True, data, note)
     return hold(figure, GOODPUT, share, ROUNDS[size])
 

@@ -14,9 +14,11 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cdrlake.cards import chores
 from lakehouse.clock import SystemClock
+from lakehouse.display import csv_cell, printable
 from lakehouse.domains.cards import names
 from lakehouse.domains.settings import Settings, load
 from lakehouse.http import server
@@ -45,8 +47,8 @@ def read(raw: bytes) -> Alarm | None:
 
 
 def text(alarms: Sequence[Alarm]) -> str:
-    """What a message about these alarms says; the subject is its first line."""
-    rows = [json.loads(one.text) for one in alarms]
+    """What a message about these alarms says, a line for each; the subject is its first line."""
+    rows = [_shown(one, printable) for one in alarms]
     lines = [
         f"{row['decision']}: {row['amt']:.2f} at {row['merchant']}, card ending in "
         f"{row['cc_num'][-4:]}, {row['trans_date_trans_time']}, score {row['score']:.2f} "
@@ -55,6 +57,12 @@ def text(alarms: Sequence[Alarm]) -> str:
     ]
     rest = [f"and {len(rows) - LINES} more"] if len(rows) > LINES else []
     return "\n".join([SUBJECT, *lines, *rest])
+
+
+def _shown(alarm: Alarm, show: Callable[[str], str]) -> dict[str, Any]:
+    """The values that are told. Their texts come from whoever sent the transaction."""
+    row = json.loads(alarm.text)
+    return {name: show(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def outlets(settings: Settings) -> list[Outlet]:
@@ -76,7 +84,7 @@ def _send(channel: ApprisedChannel, alarms: Sequence[Alarm]) -> None:
         with report.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, TOLD)
             writer.writeheader()
-            writer.writerows(json.loads(one.text) for one in alarms)
+            writer.writerows(_shown(one, csv_cell) for one in alarms)
         channel.tell(text(alarms), SUBJECT, report if channel.name == "mail" else None)
 
 

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from flaskapp.cards import reports, verdicts
 from lakehouse import mysql
 from lakehouse.clock import Clock, SystemClock
+from lakehouse.display import printable
 from lakehouse.domains.cards.estimate import Estimate
 from lakehouse.domains.cards.features import NAMES
 from lakehouse.domains.settings import Settings, load
@@ -144,6 +145,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     app = Flask(__name__)
     access.guard(app, settings.api, "127.0.0.1")
     answers.install(app, lambda _: None)
+    app.add_template_filter(printable)
     app.register_blueprint(blueprint(settings, clock))
     app.register_blueprint(reports.blueprint(settings))
     operations.install(app)

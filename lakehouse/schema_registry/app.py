@@ -31,15 +31,10 @@ def create_app(settings: Settings, registry: SchemaRegistry) -> Flask:
     _schemas(app, registry)
     _levels(app, registry)
     _declare(app)
-    app.register_error_handler(
-        HTTPException, lambda error: _error(error.code or 500, error.code or 500, str(error))
-    )
+    app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(_NotFoundError, lambda error: _error(404, error.code, str(error)))
     app.register_error_handler(IncompatibleError, lambda error: _error(409, CONFLICT, str(error)))
     app.register_error_handler(ContractError, lambda error: _error(422, INVALID, str(error)))
-    app.register_error_handler(
-        405, lambda _: _error(405, NOT_ALLOWED, "Schemas are never deleted here.")
-    )
     return app
 
 
@@ -50,6 +45,7 @@ def _declare(app: Flask) -> None:
         view.operation = Operation(  # type: ignore[union-attr]
             name, access=rule, acts=name in ("register", "set_level")
         )
+    operations.install(app)
 
 
 def _schemas(app: Flask, registry: SchemaRegistry) -> None:
@@ -143,6 +139,17 @@ def _schema_text() -> str:
     except ValueError:
         raise ContractError.sentence("This is no Avro schema: it is not JSON.") from None
     return text
+
+
+def _of_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, text = status, error.description or error.name
+    if status == 405:
+        code, text = NOT_ALLOWED, "Schemas are never deleted here."
+    response = _error(status, code, text)
+    headers = error.get_headers(request.environ)  # with Allow, or WWW-Authenticate
+    response.headers.extend([pair for pair in headers if pair[0] != "Content-Type"])
+    return response
 
 
 def _answer(value: object, status: int = 200) -> Response:

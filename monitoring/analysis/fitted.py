@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 from sklearn.metrics import roc_auc_score
 
+from lakehouse.display import printable
 from lakehouse.errors import MonitoringError
 from lakehouse.metrics import ScoredLabels
 from monitoring.analysis import profile
@@ -185,7 +186,8 @@ def _slices(rows: pd.DataFrame) -> Iterator[tuple[str, Slice]]:
     for column in rows.columns:
         if str(column).startswith(TRAIT):
             for name, part in rows.groupby(column, observed=True):
-                yield f"{column.removeprefix(TRAIT)}: {name}", _slice(part)
+                shown = printable(str(name))  # a source may have put anything into a trait
+                yield f"{column.removeprefix(TRAIT)}: {shown}", _slice(part)
 
 
 def _slice(part: pd.DataFrame) -> Slice:

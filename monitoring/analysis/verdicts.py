@@ -90,9 +90,11 @@ class ReferenceBaseline:
 
 
 def judge(
-    values: Sequence[ChunkValues], baseline: ReferenceBaseline, unfinished: str | None = None
+    values: Sequence[ChunkValues],
+    baseline: ReferenceBaseline,
+    unfinished: frozenset[str] = frozenset(),
 ) -> list[ChunkVerdict]:
-    """The verdict on each chunk, in order; the one with key `unfinished` is still filling."""
+    """The verdict on each chunk, in order; those with keys `unfinished` are still filling."""
     verdicts, labelled = [], list[ChunkValues]()
     sums: dict[str, float] = {}
     for chunk in values:
@@ -100,7 +102,7 @@ def judge(
             column: baseline.limits.limit_ratio(column, distances, chunk.rows)
             for column, distances in chunk.drift.items()
         }
-        is_complete = chunk.key != unfinished
+        is_complete = chunk.key not in unfinished
         if is_complete and chunk.rows >= baseline.min_rows:
             sums = cusum.step(sums, ratios)
         verdict = _verdict(chunk, baseline, ratios, cusum.shifted(sums), is_complete)

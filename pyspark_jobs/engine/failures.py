@@ -6,6 +6,7 @@ import re
 import traceback
 
 from lakehouse.errors import AccessError, CdrlakeError, RelayedError, StreamError
+from lakehouse.names import ingest_command
 from pyspark_jobs.engine.outages import OUTAGES
 
 # What a broker or database that cannot be reached looks like; anything else needs a person.
@@ -79,8 +80,8 @@ def of_query(query: str, error: str) -> CdrlakeError:
     if any(text in error for text in _GAP):
         return StreamError.sentence(
             f"{query}: Kafka no longer holds messages that this query has not read yet. Restore "
-            "the topic, or go on without them with `cdrlake ingest --accept-loss`, which puts the "
-            "loss on record.",
+            f"the topic, or go on without them with `{ingest_command(query, '--accept-loss')}`, "
+            "which puts the loss on record.",
             where=query,
         )
     return StreamError.sentence(

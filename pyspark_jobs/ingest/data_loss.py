@@ -70,20 +70,21 @@ def check(
 
 
 def _refusal(identity: QueryIdentity, topic: str, gaps: list[Gap], is_another: bool) -> StreamError:
+    command = names.ingest_command(identity.name, "--accept-loss")
     lost = ", ".join(f"partition {g.partition} from {g.first} to {g.until}" for g in gaps)
     if not is_another:
         return StreamError(
             f"{identity.name}, topic {topic}",
             "every message since the last batch",
             f"a gap: {lost}",
-            "restore the topic, or go on without them with `cdrlake ingest --accept-loss`",
+            f"restore the topic, or go on without them with `{command}`",
         )
     return StreamError(
         f"{identity.name}, topic {topic}",
         "the topic that it has read so far",
         f"one that was deleted and created again, with messages it would skip: {lost or 'none'}",
         "restore the topic, raise the query's version to read the new one from its beginning "
-        "(docs/operations.md, A query's state), or skip them with `cdrlake ingest --accept-loss`",
+        f"(docs/operations.md, A query's state), or skip them with `{command}`",
     )
 
 

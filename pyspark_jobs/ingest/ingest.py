@@ -15,6 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.clock import Clock
 from lakehouse.domain import Feed
 from lakehouse.errors import StreamError
+from lakehouse.names import ingest_command
 from lakehouse.schema_registry.client import Address
 from lakehouse.settings import Settings
 from lakehouse.settings.model import DomainSettings
@@ -181,10 +182,11 @@ class Ingest:
         enough = total >= limits.quarantine_stop_rows
         if self._accept or not enough or tally.bad <= limits.quarantine_stop_ratio * total:
             return
+        command = ingest_command(self._feed.identity.name, "--accept")
         samples = "; ".join([one.samples for one in written if one.samples][:1])
         raise StreamError(
             f"{self._feed.identity.name}, topic {self._feed.topic}",
             f"at most {limits.quarantine_stop_ratio:.0%} bad messages in a batch",
             f"{tally.bad} of {total}, such as {samples}",
-            "correct the producer, or send them to quarantine with `cdrlake ingest --accept`",
+            f"correct the producer, or send them to quarantine with `{command}`",
         )

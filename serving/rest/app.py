@@ -15,7 +15,7 @@ from serving.rest.errors import RestError, retry_later
 from serving.rest.exchange import Exchange, Receive, Scope, Send
 from serving.rest.gate import Gate
 from serving.rest.lane import OVERLOAD, Lane
-from serving.rest.routes import Route, Router
+from serving.rest.routes import Route, Router, require_known
 
 # What the protocol notes in the scope of a request that comes on top of too many others.
 SHED = "cdrlake.shed"
@@ -63,6 +63,8 @@ class App:
             else:
                 own = self._gate.admit(scope["headers"], route.access, route.acts)
                 exchange.identify(own)
+            if scope["query_string"]:
+                require_known(route, exchange.query())
             await route.handler(self._door, exchange)
         except Exception as error:  # every error is an answer
             await self._fail(exchange, error)

@@ -49,7 +49,11 @@ def _models() -> list[Route]:
         ("POST", "/models/{name}/predict", predict.predict),
         ("POST", "/models/{name}/versions/{version}/predict", predict.predict_version),
     ]
-    return [Route(method, path, "", handler, is_hidden=True) for method, path, handler in made]
+    return [
+        Route(method, path, "", handler, is_hidden=True,
+              query=predict.QUERY if path.endswith("/predict") else {})
+        for method, path, handler in made
+    ]  # fmt: skip
 
 
 def _v2() -> list[Route]:

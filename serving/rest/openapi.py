@@ -84,11 +84,11 @@ def _operation(route: Route, known: dict[Any, Any], has_key: bool) -> dict[str, 
     responses: dict[str, Any] = {
         str(route.status): {"description": "the answer", "content": {route.answers_in: answer}}
     }
-    statuses = {403, 500, 503, *route.statuses}
+    statuses = {403, 422, 500, 503, *route.statuses}
     if has_key:
         statuses |= {401, 429}
     if route.body is not None:
-        statuses |= {400, 413, 422}
+        statuses |= {400, 413}
     if route.access == "data":
         statuses.add(429)
     for status in sorted(statuses):

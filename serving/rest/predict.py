@@ -18,6 +18,11 @@ from serving.served import LoadedModel
 
 _SPACE = b" \t\r\n"
 _KEY_LENGTH = 256
+# The parameters of a prediction, after the question mark.
+QUERY: dict[str, dict[str, Any]] = {
+    "explain": {"type": "string", "enum": ["0", "1"]},
+    "key": {"type": "string", "maxLength": _KEY_LENGTH},
+}
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,18 +110,14 @@ async def _looked_up(door: Door, exchange: Exchange, model: LoadedModel, key: st
 
 def routes(name: str, record: object) -> list[Route]:
     """The routes of one model, as the API page shows them; `record` is the type of a record."""
-    query: dict[str, dict[str, Any]] = {
-        "explain": {"type": "string", "enum": ["0", "1"]},
-        "key": {"type": "string", "maxLength": _KEY_LENGTH},
-    }
     body = {"anyOf": [record, {"type": "array", "items": record}, Key]}
     answer = {"anyOf": [Prediction, Predictions]}
     version = {"version": {"type": "integer", "minimum": 1, "maximum": 999_999_999}}
     statuses = (404, 409, 422, 503)
     return [
         Route("POST", f"/models/{name}/predict", f"Predict with the champion of {name}", predict,
-              body, answer, query=query, statuses=statuses),
+              body, answer, query=QUERY, statuses=statuses),
         Route("POST", f"/models/{name}/versions/{{version}}/predict",
-              f"Predict with one version of {name}", predict_version, body, answer, query=query,
+              f"Predict with one version of {name}", predict_version, body, answer, query=QUERY,
               parameters=version, statuses=statuses),
     ]  # fmt: skip

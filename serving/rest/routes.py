@@ -25,7 +25,7 @@ class Route:
     """A route of the service; `{name}` in `path` is a parameter.
 
     `body` and `answer` are types that msgspec can describe, or ready JSON schemas; `media` are the
-    media types of bodies, and `query` has the schemas of parameters after the question mark.
+    media types of bodies, and `query` has the schemas of all parameters after the question mark.
     `statuses` are those of its errors, `answers` the status of success. `samples` are bodies that
     the page offers.
     """
@@ -95,6 +95,15 @@ class Router:
             if all(mine[:1] == "{" or mine == part for mine, part in pairs):
                 return methods, {mine[1:-1]: part for mine, part in pairs if mine[:1] == "{"}
         raise RestError(404, "There is nothing at this address; /openapi.json lists what there is.")
+
+
+def require_known(route: Route, query: Mapping[str, str]) -> None:
+    """Refuse a parameter that a route does not have: a misspelt one would change nothing unseen."""
+    for name in query:
+        if name not in route.query:
+            known = ", ".join(route.query) or "none"
+            text = f"{name!r:.40} is no parameter of this address; it has: {known}."
+            raise RestError(422, text, name[:40])
 
 
 def number(text: str) -> int:

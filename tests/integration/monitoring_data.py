@@ -41,6 +41,7 @@ REFERENCE_DAYS = 14
 ANALYSIS_START = REFERENCE_START + timedelta(days=REFERENCE_DAYS)
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 THRESHOLD = 0.25
+LITTLE = -0.0003  # an importance that three places would show as -0.000
 
 Change = Callable[[dict[str, np.ndarray[Any, Any]]], None]
 
@@ -92,7 +93,7 @@ def reference(per_day: int = 600) -> pl.DataFrame:
 
 def model(run_id: str = "run1") -> Model:
     """The version that scored the rows."""
-    importance = dict.fromkeys(FEATURES, 1 / len(FEATURES))
+    importance = dict.fromkeys(FEATURES, 1 / len(FEATURES)) | {"trend": LITTLE}
     return Model(1, run_id, FEATURES, Costs(100.0, 10.0), THRESHOLD, ANALYSIS_START, importance)
 
 

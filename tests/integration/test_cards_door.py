@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cdrlake.services.kafka import KafkaBroker
+from lakehouse.children import die_with_parent
 from lakehouse.domains.cards import names
 from lakehouse.domains.cards.card_state import CardState, step
 from lakehouse.domains.cards.messages import from_validated
@@ -132,7 +133,7 @@ def start_process(settings: Settings, folder: Path, number: int) -> subprocess.P
     with place.open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "tests.integration.cards_door_process"],
-            cwd=ROOT, env=env, stdout=log, stderr=log,
+            cwd=ROOT, env=env, stdout=log, stderr=log, preexec_fn=die_with_parent(),
         )  # fmt: skip
 
 

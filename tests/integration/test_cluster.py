@@ -17,6 +17,7 @@ from cdrlake.services.jars import Jars, Java
 from cdrlake.services.ports import free_ports
 from cdrlake.services.spark import SparkCluster
 from lakehouse import store
+from lakehouse.children import die_with_parent
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.names import INGEST_EVENTS
 from lakehouse.domains.settings import Settings, load
@@ -104,7 +105,10 @@ def test_the_executors_do_not_know_the_project_unless_it_is_shipped(
 
 def imports(folder: Path, modules: str, **env: str) -> str:
     command = [str(folder / "python" / "bin" / "python"), "-c", f"import {modules}"]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True).stderr
+    done = subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, preexec_fn=die_with_parent()
+    )
+    return done.stderr
 
 
 def test_a_worker_killed_in_mid_batch_costs_no_message(

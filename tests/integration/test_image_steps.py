@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.children import die_with_parent
+
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ROOT / "docker" / "steps"
 pytestmark = pytest.mark.integration
@@ -22,6 +24,7 @@ def run(script: str, *words: str, **env: str) -> None:
         env=os.environ | env | {"PATH": path},
         capture_output=True,
         text=True,
+        preexec_fn=die_with_parent(),
     )
     assert done.returncode == 0, done.stderr
 
@@ -39,7 +42,10 @@ def test_the_jars_of_spark_come_through_ivy(tmp_path: Path) -> None:
 def test_the_services_start_from_their_image_without_spark(tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     uv = [str(Path(sys.executable).parent / "uv"), "cache", "dir"]
-    cache = subprocess.run(uv, capture_output=True, text=True, check=True).stdout.strip()
+    told = subprocess.run(
+        uv, capture_output=True, text=True, check=True, preexec_fn=die_with_parent()
+    )
+    cache = told.stdout.strip()
     run("python.sh", str(venv), "delta-spark", "py4j", "pyspark", UV_CACHE_DIR=cache)
     for module in ("flaskapp", "mirror", "monitoring", "eda"):
         assert imports(venv, f"{module}.__main__") == "", module
@@ -50,4 +56,7 @@ def test_the_services_start_from_their_image_without_spark(tmp_path: Path) -> No
 def imports(venv: Path, module: str) -> str:
     """What Python says on standard error when it imports `module` from the project's folder."""
     command = [str(venv / "bin" / "python"), "-c", f"import {module}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stderr
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, preexec_fn=die_with_parent()
+    )
+    return done.stderr

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+from lakehouse.children import die_with_parent
+
 PROBE = """
 import json, os, sys
 import monitoring.analysis.nanny
@@ -28,7 +30,12 @@ print([name for name in ("nannyml", "sklearn", "matplotlib", "mlflow") if name i
 
 def probe(code: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        preexec_fn=die_with_parent(),
     )
     return done.stdout.strip().splitlines()[-1]
 

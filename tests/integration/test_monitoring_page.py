@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -56,13 +57,23 @@ CONTRASTS = """() => {
 }"""
 
 
+# Time limits of requests, a twentieth as long.
+SOON = """{
+  const patient = AbortSignal.timeout;
+  AbortSignal.timeout = (ms) => patient.call(AbortSignal, ms / 20);
+}"""
+# A segment's name comes from a file or a database that others fill.
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">\x1b[2J \u202efdp.exe"
+SHOWN = "<img src=x onerror=\"document.title='owned'\">\\x1b[2J \\u202efdp.exe"
+
+
 def more_volume(x: dict[str, Any]) -> None:
     x["volume"] *= 2.5
 
 
 def by_segment(_: Traits, rows: pl.DataFrame) -> pl.DataFrame:
     even = pl.col(ENTITY).str.slice(-1).cast(pl.Int32) % 2 == 0
-    name = pl.when(even).then(pl.lit("business")).otherwise(pl.lit("prepaid"))
+    name = pl.when(even).then(pl.lit("business")).otherwise(pl.lit(HOSTILE))
     return rows.with_columns(name.alias(f"{TRAIT}segment"))
 
 
@@ -123,6 +134,8 @@ def test_the_verdict_and_its_reasons_are_seen_at_a_glance(browser: Browser, serv
     expect(page.locator(".headline")).to_be_in_viewport()
     expect(page.locator("#figures")).to_contain_text("Churned")
     expect(page.locator("#slices tbody tr")).to_have_count(2)
+    expect(page.locator("#slices tbody td").first).to_have_text(f"segment: {SHOWN}")
+    expect(page).to_have_title("Churn model monitoring")
     expect(page.locator("#runs tbody tr")).to_have_count(1)
     assert seen.errors == []
     assert seen.hosts == {served.address}
@@ -144,8 +157,11 @@ def test_charts_show_both_performances_the_version_and_each_feature(
     expect(page.locator("#metrics [aria-selected=true]")).to_have_text("F1")
     page.locator("#heat .row", has_text="calls").click()
     expect(page.locator("#feature h3")).to_have_text("calls")
+    expect(page.locator("#feature")).to_contain_text("Importance 0.167 in the model.")
     page.locator("#heat .row", has_text="trend").press("Enter")
     expect(page.locator("#feature h3")).to_have_text("trend")
+    expect(page.locator("#feature")).not_to_contain_text("Importance")
+    expect(page.locator("#performance-note")).to_contain_text("Chunks are days; bands of 95 %")
     page.locator("#performance svg").hover()
     expect(page.locator("#tip")).to_contain_text("rows")
     assert seen.errors == []
@@ -190,6 +206,8 @@ def test_the_report_opens_as_a_file_and_asks_nobody(browser: Browser, served: Se
     expect(seen.page.locator("h1")).to_contain_text("Model version 1")
     drawn = "[...document.images].map((image) => image.naturalWidth)"
     assert min(seen.page.evaluate(drawn)) > 500
+    expect(seen.page.get_by_text(SHOWN)).to_be_visible()
+    expect(seen.page.get_by_text("-0.000")).to_have_count(0)
     assert not any(host.startswith("http") for host in seen.hosts)
     assert seen.errors == []
 
@@ -231,6 +249,42 @@ def test_bars_of_a_histogram_are_to_scale(browser: Browser, served: Served) -> N
     assert heights[0] > 3 * heights[len(heights) // 2] > 0, "a heavy tail looks like one"
 
 
+def test_the_age_of_the_latest_score_goes_on_while_the_page_is_open(
+    browser: Browser, served: Served
+) -> None:
+    run_id = OutputFolder(served.settings.output).runs()[0]
+    page = browser.new_page()
+    page.clock.install(time=made.NOW + timedelta(seconds=20))
+    page.goto(served.address)
+    latest = page.locator("#figures .figure", has_text="Latest score").locator("b")
+    expect(latest).to_have_text(re.compile(r"^2\d s ago$"))
+    page.clock.fast_forward("03:00:00")
+    expect(latest).to_have_text("3 h ago")
+    page.goto(f"{served.address}/?run_id={run_id}")
+    expect(latest).to_have_text("0 s old then")
+
+
+def test_a_service_that_hangs_is_said_to_until_it_answers_again(
+    browser: Browser, served: Served
+) -> None:
+    page = browser.new_page()
+    page.add_init_script(SOON)
+    page.goto(served.address)
+    expect(page.locator("#phase")).to_have_text(re.compile("have not reported yet"))
+    expect(page.locator("#notice")).not_to_contain_text("does not answer")
+    page.route("**/pipeline", lambda route: None)  # which never answers
+    expect(page.locator("#notice")).to_contain_text("The service does not answer: ")
+    page.unroute("**/pipeline")
+    expect(page.locator("#notice")).not_to_contain_text("does not answer")
+
+
+def test_the_page_leads_to_the_simulator(browser: Browser, served: Served) -> None:
+    page = opened(browser, served.address).page
+    link = page.locator("header [data-service=simulator]")
+    expect(link).to_have_attribute("href", f"http://127.0.0.1:{served.settings.simulator.port}/")
+    expect(link).to_be_visible()
+
+
 def test_one_model_needs_no_switch_and_several_have_one(
     browser: Browser, served: Served, tmp_path: Path
 ) -> None:
@@ -253,6 +307,7 @@ def test_one_model_needs_no_switch_and_several_have_one(
         seen.page.locator("#models a", has_text="Overheating").click()
         expect(seen.page.locator(".headline")).to_have_text("The model holds.")
         expect(seen.page.locator("#figures")).to_contain_text("Overheated")
+        expect(seen.page.locator("#performance-note")).to_contain_text("Chunks are hours")
         expect(seen.page.locator("#runs tbody tr")).to_have_count(1)
         seen.page.locator("#runs tbody a").first.click()
         seen.page.wait_for_url(f"**/models/{toy.OVERHEATING.model}/?run_id=*")

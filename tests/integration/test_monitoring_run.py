@@ -70,6 +70,23 @@ def test_a_run_speaks_of_what_came_after_the_reference(settings: Settings) -> No
     assert report.performance.estimate_error is not None
 
 
+def test_a_producer_a_day_ahead_does_not_make_half_a_day_a_whole_one(settings: Settings) -> None:
+    today = made.NOW.date()
+    made.append(settings, made.rows(today - 5 * DAY, 5, seed=2))
+    made.append(settings, made.rows(today, 1, per_day=300, seed=2, change=a_morning))
+    made.append(settings, made.rows(today + DAY, 1, per_day=5, seed=2, change=a_morning))
+    report = monitor(settings).run(Request(), RUN_ID)
+    assert [chunk.verdict.complete for chunk in report.chunks] == [True] * 5 + [False] * 2
+    assert report.verdicts["data_drift"] == "ok"
+    assert f"{today}, {today + DAY} are still filling and are not judged yet" in report.quality
+
+
+def a_morning(x: dict[str, Any]) -> None:
+    """What there is of a day by noon."""
+    for name in ("calls", "seconds", "volume"):
+        x[name] = x[name] * 0.3
+
+
 def test_a_new_day_costs_one_chunk(settings: Settings, computed: list[int]) -> None:
     looking = monitor(settings)
     made.append(settings, made.rows(ANALYSIS_START, 5, seed=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from pyspark.sql import SparkSession
 
 from cdrlake.services import jars
 from lakehouse.domains.settings import Settings
+from lakehouse.registry import Registry
+from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings import ROOT
 from lakehouse.settings.model import LakeSettings, SparkSettings
 from pyspark_jobs.engine.session import open_session
-from tests.spark.model_site import DAYS, Data, Site, telling, train_site
+from tests.spark.model_site import DAYS, Data, Site, installation, telling, train_site
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +51,14 @@ def site(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """One training that many tests look at; the last three days have no outcomes yet."""
     place = tmp_path_factory.mktemp("site")
     return train_site(spark, place, telling(), labelled_days=DAYS - 3)
+
+
+@pytest.fixture
+def copy(site: Site, tmp_path: Path) -> Site:
+    """The trained site as it was before anything was scored, to do anything with."""
+    shutil.copytree(site.settings.lake_uri, tmp_path / "lake")
+    registry = Registry(MemoryStore(tmp_path / "registry"), site.clock)
+    version = site.result.version
+    registry.register(site.registry.load(version).folder, version.manifest_sha256)
+    registry.promote(1, "first model")
+    return Site(installation(tmp_path), registry, site.clock, site.result)

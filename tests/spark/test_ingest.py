@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse import store
@@ -141,6 +142,23 @@ def test_late_rows_within_the_lateness_pass_and_later_ones_do_not(
     assert offsets(spark, lake, names.QUARANTINE_EVENTS) == [2]
 
 
+def test_a_producer_a_day_ahead_costs_the_others_one_of_three_days(
+    spark: SparkSession, lake: Settings, feed: Feed
+) -> None:
+    query, late = ingest(lake, feed), lake.cdr.allowed_lateness_days
+    tomorrow = NOW.date() + timedelta(days=1)
+    query.write_batch(batch(spark, [message(0, DP_DATE=f"{tomorrow}T00:00:00Z")]), 0)
+    days = [NOW.date() - timedelta(days=ago) for ago in (late - 1, late)]
+    others = [message(n, DP_DATE=f"{day}T12:00:00Z") for n, day in enumerate(days, 1)]
+    beyond = message(3, DP_DATE=f"{tomorrow + timedelta(days=1)}T00:00:00Z")
+    query.write_batch(batch(spark, [*others, beyond], 1), 1)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 1]
+    refused = store.scan(table_uri(lake.lake_uri, names.QUARANTINE_EVENTS)).sort("offset")
+    assert refused.select("offset", "reasons").collect().rows() == [
+        (2, "too_late"), (3, "bad_date"),
+    ]  # fmt: skip
+
+
 def test_too_many_bad_messages_stop_the_query_with_samples_until_accepted(
     spark: SparkSession, lake: Settings, feed: Feed
 ) -> None:
@@ -175,6 +193,40 @@ def test_the_next_version_of_the_query_reads_all_again_and_finds_nothing_too_lat
     assert offsets(spark, lake, names.QUARANTINE_EVENTS) == []
     ingest(lake, second).write_batch(batch(spark, values), 0)
     assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 0, 1, 1]
+
+
+class Known:
+    """A list of subscribers that a test replaces."""
+
+    def __init__(self, *numbers: str) -> None:
+        self.numbers = frozenset(numbers)
+
+    def listed(self) -> frozenset[str]:
+        return self.numbers
+
+
+def test_known_subscribers_travel_once_for_as_long_as_the_list_is_the_same(
+    spark: SparkSession, lake: Settings, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, broadcast = list[object](), SparkContext.broadcast
+
+    def counted(context: SparkContext, value: object) -> object:
+        sent.append(value)
+        return broadcast(context, value)
+
+    monkeypatch.setattr(SparkContext, "broadcast", counted)
+    known = Known("4512345678")
+    query = Ingest(Intake(feed, lake.cdr, known), lake, FixedClock(NOW))
+    stranger = {"DP_MSISDN": "4599999999"}
+    for number in range(2):
+        values = [message(2 * number), message(2 * number + 1, **stranger)]
+        query.write_batch(batch(spark, values, 2 * number), number)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 2]
+    assert [value for value in sent if isinstance(value, frozenset)] == [known.numbers]
+    known.numbers |= {"4599999999"}
+    query.write_batch(batch(spark, [message(4, **stranger)], 4), 2)
+    assert offsets(spark, lake, names.BRONZE_EVENTS) == [0, 2, 4]
+    assert sent.count(known.numbers) == 1
 
 
 def test_ten_thousand_poisoned_messages_among_good_ones_stop_nobody(

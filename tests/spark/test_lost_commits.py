@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from deltalake import write_deltalake
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
+from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity, table_uri
+from pyspark_jobs.cdr import transform
+from pyspark_jobs.cdr.churn_scoring import scoring_context
+from pyspark_jobs.cdr.transform import create_tables
 from pyspark_jobs.engine import queries, readers
+from pyspark_jobs.scoring import score
+from tests.spark.model_site import Site
+from tests.spark.test_verify import bronze
 
 QUERY = QueryIdentity("copy", "silver.few", 1)
 
 
 def newest_commit(lake: Settings, table: str) -> Path:
     return max((Path(table_uri(lake.lake_uri, table)) / "_delta_log").glob("*.json"))
+
+
+def run_to_end(query: StreamingQuery) -> None:
+    assert query.awaitTermination(120)
+    assert query.exception() is None
 
 
 def test_a_query_stops_where_its_last_commit_is_gone(spark: SparkSession, lake: Settings) -> None:
@@ -38,3 +54,25 @@ def test_a_query_stops_where_its_last_commit_is_gone(spark: SparkSession, lake: 
         StreamError, match=r"silver/few: needed version \d .*, got (version|a log).*; res"
     ):
         queries.noting(QUERY, lake, copy, "silver.few")
+
+
+def test_usage_is_not_summed_where_silver_has_lost_its_newest_commit(
+    spark: SparkSession, lake: Settings
+) -> None:
+    clock = FixedClock(datetime(2026, 11, 1, tzinfo=UTC))
+    create_tables(lake)
+    write_deltalake(table_uri(lake.lake_uri, names.BRONZE_EVENTS), bronze(), mode="append")
+    run_to_end(transform.start(spark, lake, clock, None))
+    newest_commit(lake, names.SILVER_DAILY).unlink()
+    with pytest.raises(StreamError, match=r"silver/cdr_daily: needed version \d .*cdr_transform"):
+        transform.start(spark, lake, clock, None)
+
+
+def test_nothing_is_scored_where_the_predictions_have_lost_their_newest_commit(
+    spark: SparkSession, copy: Site
+) -> None:
+    context = scoring_context(copy.settings, copy.registry, copy.clock)
+    run_to_end(score.start(spark, context, None))
+    newest_commit(copy.settings, names.PREDICTIONS).unlink()
+    with pytest.raises(StreamError, match=r"predictions: needed version \d .*cdr_score"):
+        score.start(spark, context, None)

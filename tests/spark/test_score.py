@@ -40,7 +40,6 @@ from tests.spark.model_site import (
     START,
     USERS,
     Site,
-    installation,
     outcome_rows,
     telling,
 )
@@ -62,17 +61,6 @@ def table_version(site: Site) -> int:
 def run_to_end(query: StreamingQuery) -> None:
     query.awaitTermination()
     assert query.exception() is None
-
-
-@pytest.fixture
-def copy(site: Site, tmp_path: Path) -> Site:
-    """The trained site as it was before anything was scored, to do anything with."""
-    shutil.copytree(site.settings.lake_uri, tmp_path / "lake")
-    registry = Registry(MemoryStore(tmp_path / "registry"), site.clock)
-    version = site.result.version
-    registry.register(site.registry.load(version).folder, version.manifest_sha256)
-    registry.promote(1, "first model")
-    return Site(installation(tmp_path), registry, site.clock, site.result)
 
 
 def add_version(copy: Site, score_from: date | None = None) -> None:

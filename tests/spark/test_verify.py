@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import polars as pl
 import pyarrow as pa
@@ -30,12 +32,17 @@ from lakehouse.names import FILE_CHECKSUMS, table_uri
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from pyspark_jobs.cdr import daily
+from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.cdr.transform import Transform, create_tables
 from pyspark_jobs.cdr.verify import Verifier
 from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.differences import Difference
 from pyspark_jobs.delta.files import write_file
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import readers
+from pyspark_jobs.jobs import cdr_maintain
+from pyspark_jobs.scoring import score
+from tests.spark.model_site import Site
 
 START, DAYS, USERS = date(2026, 3, 1), 6, 4
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -273,3 +280,64 @@ def test_files_that_a_table_no_longer_names_are_forgotten(
     assert verifier.files([names.SILVER_DAILY]) == []
     after = store.scan(uri).collect()
     assert set(before["table"]) - set(after["table"]) == {names.SILVER_DAILY}
+
+
+def test_a_changed_prediction_is_named_by_its_key_and_column(
+    spark: SparkSession, copy: Site
+) -> None:
+    context = scoring_context(copy.settings, copy.registry, copy.clock)
+    query = score.start(spark, context, None)
+    query.awaitTermination()
+    verifier = Verifier(spark, copy.settings, copy.registry)
+    scored = store.scan(table_uri(copy.settings.lake_uri, names.PREDICTIONS)).collect()
+    days = scored["Date"].unique().to_list()
+    assert [one for day in days for one in verifier._of_predictions(day)] == []
+    path = rewrite(copy.settings, names.PREDICTIONS, "probability_1", 0.123)
+    day = date.fromisoformat(path.split("Date=")[1][:10])
+    (found,) = verifier._of_predictions(day)
+    assert (found.table, found.column) == (names.PREDICTIONS, "probability_1")
+    assert (found.stored, found.key[:5]) == ("0.123", "User=")
+
+
+@pytest.fixture
+def maintenance(
+    spark: SparkSession, made: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[list[str]], int]:
+    """The job of maintenance in the session of these tests, on the lake `made`."""
+    job = SimpleNamespace(spark=spark, settings=made, exit_code=0)
+    registry = Registry(MemoryStore(tmp_path / "registry"), FixedClock(NOW))
+    monkeypatch.setattr("pyspark_jobs.engine.runtime.job", lambda *_: nullcontext(job))
+    few = [names.SILVER_DAILY, names.GOLD_FEATURES]
+    monkeypatch.setattr(cdr_maintain, "tables", lambda: few)
+    monkeypatch.setattr(cdr_maintain, "open_registry", lambda *_: registry)
+    return cdr_maintain.main
+
+
+def test_maintenance_verifies_a_share_of_the_days_afterwards(
+    maintenance: Callable[[list[str]], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = verified(monkeypatch)
+    assert maintenance(["--verify-days", "0"]) == 0
+    assert seen == []
+    assert maintenance([]) == 0
+    assert len(set(seen)) == 2
+
+
+def test_maintenance_fails_where_a_row_does_not_follow_from_bronze(
+    maintenance: Callable[[list[str]], int], made: Settings
+) -> None:
+    rewrite(made, names.SILVER_DAILY, "events", 7)
+    with pytest.raises(LedgerError, match="differ from what was written"):
+        maintenance(["--verify-days", "100"])
+
+
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[date]:
+    """The days whose rows are verified from now on."""
+    seen, verify = list[date](), Verifier.day
+
+    def day(verifier: Verifier, chosen: date) -> list[Difference]:
+        seen.append(chosen)
+        return verify(verifier, chosen)
+
+    monkeypatch.setattr(Verifier, "day", day)
+    return seen

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from lakehouse.domains.segments.card_features import FEATURES, card_features
+from lakehouse.domains.segments.contracts import AMOUNT_MAX
 from lakehouse.domains.segments.keys import card_key
 from lakehouse.domains.segments.next_purchase import (
     Coverage,
@@ -16,6 +17,7 @@ from lakehouse.domains.segments.next_purchase import (
     with_next_purchase,
 )
 from lakehouse.domains.segments.segments import cell, joined, show, state
+from pyspark_jobs.segments.weeks import _week
 
 AS_OF = date(2026, 7, 6)
 
@@ -60,6 +62,29 @@ def test_the_features_of_one_card_are_those_worked_out_by_hand() -> None:
         "days_14": 2.0, "days_28": 3.0, "days_56": 3.0, "days_90": 3.0, "n_7": 2.0, "n_28": 4.0,
         "amount_28": 40.0, "refunds": 1.0, "refunded": 3.25,
     }  # fmt: skip
+
+
+def test_the_largest_amounts_that_are_taken_are_summed_exactly() -> None:
+    """Every purchase of a card that can buy for no more buys for the most, and sends it back."""
+    many = 5_000
+    most = pl.Series([Decimal(AMOUNT_MAX)], dtype=pl.Decimal(18, 3))
+    bought = pl.DataFrame(
+        {
+            "card": ["a"] * many,
+            "merchant": ["m"] * many,
+            "amount": pl.concat([most] * (many // 2) + [-most] * (many // 2)),
+            "date": [AS_OF - timedelta(days=1)] * many,
+        }
+    )
+    found = card_features(bought, AS_OF).row(0, named=True)
+    assert (found["amount"], found["refunded"]) == (2.5e12, 2.5e12)
+    assert (found["amount_28"], found["ticket"]) == (2.5e12, 1e9)
+
+
+def test_a_months_spending_is_the_sum_of_the_largest_amounts() -> None:
+    rows = [("a", "m", "1", 40), *[("a", "m", str(AMOUNT_MAX), 3)] * 5_000]
+    found = _week(purchases(*rows), AS_OF - timedelta(days=5))
+    assert found["spent"].to_list() == [5e12]
 
 
 def test_a_card_of_one_day_has_the_gap_of_the_window_and_one_of_refunds_alone_no_row() -> None:

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from cdrlake import cli, cli_model, jobs
+from cdrlake import cli, cli_model, console, jobs, runs
+from cdrlake.waiting import patiently
 from lakehouse.clock import FixedClock
+from lakehouse.domains.cdr import CDR
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError, SettingsError
+from lakehouse.ledger import Ledger
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import LakeSettings, ModelSettings
@@ -52,6 +58,30 @@ def run(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_list_shows_who_decides_and_how_good_each_is(run: Run) -> None:
     shown = run("list")
     assert "champion" in shown and "0.800 [0.780, 0.820]" in shown and "2026-03-06" in shown
+
+
+def test_slow_commands_say_at_once_what_they_do(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal; what is slow here is what MLflow and the counting are."""
+    terminal, said = io.StringIO(), list[str]()
+    screen = Console(file=terminal, force_terminal=True, force_interactive=True)
+    monkeypatch.setattr(console, "ERRORS", screen)
+    settings = Settings(state_dir=str(tmp_path), lake=LakeSettings(uri=str(tmp_path / "lake")))
+
+    def slow(word: str) -> Any:
+        patiently(lambda: word in terminal.getvalue(), f"the words {word!r}", 3)
+        said.append(word)
+
+    monkeypatch.setattr(cli_model, "load", lambda: settings)
+    monkeypatch.setattr(cli_model, "open_registry", lambda *_: registry)
+    monkeypatch.setattr(registry, "champion", lambda: slow("Opening the registry"))
+    monkeypatch.setattr("lakehouse.registry.open_registry", lambda *_: registry)
+    counting = "Counting the rows at every station"
+    monkeypatch.setattr("lakehouse.audit.audit", lambda *_: slow(counting) or Ledger(()))
+    CliRunner().invoke(cli.app, ["model", "list"], catch_exceptions=False)
+    runs.ledger(settings, CDR)
+    assert said == ["Opening the registry", counting]
 
 
 def test_a_version_is_shown_with_card_verdicts_and_place(run: Run, registry: Registry) -> None:

@@ -130,6 +130,19 @@ GOOD = "1,2026-02-02 10:00:00,99945000001,1,61,0,0,0,0,2,6.5,"
 TWENTY = "\n".join([HEADER, *[GOOD] * 20]) + "\n"
 
 
+def test_a_moment_of_usage_may_be_written_in_four_ways(tmp_path: Path) -> None:
+    day = "2026-02-02"
+    ways = (f"{day}T10:00:00Z", f"{day}T12:00:00+02:00", f"{day} 10:00", day)
+    wrong = ("2026-02-30", f"{day} 25:00", "02/02/2026", "")
+    lines = [GOOD.replace(f"{day} 10:00:00", way) for way in (*ways, *wrong)]
+    path = written(tmp_path / "ways.csv", "\n".join([HEADER, *lines]).encode())
+    events, accepted, rejected = converted(path, mappings.load("rawdata"), "America/New_York")
+    moments = [moment.strftime("%d %H:%M") for moment in events["DP_DATE"]]
+    assert moments == ["02 10:00", "02 10:00", "02 10:00", "02 00:00"], "the file's zone is UTC"
+    assert (accepted, sorted(rejected)) == (4, [6, 7, 8, 9])
+    assert set(rejected.values()) <= {"the date fits no format", "the date is missing"}
+
+
 def packed(path: Path, *members: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("__MACOSX/._a.csv", b"\0")

@@ -8,6 +8,7 @@ import sys
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_string, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -171,20 +172,37 @@ class Lines(socketserver.StreamRequestHandler):
         self.wfile.write(f"{text}\r\n".encode())
 
 
-def test_mail_has_the_first_line_as_its_subject() -> None:
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Lines)
-    server.daemon_threads = True
+def mailed(text: str) -> list[str]:
+    """The lines that a mail server is given when an alert of this text is sent by mail."""
     seen: list[str] = []
-    cast(Any, server).seen = seen
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = SecretStr(f"smtp://127.0.0.1:{server.server_address[1]}")
-    Mail(address, "somebody@example.org").send(
-        Alert("data_drift", "found", "Data drift, model version 3: found\n- volume: far")
-    )
-    server.shutdown()
-    server.server_close()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Lines) as server:
+        server.daemon_threads = True
+        cast(Any, server).seen = seen
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = SecretStr(f"smtp://127.0.0.1:{server.server_address[1]}")
+        Mail(address, "somebody@example.org").send(Alert("data_drift", "found", text))
+        server.shutdown()
+    return seen
+
+
+def test_mail_has_the_first_line_as_its_subject() -> None:
+    seen = mailed("Data drift, model version 3: found\n- volume: far")
     assert "Subject: Data drift, model version 3: found" in seen
     assert any("<somebody@example.org>" in line for line in seen if line.upper()[:4] == "RCPT")
+
+
+def test_what_a_mail_program_would_obey_is_sent_as_text() -> None:
+    text = "Data drift\r of \x1b[2J: found\n- <img src=//evil.test> of gnp.\u202efdp: far"
+    mail = message_from_string("\n".join(_message(mailed(text))), policy=policy.default)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert mail["Subject"] == "Data drift\\r of \\x1b[2J: found"
+    assert body.get_content().splitlines()[1] == "- <img src=//evil.test> of gnp.\\u202efdp: far"
+    assert mail.get_body(("html",)) is None
+
+
+def _message(lines: list[str]) -> list[str]:
+    return lines[[line.upper() for line in lines].index("DATA") + 1 : -1]
 
 
 @dataclass

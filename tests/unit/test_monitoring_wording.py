@@ -37,11 +37,12 @@ def chunk(number: int, ratio: float, auc: float) -> ChunkValues:
 
 
 def judged(
-    ratios: Sequence[float], aucs: Sequence[float] = (), is_filling: bool = False
+    ratios: Sequence[float], aucs: Sequence[float] = (), filling: int = 0
 ) -> list[ChunkVerdict]:
     known = [*aucs, *[GOOD] * (len(ratios) - len(aucs))]
     values = [chunk(n, *pair) for n, pair in enumerate(zip(ratios, known, strict=True))]
-    return verdicts.judge(values, BASELINE, values[-1].key if is_filling else None)
+    unfinished = frozenset(value.key for value in values[len(values) - filling :])
+    return verdicts.judge(values, BASELINE, unfinished)
 
 
 def found(made: Sequence[ChunkVerdict]) -> dict[str, Finding]:
@@ -72,12 +73,21 @@ def test_one_chunk_below_a_limit_is_said_to_be_one() -> None:
 
 def test_a_chunk_that_is_still_filling_is_not_judged() -> None:
     ratios, aucs = [0.2, 0.2, 9.0], [GOOD, BAD, BAD]
-    filling = judged(ratios, aucs, is_filling=True)
+    filling = judged(ratios, aucs, filling=1)
     assert [verdict.reliable for verdict in filling] == [True, True, False]
     assert not filling[-1].complete
     assert {finding.state for finding in findings.find(filling)[::2]} == {"ok"}
     full = found(judged(ratios, aucs))
     assert full["data_drift"].state == full["model_degradation"].state == "found"
+
+
+def test_days_that_a_fast_clock_has_begun_early_are_not_judged() -> None:
+    """Today is not over because somebody has sent rows of tomorrow."""
+    ratios = [0.2, 0.2, 9.0, 9.0]
+    filling = judged(ratios, filling=2)
+    assert [verdict.complete for verdict in filling] == [True, True, False, False]
+    assert {finding.state for finding in findings.find(filling)} <= {"ok", "unknown"}
+    assert found(judged(ratios, filling=1))["data_drift"].state == "found"
 
 
 def test_a_shift_to_which_the_features_got_used_is_the_new_normal() -> None:

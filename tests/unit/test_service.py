@@ -156,5 +156,5 @@ def test_a_gap_in_a_topic_says_what_to_do(clock: FixedClock) -> None:
     )
     supervisor = Supervisor(clock, threading.Event())
     supervisor.add(starting(Query(gap)))
-    with pytest.raises(StreamError, match=r"no longer holds messages.*ingest --accept-loss"):
+    with pytest.raises(StreamError, match=r"no longer holds messages.*--domain cdr --accept-loss"):
         supervisor.run_to_end()

@@ -233,6 +233,30 @@ def test_a_day_that_is_not_over_fills_nobody(make_lake: Callable[[str], Settings
     assert gold.group_by("Date").len().sort("Date")["len"].to_list() == [2, 2]
 
 
+def test_a_day_that_a_fast_clock_has_closed_takes_what_comes_after_all(
+    make_lake: Callable[[str], Settings],
+) -> None:
+    settings = make_lake("lake")
+    noon = FixedClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
+    slow, fast = "4500000001", "4500000002"
+    sent = [event(1, slow, 0), event(2, fast, 0), event(3, fast, 2), event(4, slow, 1)]
+    for one in sent[:-1]:
+        Transform(settings, noon).apply_events(pl.DataFrame([one], schema=EVENT_SCHEMA))
+    today = pl.col("Date") == date(2026, 3, 2)
+    _, gold = silver_and_gold(settings)
+    silent = gold.filter(today, User=slow)
+    assert len(silent) == 1, "a day that is not over counts as silent"
+    late = pl.DataFrame(sent[-1:], schema=EVENT_SCHEMA)
+    Transform(settings, noon).apply_events(late)
+    _, gold = silver_and_gold(settings)
+    made_up_for = gold.filter(today, User=slow)
+    assert len(made_up_for) == 1 and not made_up_for.equals(silent)
+    punctual = make_lake("punctual")
+    Transform(punctual, noon).apply_events(pl.DataFrame(sent, schema=EVENT_SCHEMA))
+    _, expected = silver_and_gold(punctual)
+    assert gold.sort("User", "Date").equals(expected.sort("User", "Date"))
+
+
 def test_a_commit_of_another_writer_in_between_is_retried_over(
     make_lake: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:

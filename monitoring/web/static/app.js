@@ -15,7 +15,7 @@ const ROWS = 18;
 // The page of a model other than the first is below /models/<name>/, and so is its data.
 const base = location.pathname.match(/^\/models\/[^/]+/)?.[0] ?? "";
 const chosenRun = new URLSearchParams(location.search).get("run_id");
-const state = { report: null, metric: "roc_auc", feature: null, all: false };
+const state = { report: null, metric: "roc_auc", feature: null, all: false, silent: new Set() };
 const byId = (id) => document.getElementById(id);
 const count = (n) => n.toLocaleString("en");
 const figure = (n, digits = 3) => (n === null || n === undefined ? "–" : n.toFixed(digits));
@@ -248,7 +248,16 @@ async function runNow() {
 
 function setTheme(theme) { document.documentElement.dataset.theme = theme; }
 
-function quietly(load) { return () => load().catch((error) => (error instanceof NeedsToken ? askForToken() : notice(`The service does not answer: ${error.message}`))); }
+// What is not answered is said, and asked again, until it is; a run is only started by hand.
+function quietly(load) {
+  return () => load().then(() => {
+    if (state.silent.delete(load) && !state.silent.size) notice(state.report?.warning);
+  }, (error) => {
+    if (error instanceof NeedsToken) { askForToken(); return; }
+    if (load !== runNow) state.silent.add(load);
+    notice(`The service does not answer: ${error.message}`);
+  });
+}
 
 function askForToken() {
   byId("token-note").textContent = token() ? "That is not the token of this service." : "";
@@ -272,5 +281,5 @@ let resized;
 addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => state.report && draw(state.report), 150); });
 loadAll();
 if (!chosenRun) setInterval(quietly(loadReport), REPORT_EVERY);
-setInterval(quietly(loadPipeline), PIPELINE_EVERY);
+setInterval(() => { for (const load of new Set([loadPipeline, ...state.silent])) quietly(load)(); }, PIPELINE_EVERY);
 document.body.dataset.ready = "true";

@@ -1,0 +1,36 @@
+"""What the JVM writes to the log: warnings, but not the known and repeated ones."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from pyspark.sql import SparkSession
+
+
+def warns(spark: SparkSession, name: str) -> bool:
+    """Whether a warning of this logger is written."""
+    manager = cast(Any, spark._jvm).org.apache.logging.log4j.LogManager
+    return bool(manager.getLogger(name).isWarnEnabled())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "org.apache.kafka.clients.NetworkClient",  # at every attempt while a broker is away
+        "org.apache.kafka.clients.admin.AdminClientConfig",  # at every start
+        "org.apache.kafka.clients.consumer.ConsumerConfig",
+        "org.apache.kafka.clients.consumer.internals.AbstractFetch",  # at every gap
+        "org.apache.spark.sql.kafka010.KafkaMicroBatchStream",
+        "org.apache.spark.sql.execution.streaming.runtime.ProcessingTimeExecutor",
+    ],
+)
+def test_what_kafka_repeats_without_end_stays_out_of_the_log(
+    spark: SparkSession, name: str
+) -> None:
+    assert not warns(spark, name)
+
+
+@pytest.mark.parametrize("name", ["org.apache.spark.scheduler.TaskSetManager", "io.delta", "any"])
+def test_other_warnings_are_written(spark: SparkSession, name: str) -> None:
+    assert warns(spark, name)
