@@ -34,11 +34,10 @@ def ingests(
     settings: Settings,
     clock: Clock,
     every: float | None,
-    leave: ingest.Overrides = ingest.NOTHING,
 ) -> list[Start]:
     """The ingest of the domain's topics."""
     return [
-        partial(ingest.start, spark, settings, Intake(feed, settings.cards), clock, every, leave)
+        partial(ingest.start, spark, settings, Intake(feed, settings.cards), clock, every)
         for feed in CARDS.feeds
     ]
 

@@ -10,7 +10,7 @@ from lakehouse.registry import open_registry
 from pyspark_jobs.engine.runtime import Job
 from pyspark_jobs.engine.supervisor import Start
 from pyspark_jobs.fraud import join, score
-from pyspark_jobs.ingest import ingest
+from pyspark_jobs.ingest import command
 from pyspark_jobs.ingest.ingest import NOTHING, Intake, Overrides
 
 
@@ -18,14 +18,8 @@ def ingests(
     job: Job[Settings], every_seconds: float | None, leave: Overrides = NOTHING
 ) -> list[Start]:
     """Events and truth, each from its topic into bronze and quarantine."""
-    settings, clock = job.settings, job.clock
-    return [
-        partial(
-            ingest.start, job.spark, settings, Intake(feed, settings.fraud), clock,
-            every_seconds, leave,
-        )
-        for feed in (EVENTS, TRUTH)
-    ]  # fmt: skip
+    intakes = [Intake(feed, job.settings.fraud) for feed in (EVENTS, TRUTH)]
+    return command.reading(job, intakes, every_seconds, leave)
 
 
 def scoring(job: Job[Settings], every_seconds: float | None) -> Start:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
@@ -10,26 +9,23 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains.cards.domain import FRAUD
-from lakehouse.domains.settings import load
+from lakehouse.domains.settings import Settings, load
 from lakehouse.registry import open_registry
 from pyspark_jobs.cards.scoring import scoring_context
-from pyspark_jobs.engine import queries, runtime
+from pyspark_jobs.engine import command
+from pyspark_jobs.engine.runtime import Job
+from pyspark_jobs.engine.supervisor import Start
 from pyspark_jobs.scoring import outcomes, score
 
 
 def main(argv: list[str] | None = None) -> int:
     """Score by the trigger of the settings, or `--once`; 0 when all went well."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--once", action="store_true", help="read what is there, then end")
-    options = parser.parse_args(argv)
-    with runtime.job("cards_score", load) as job:
-        every = None if options.once else queries.interval(job.settings.spark)
-        registry = open_registry(job.settings, FRAUD)
-        context = scoring_context(job.settings, registry, job.clock)
-        job.supervisor.add(partial(score.start, job.spark, context, every))
-        job.supervisor.add(partial(outcomes.start, job.spark, context, every))
-        job.run(every)
-    return job.exit_code
+    return command.main(main, "cards_score", load, _starts, argv)
+
+
+def _starts(job: Job[Settings], every: float | None) -> list[Start]:
+    context = scoring_context(job.settings, open_registry(job.settings, FRAUD), job.clock)
+    return [partial(query.start, job.spark, context, every) for query in (score, outcomes)]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,32 +10,23 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains.clicks import CLICKS
 from lakehouse.domains.clicks.domain import EVENTS
-from lakehouse.domains.settings import load
+from lakehouse.domains.settings import Settings, load
 from pyspark_jobs.clicks import users
-from pyspark_jobs.engine import queries, runtime
-from pyspark_jobs.ingest import fast_json, ingest
-from pyspark_jobs.ingest.ingest import Intake
+from pyspark_jobs.engine.runtime import Job
+from pyspark_jobs.engine.supervisor import Start
+from pyspark_jobs.ingest import command
+from pyspark_jobs.ingest.ingest import Intake, Overrides
 
 
 def main(argv: list[str] | None = None) -> int:
     """Read both topics, by the trigger of the settings or `--once`; 0 when all went well."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--once", action="store_true", help="read what is there, then end")
-    parser.add_argument("--accept", action="store_true", help="quarantine any share of bad ones")
-    parser.add_argument("--accept-loss", action="store_true", help="go on past a gap, on record")
-    options = parser.parse_args(argv)
-    if options.accept_loss and not options.once:
-        parser.error("--accept-loss needs --once")
-    leave = ingest.Overrides(options.accept, options.accept_loss)
-    fast_json.compile_ahead()
-    with runtime.job("clicks_ingest", load) as job:
-        every = None if options.once else queries.interval(job.settings.spark)
-        parts = job.spark, job.settings
-        intake = Intake(EVENTS, job.settings.domain(CLICKS.name))
-        job.supervisor.add(partial(ingest.start, *parts, intake, job.clock, every, leave))
-        job.supervisor.add(partial(users.start, *parts, job.clock, every, options.accept_loss))
-        job.run(every)
-    return job.exit_code
+    return command.main(main, "clicks_ingest", load, _starts, argv)
+
+
+def _starts(job: Job[Settings], every: float | None, leave: Overrides) -> list[Start]:
+    clicks = Intake(EVENTS, job.settings.domain(CLICKS.name))
+    changes = partial(users.start, job.spark, job.settings, job.clock, every, leave.lost_messages)
+    return [*command.reading(job, [clicks], every, leave), changes]
 
 
 if __name__ == "__main__":

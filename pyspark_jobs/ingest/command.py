@@ -1,0 +1,46 @@
+"""The command line of the jobs that read topics into bronze and quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from lakehouse.settings import Settings
+from pyspark_jobs.engine import command
+from pyspark_jobs.engine.runtime import Job
+from pyspark_jobs.engine.supervisor import Start
+from pyspark_jobs.ingest import fast_json, ingest
+from pyspark_jobs.ingest.ingest import Intake, Overrides
+
+S = TypeVar("S", bound=Settings)
+Starts = Callable[[Job[S], float | None, Overrides], Iterable[Start]]
+"""What starts the queries of a job, given the seconds between triggers, or None for `--once`."""
+
+
+def main(
+    of: Callable[..., int],
+    name: str,
+    load: Callable[[], S],
+    starts: Starts[S],
+    argv: Sequence[str] | None,
+) -> int:
+    """Parse `argv` for the main `of`, which describes itself in its docstring, and run it."""
+    parser = command.parser_of(of)
+    parser.add_argument("--accept", action="store_true", help="quarantine any share of bad ones")
+    parser.add_argument("--accept-loss", action="store_true", help="go on past a gap, on record")
+    options = parser.parse_args(argv)
+    if options.accept_loss and not options.once:
+        # For ever after, gaps would be passed over that nobody has looked at.
+        parser.error("--accept-loss needs --once")
+    leave = Overrides(options.accept, options.accept_loss)
+    fast_json.compile_ahead()
+    return command.run(name, load, lambda job, every: starts(job, every, leave), options.once)
+
+
+def reading(
+    job: Job[S], intakes: Iterable[Intake], every: float | None, leave: Overrides
+) -> list[Start]:
+    """One query for each of `intakes`."""
+    parts = job.spark, job.settings
+    return [partial(ingest.start, *parts, each, job.clock, every, leave) for each in intakes]
