@@ -215,6 +215,6 @@ class Models:
         latest = self._agreement.champion(model.name)
         if served is None or latest != served.champion.id:
             raise NotReadyError.sentence(
-                f"Version {agreed[0]} of {model.name} is being loaded; ask again in a second."
+                f"Version {agreed[0]} of {model.name} is being loaded; try again in a second."
             )
         return served

@@ -39,8 +39,8 @@ def _metrics(reports: dict[str, Report]) -> Iterator[Metric]:
          lambda report: report.finished_at.timestamp()),
         ("last_run_seconds", "Duration of the last run",
          lambda report: (report.finished_at - report.started_at).total_seconds()),
-        ("model_version", "Model version looked at", lambda report: report.model_version),
-        ("rows", "Predictions looked at", lambda report: report.rows),
+        ("model_version", "Model version of the run", lambda report: report.model_version),
+        ("rows", "Predictions in the run", lambda report: report.rows),
         ("labelled_rows", "Predictions with a known outcome", lambda report: report.labelled),
     )  # fmt: skip
     for name, text, value in plain:

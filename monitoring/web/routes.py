@@ -36,7 +36,7 @@ from monitoring.web.models import (
 )
 
 RUN = Operation(
-    "Make a run, or join it",
+    "Start a run, or join the one in progress",
     (RunAnswer, Warned),
     RunQuery,
     errors={404: Error, 409: Error},

@@ -108,7 +108,7 @@ def _features(events: list[Incoming]) -> Floats:
     for number, one in enumerate(events):
         row = step(cards.setdefault(one.event.card, CardState()), one.event)
         if row is None:
-            text = f"Transaction {one.event.id!r} is there twice."
+            text = f"Transaction {one.event.id!r} appears twice."
             raise RestError(422, text, "trans_num", number)
         rows.append(row)
     return np.array(rows)
@@ -188,6 +188,6 @@ ROUTES = (
           statuses=(404, 422, 503), samples=SAMPLES),
     Route("GET", "/get_model_ver", "The version of the fraud model that answers", get_model_ver,
           answer=Serving, statuses=(404, 503)),
-    Route("POST", "/switch_model_ver", "Back to the champion before, or on to the latest",
+    Route("POST", "/switch_model_ver", "Go back to the previous champion, or on to the latest",
           switch_model_ver, answer=Serving, statuses=(404, 409, 503)),
 )  # fmt: skip

@@ -21,7 +21,7 @@ def routes() -> list[Route]:
 
 def _service() -> list[Route]:
     return [
-        Route("GET", "/health", "Whether the process answers, and which versions do",
+        Route("GET", "/health", "Whether the process runs, and which versions are in service",
               service.health, answer=service.Health, access="health"),
         Route("GET", "/metrics", "Metrics for Prometheus", service.metrics, access="metrics",
               answers_in="text/plain"),

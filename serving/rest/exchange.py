@@ -22,7 +22,7 @@ JSON = b"application/json"
 _OWN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _PREFIX, _COUNT = secrets.token_hex(6), count(1)
 _SAFE = (b"x-content-type-options", b"nosniff")
-UNEXPECTED = "An error of this service; see its log."
+UNEXPECTED = "Internal error; see the log of this service."
 
 
 class Exchange:

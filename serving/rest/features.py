@@ -51,7 +51,7 @@ class FeatureSource:
         found = table.collect(mine.sort(time, descending=True, nulls_last=True).limit(1))
         if found.is_empty():
             told = "" if until is None else f" up to {until}"
-            raise RestError(404, f"There are no features of {key!r:.{_SHOWN}}{told}.")
+            raise RestError(404, f"There are no features for {key!r:.{_SHOWN}}{told}.")
         try:
             row = scoring.matrix(found, features)
         except ModelError as error:

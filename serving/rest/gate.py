@@ -58,7 +58,7 @@ class Gate:
         found = {name: value for name, value in headers if name in _WANTED}
         host = found.get(b"host")
         if host is not None and not self._is_known_host(host.decode("latin-1")):
-            text = "This service does not go by that name; see the setting api.allowed_hosts."
+            text = "This host name is not allowed; see the setting api.allowed_hosts."
             raise RestError(403, text)
         if acts:
             self._require_own_site(found)
@@ -66,7 +66,7 @@ class Gate:
         if self._limits and access == "data":
             seconds = self._rates[client].take()
             if seconds > 0:
-                text = f"This client sends too much; ask again in {seconds} s."
+                text = f"This client sends too many requests; try again in {seconds} s."
                 raise retry_later(429, text, seconds)
         own = found.get(b"x-request-id")
         return own.decode("latin-1") if own is not None else None
@@ -79,7 +79,7 @@ class Gate:
         # All keys are compared, so that the time taken says nothing of which was close.
         matches = [name for name, key in self._keys.items() if hmac.compare_digest(given, key)]
         if not matches:
-            text = "This needs a client's key, as a bearer token or in the header X-API-Key."
+            text = "A client key is required, as a bearer token or in the header X-API-Key."
             raise RestError(401, text, headers=_CHALLENGE)
         return matches[0]
 
@@ -89,7 +89,7 @@ class Gate:
         site = found.get(b"sec-fetch-site", b"none").decode("latin-1")
         is_foreign = origin is not None and _place(origin) != host.decode("latin-1")
         if is_foreign or site not in hosts.OWN_SITES:
-            raise RestError(403, "Requests of other sites are refused.")
+            raise RestError(403, "Requests from other sites are rejected.")
 
 
 class Bucket:

@@ -25,7 +25,7 @@ from serving.rest.records import reader, require_finite
 from serving.served import LoadedModel
 
 LABEL = "/models/{name}/predict"
-OVERLOAD = "Too many requests at a time; ask again in a second."
+OVERLOAD = "Too many concurrent requests; try again in a second."
 _BUSY = answers.encode(Problem(OVERLOAD))
 SHED = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"

@@ -35,7 +35,7 @@ class Metrics:
             registry=self._registry,
         )  # fmt: skip
         shed = Counter(
-            "cdrlake_serving_refused", "Requests turned away by reason", ["reason"],
+            "cdrlake_serving_refused", "Rejected requests by reason", ["reason"],
             registry=self._registry,
         )  # fmt: skip
         differences = Histogram(
@@ -44,11 +44,11 @@ class Metrics:
             ["model", "version", "shadow"], buckets=_DIFFERENCES, registry=self._registry,
         )  # fmt: skip
         disagreed = Counter(
-            "cdrlake_serving_shadow_disagreed", "Records that the shadow decides otherwise",
+            "cdrlake_serving_shadow_disagreed", "Records on which the shadow decides differently",
             ["model", "version", "shadow"], registry=self._registry,
         )  # fmt: skip
         self.log_dropped = Counter(
-            "cdrlake_serving_log_dropped", "Predictions that the log had no room for or lost",
+            "cdrlake_serving_log_dropped", "Predictions that did not fit into the log or were lost",
             registry=self._registry,
         )  # fmt: skip
         # Finding the child of a metric by its labels costs more than counting.

@@ -64,7 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head += len(data)
         super().data_received(data)
         if self._head > MAX_HEAD and not self.transport.is_closing():
-            self._refuse(431, "The head of the request is too large.")
+            self._refuse(431, "The request headers are too large.")
         elif self._is_begun and self._arriving is None:
             self._await_request()
 

@@ -117,7 +117,7 @@ def require_columns(columns: Sequence[str], features: tuple[str, ...]) -> None:
         if name not in features:
             raise RestError(422, f"Field {name!r:.{_SHOWN}} is not known to this model.", name)
     if len(columns) > len(features):
-        raise RestError(422, "A column is there twice.")
+        raise RestError(422, "A column appears twice.")
 
 
 def decoded(decode: Callable[[Any], Any], body: bytes | msgspec.Raw) -> Any:

@@ -104,7 +104,7 @@ async def feedback(door: Door, exchange: Exchange) -> None:
         text = f"Field 'record' must be from 0 to {door.settings.max_records - 1}."
         raise RestError(422, text, "record")
     if not door.log.is_on:
-        text = "Predictions are not logged here, so there is nothing that the truth could join."
+        text = "Predictions are not logged here, so there is nothing to join the truth to."
         raise RestError(409, f"{text[:-1]}; set serving.log_predictions.")
     if not door.log.add_truth(told.request_id, told.record, told.truth):
         raise retry_later(503, "The log is full; send the truth again in a few seconds.", 5)

@@ -99,7 +99,7 @@ def _answer(
     kinds, hazard = types.scorer, scored.model.scorer
     if not isinstance(kinds, KMeansScorer) or not isinstance(hazard, HazardScorer):
         raise RestError(
-            409, "The models in service are of another kind than this route answers by."
+            409, "The models in service are of a kind that this route does not support."
         )
     kind, probability = int(kinds.score(slow).prediction[0]), scored.probabilities[0]
     at, segment = None, None

@@ -185,5 +185,5 @@ def test_no_stream_begins_while_history_is_loaded(service: Service) -> None:
     with mysql.connect(service.settings.mysql) as connection, mysql.lock(connection, name):
         answer = service.http.post("/start_stream", json=QUICK)
     assert answer.status_code == 409
-    assert "load of history" in str(answer.get_json())
+    assert "History is being loaded" in str(answer.get_json())
     assert count(service.settings, MYSQL_STREAMS) == 1

@@ -55,3 +55,17 @@ def test_an_unknown_domain_is_refused_with_those_there_are(command: str) -> None
     done = cdrlake(command, "--domain", "cdrr")
     assert done.returncode == 1
     assert "did you mean 'cdr'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("serve", "--domain", "cards"), "--domain goes with --stream"),
+        (("train", "--domain", "feedback"), "has no job to train; these have: cards, cdr, "),
+        (("verify", "--domain", "fraud"), "has no job to verify; these have: cards, cdr."),
+    ],
+)
+def test_what_a_domain_cannot_do_is_said_at_once(words: tuple[str, ...], said: str) -> None:
+    done = cdrlake(*words)
+    assert done.returncode == 1
+    assert said in done.stderr

@@ -74,7 +74,7 @@ def test_what_is_no_transaction_is_refused_with_the_sentence_that_users_know(
         assert refused.status_code == 422, odd
         assert refused.json()["error"] == cards.REFUSED
     twice = {**one, "data": [one["data"][0]] * 2}
-    assert "is there twice" in service.post("/predict", twice).json()["error"]
+    assert "appears twice" in service.post("/predict", twice).json()["error"]
     assert service.post("/predict", {**one, "data": []}).status_code == 422
 
 
