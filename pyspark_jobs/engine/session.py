@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
 
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from lakehouse import object_store
@@ -14,6 +16,8 @@ from lakehouse.settings import ROOT, Settings
 
 DEFAULTS_FILE = ROOT / "conf" / "spark-defaults.conf"
 LOGGING_FILE = ROOT / "conf" / "log4j2.properties"
+# They write to the log, with both stacks as one line of JSON, what is raised anyway.
+_LOGGERS_OF_ERRORS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
 def open_session(app: str, settings: Settings) -> SparkSession:
@@ -25,6 +29,8 @@ def open_session(app: str, settings: Settings) -> SparkSession:
     Kafka are missing.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    for name in _LOGGERS_OF_ERRORS:
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
     builder = SparkSession.builder.appName(app)
     for key, value in object_store.spark_properties(settings).items():
         builder = builder.config(key, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 
@@ -34,3 +35,11 @@ def test_what_kafka_repeats_without_end_stays_out_of_the_log(
 @pytest.mark.parametrize("name", ["org.apache.spark.scheduler.TaskSetManager", "io.delta", "any"])
 def test_other_warnings_are_written(spark: SparkSession, name: str) -> None:
     assert warns(spark, name)
+
+
+def test_sql_that_fails_says_so_by_its_error_alone(
+    spark: SparkSession, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(AnalysisException, match="no_such_table"):
+        spark.sql("SELECT a FROM no_such_table")
+    assert "no_such_table" not in capfd.readouterr().err
