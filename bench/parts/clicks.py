@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 from pyspark.sql import SparkSession
 
+from bench import bot_detector
 from bench.measure import ROUNDS, Figure, Measurement, Size, held
 from bench.stand import Stand
 from cdrlake.services.ports import free_ports
@@ -24,19 +25,17 @@ from flaskapp.clicks import traffic
 from lakehouse import kafka
 from lakehouse.clock import SystemClock
 from lakehouse.domains.clicks import CLICKS, names
-from lakehouse.domains.clicks.domain import BOTS, EVENTS
+from lakehouse.domains.clicks.domain import EVENTS
 from lakehouse.domains.clicks.world import Click
 from lakehouse.domains.settings import Settings
 from lakehouse.http import server
 from lakehouse.publisher import Publisher
-from lakehouse.registry import open_registry
 from lakehouse.schema_registry.app import create_app
 from lakehouse.schema_registry.client import Address, SchemaClient
 from lakehouse.schema_registry.registry import KafkaLog, SchemaRegistry
 from lakehouse.settings.outside import SchemaSettings
 from pyspark_jobs.clicks import users
 from pyspark_jobs.clicks.lessons import Lessons
-from pyspark_jobs.clicks.train import train
 from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake
 from pyspark_jobs.sql import sql_file
@@ -58,10 +57,7 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
     with stand.site() as site:
         kafka.create_topics(site.kafka, CLICKS.topics)
         settings = site.model_copy(update={"schemas": SchemaSettings(port=free_ports(1)[0])})
-        registry = open_registry(settings, BOTS)
-        version = train(spark, settings, registry, LESSONS, print).version
-        # Whatever the gates say of so few visitors, the work is the same.
-        registry.promote(version.number, "for a measurement")
+        bot_detector.promoted(spark, settings, LESSONS)
         with _registry(settings), _service(spark, settings):
             sender = Publisher(settings.kafka)
             write = traffic.writer(SchemaClient(Address.of(settings)))

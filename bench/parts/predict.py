@@ -16,16 +16,15 @@ from pyspark.ml.feature import OneHotEncoder, StringIndexer, VectorAssembler
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.functions import arrow_udf, pandas_udf
 
+from bench import bot_detector
 from bench.measure import ROUNDS, Figure, Measurement, Size, compare, seconds
 from bench.stand import Stand, scratch
 from lakehouse.clock import SystemClock
 from lakehouse.domains.clicks import names
 from lakehouse.domains.clicks.contracts import COUNTRIES, FEATURES, PLATFORMS, VIEWS
-from lakehouse.domains.clicks.domain import BOTS
-from lakehouse.registry import open_registry
 from pyspark_jobs.clicks import lessons as lessons_of
 from pyspark_jobs.clicks.lessons import Lessons
-from pyspark_jobs.clicks.train import SHAPE, train
+from pyspark_jobs.clicks.train import SHAPE
 from pyspark_jobs.sql import predict
 from pyspark_jobs.sql.live_models import RegistryPlace, models_of
 
@@ -44,10 +43,7 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
     spark = stand.session("3g")
     with stand.site(broker=False) as settings, scratch() as folder:
         lessons = Lessons(SystemClock().now(), users=USERS[size], bot_share=0.2, minutes=60)
-        registry = open_registry(settings, BOTS)
-        version = train(spark, settings, registry, lessons, print).version
-        # Whatever the gates say of so few visitors, the work is the same.
-        registry.promote(version.number, "for a measurement")
+        bot_detector.promoted(spark, settings, lessons)
         _register(spark, RegistryPlace.of(settings))
         _asked(folder, ROWS[size])
         spark.read.parquet(str(folder)).createOrReplaceTempView("asked")

@@ -19,7 +19,7 @@ from pyspark_jobs.cards import transform
 from pyspark_jobs.cards.scoring import scoring_context
 from pyspark_jobs.cards.train import train
 from pyspark_jobs.engine.aside import Aside
-from pyspark_jobs.engine.supervisor import Start, Supervisor
+from pyspark_jobs.engine.supervisor import Supervisor
 from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake
 from pyspark_jobs.scoring import outcomes, score
@@ -27,19 +27,6 @@ from pyspark_jobs.scoring import outcomes, score
 LOG = logging.getLogger(__name__)
 SERVICE = "cards-pipeline"
 LOOK_AGAIN_S, LAST_WORDS_S = 10.0, 5.0
-
-
-def ingests(
-    spark: SparkSession,
-    settings: Settings,
-    clock: Clock,
-    every: float | None,
-) -> list[Start]:
-    """The ingest of the domain's topics."""
-    return [
-        partial(ingest.start, spark, settings, Intake(feed, settings.cards), clock, every)
-        for feed in CARDS.feeds
-    ]
 
 
 class Pipeline:
@@ -62,7 +49,9 @@ class Pipeline:
     def run(self) -> None:
         """Serve until told to stop. Raises `StreamError` when a query fails."""
         every = self._settings.spark.trigger_seconds
-        for start in ingests(self._spark, self._settings, self._clock, every):
+        parts = self._spark, self._settings
+        intakes = [Intake(feed, self._settings.cards) for feed in CARDS.feeds]
+        for start in ingest.starts(*parts, self._clock, intakes, every):
             self._supervisor.add(start)
         self._supervisor.add(partial(transform.start, self._spark, self._settings, every))
         self._report("service", "")

@@ -88,9 +88,8 @@ class Pipeline:
         self._report("service", "")
 
     def _ingest(self, every_seconds: float | None) -> list[Start]:
-        begin = partial(ingest.start, self._spark, self._settings)
         feeds = intakes(self._settings, self._clock)
-        return [partial(begin, feed, self._clock, every_seconds) for feed in feeds]
+        return ingest.starts(self._spark, self._settings, self._clock, feeds, every_seconds)
 
     def _transform(self, every_seconds: float | None) -> Start:
         return partial(transform.start, self._spark, self._settings, self._clock, every_seconds)

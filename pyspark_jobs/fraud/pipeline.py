@@ -10,7 +10,7 @@ from lakehouse.registry import open_registry
 from pyspark_jobs.engine.runtime import Job
 from pyspark_jobs.engine.supervisor import Start
 from pyspark_jobs.fraud import join, score
-from pyspark_jobs.ingest import command
+from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import NOTHING, Intake, Overrides
 
 
@@ -19,7 +19,7 @@ def ingests(
 ) -> list[Start]:
     """Events and truth, each from its topic into bronze and quarantine."""
     intakes = [Intake(feed, job.settings.fraud) for feed in (EVENTS, TRUTH)]
-    return command.reading(job, intakes, every_seconds, leave)
+    return ingest.starts(job.spark, job.settings, job.clock, intakes, every_seconds, leave)
 
 
 def scoring(job: Job[Settings], every_seconds: float | None) -> Start:

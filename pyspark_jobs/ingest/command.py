@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import TypeVar
 
 from lakehouse.settings import Settings
 from pyspark_jobs.engine import command
 from pyspark_jobs.engine.runtime import Job
 from pyspark_jobs.engine.supervisor import Start
-from pyspark_jobs.ingest import fast_json, ingest
-from pyspark_jobs.ingest.ingest import Intake, Overrides
+from pyspark_jobs.ingest import fast_json
+from pyspark_jobs.ingest.ingest import Overrides
 
 S = TypeVar("S", bound=Settings)
 Starts = Callable[[Job[S], float | None, Overrides], Iterable[Start]]
@@ -36,11 +35,3 @@ def main(
     leave = Overrides(options.accept, options.accept_loss)
     fast_json.compile_ahead()
     return command.run(name, load, lambda job, every: starts(job, every, leave), options.once)
-
-
-def reading(
-    job: Job[S], intakes: Iterable[Intake], every: float | None, leave: Overrides
-) -> list[Start]:
-    """One query for each of `intakes`."""
-    parts = job.spark, job.settings
-    return [partial(ingest.start, *parts, each, job.clock, every, leave) for each in intakes]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -25,6 +26,7 @@ from pyspark_jobs.delta.table_writer import DeltaTableWriter
 from pyspark_jobs.engine import queries, readers
 from pyspark_jobs.engine.progress_listener import note_quarantine
 from pyspark_jobs.engine.query_notes import QueryNotes
+from pyspark_jobs.engine.supervisor import Start
 from pyspark_jobs.ingest import data_loss
 from pyspark_jobs.ingest.batch_writer import (
     WRITTEN_SCHEMA,
@@ -55,6 +57,21 @@ class Overrides:
 
 
 NOTHING = Overrides()
+
+
+def starts(
+    spark: SparkSession,
+    settings: Settings,
+    clock: Clock,
+    intakes: Iterable[Intake],
+    every_seconds: float | None,
+    overrides: Overrides = NOTHING,
+) -> list[Start]:
+    """What starts the ingest of each of `intakes`."""
+    return [
+        partial(start, spark, settings, intake, clock, every_seconds, overrides)
+        for intake in intakes
+    ]
 
 
 def start(

@@ -11,7 +11,7 @@ from lakehouse.domains.settings import Settings, load
 from pyspark_jobs.cdr.feeds import intakes
 from pyspark_jobs.engine.runtime import Job
 from pyspark_jobs.engine.supervisor import Start
-from pyspark_jobs.ingest import command
+from pyspark_jobs.ingest import command, ingest
 from pyspark_jobs.ingest.ingest import Overrides
 
 
@@ -21,7 +21,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _starts(job: Job[Settings], every: float | None, leave: Overrides) -> list[Start]:
-    return command.reading(job, intakes(job.settings, job.clock), every, leave)
+    return ingest.starts(
+        job.spark, job.settings, job.clock, intakes(job.settings, job.clock), every, leave
+    )
 
 
 if __name__ == "__main__":

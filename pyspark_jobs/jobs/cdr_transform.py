@@ -6,7 +6,6 @@ it uses gold as it is; otherwise it catches up first.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
@@ -17,13 +16,12 @@ from lakehouse import periods
 from lakehouse.domains.cdr import names
 from lakehouse.domains.settings import load
 from pyspark_jobs.cdr import processed, transform
-from pyspark_jobs.engine import queries, query_lock, runtime
+from pyspark_jobs.engine import command, queries, query_lock, runtime
 
 
 def main(argv: list[str] | None = None) -> int:
     """Stream, or with dates write `Processed_Data` for them; 0 when all went well."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--once", action="store_true", help="read what is there, then end")
+    parser = command.parser_of(main)
     parser.add_argument("--config", type=Path, help="a file with processed_start, processed_end")
     parser.add_argument("--start-date", help="first date to prepare, YYYY-MM-DD")
     parser.add_argument("--end-date", help="last date to prepare, YYYY-MM-DD")

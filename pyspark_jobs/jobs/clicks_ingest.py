@@ -14,7 +14,7 @@ from lakehouse.domains.settings import Settings, load
 from pyspark_jobs.clicks import users
 from pyspark_jobs.engine.runtime import Job
 from pyspark_jobs.engine.supervisor import Start
-from pyspark_jobs.ingest import command
+from pyspark_jobs.ingest import command, ingest
 from pyspark_jobs.ingest.ingest import Intake, Overrides
 
 
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
 def _starts(job: Job[Settings], every: float | None, leave: Overrides) -> list[Start]:
     clicks = Intake(EVENTS, job.settings.domain(CLICKS.name))
     changes = partial(users.start, job.spark, job.settings, job.clock, every, leave.lost_messages)
-    return [*command.reading(job, [clicks], every, leave), changes]
+    return [*ingest.starts(job.spark, job.settings, job.clock, [clicks], every, leave), changes]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from functools import partial
@@ -17,7 +16,7 @@ from lakehouse.registry import open_registry
 from pyspark_jobs.clicks import users
 from pyspark_jobs.clicks.lessons import Lessons
 from pyspark_jobs.clicks.train import train_first
-from pyspark_jobs.engine import queries, runtime
+from pyspark_jobs.engine import command, queries, runtime
 from pyspark_jobs.ingest import fast_json, ingest
 from pyspark_jobs.ingest.ingest import Intake, Overrides
 from pyspark_jobs.sql.service import SqlService
@@ -27,8 +26,7 @@ LOG = logging.getLogger(__name__)
 
 def main(argv: list[str] | None = None) -> int:
     """Run by the trigger of the settings, or `--once`; 0 when stopped or done."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--once", action="store_true", help="read what is there, then end")
+    parser = command.parser_of(main)
     parser.add_argument("--accept-loss", action="store_true", help="go on past a gap, on record")
     options = parser.parse_args(argv)
     if options.accept_loss and not options.once:

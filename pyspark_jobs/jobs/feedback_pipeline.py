@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains.feedback import FEEDBACK
 from lakehouse.domains.settings import load
-from pyspark_jobs.engine import queries, runtime
+from pyspark_jobs.engine import command, queries, runtime
 from pyspark_jobs.feedback import join
 from pyspark_jobs.ingest import fast_json, ingest
 from pyspark_jobs.ingest.ingest import Intake
@@ -19,18 +18,15 @@ from pyspark_jobs.ingest.ingest import Intake
 
 def main(argv: list[str] | None = None) -> int:
     """Run by the trigger of the settings, or `--once`; 0 when stopped or done."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--once", action="store_true", help="read what is there, then end")
+    parser = command.parser_of(main)
     options = parser.parse_args(argv)
     fast_json.compile_ahead()
     with runtime.job("feedback_pipeline", load) as job:
         every = None if options.once else queries.interval(job.settings.spark)
         limits = job.settings.domain(FEEDBACK.name)
-        for feed in FEEDBACK.feeds:
-            intake = Intake(feed, limits)
-            job.supervisor.add(
-                partial(ingest.start, job.spark, job.settings, intake, job.clock, every)
-            )
+        intakes = [Intake(feed, limits) for feed in FEEDBACK.feeds]
+        for start in ingest.starts(job.spark, job.settings, job.clock, intakes, every):
+            job.supervisor.add(start)
         if every is None:
             job.supervisor.run_to_end()  # the join reads what these have written
         job.supervisor.add(partial(join.start, job.spark, job.settings, every))

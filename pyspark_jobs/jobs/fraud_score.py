@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains.settings import load
-from pyspark_jobs.engine import queries, runtime
+from pyspark_jobs.engine import command, queries, runtime
 from pyspark_jobs.fraud import pipeline
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run by the trigger of the settings, or `--once`; 0 when all went well."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--once", action="store_true", help="read what is there, then end")
+    parser = command.parser_of(main)
     options = parser.parse_args(argv)
     with runtime.job("fraud_score", load) as job:
         every = None if options.once else queries.interval(job.settings.spark)

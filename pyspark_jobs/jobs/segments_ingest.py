@@ -11,7 +11,7 @@ from lakehouse.domains.segments.domain import PURCHASES
 from lakehouse.domains.settings import Settings, load
 from pyspark_jobs.engine.runtime import Job
 from pyspark_jobs.engine.supervisor import Start
-from pyspark_jobs.ingest import command
+from pyspark_jobs.ingest import command, ingest
 from pyspark_jobs.ingest.ingest import Intake, Overrides
 
 
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _starts(job: Job[Settings], every: float | None, leave: Overrides) -> list[Start]:
     intakes = [Intake(PURCHASES, job.settings.domain("segments"))]
-    return command.reading(job, intakes, every, leave)
+    return ingest.starts(job.spark, job.settings, job.clock, intakes, every, leave)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -12,17 +11,16 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from lakehouse.domains import DOMAINS
 from lakehouse.domains import domain as named
 from lakehouse.domains.settings import load
-from pyspark_jobs.engine import queries, runtime
+from pyspark_jobs.engine import command, queries, runtime
 from pyspark_jobs.sql import tasks
 from pyspark_jobs.sql.service import SqlService
 
 
 def main(argv: list[str] | None = None) -> int:
     """Do one task with the files; 0 when all went well."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = command.parser_of(main)
     parser.add_argument("task", choices=("run", *tasks.TASKS, "replay"))
     parser.add_argument("domain", choices=[one.name for one in DOMAINS])
-    parser.add_argument("--once", action="store_true", help="read what is there, then end")
     parser.add_argument("--from", dest="begin", type=datetime.fromisoformat)
     parser.add_argument("--to", dest="end", type=datetime.fromisoformat)
     chosen = parser.parse_args(argv)

@@ -43,17 +43,17 @@ def _invocations() -> list[Route]:
 
 
 def _models() -> list[Route]:
-    made: list[tuple[str, str, Any]] = [
-        ("GET", "/models/{name}", service.show_model),
-        ("POST", "/models/{name}/reload", service.reload),
-        ("POST", "/models/{name}/predict", predict.predict),
-        ("POST", "/models/{name}/versions/{version}/predict", predict.predict_version),
-    ]
-    return [
-        Route(method, path, "", handler, is_hidden=True,
-              query=predict.QUERY if path.endswith("/predict") else {})
-        for method, path, handler in made
+    made: list[tuple[str, str, Any, dict[str, dict[str, Any]]]] = [
+        ("GET", "/models/{name}", service.show_model, {}),
+        ("POST", "/models/{name}/reload", service.reload, {}),
+        ("POST", "/models/{name}/predict", predict.predict, predict.QUERY),
+        ("POST", "/models/{name}/versions/{version}/predict", predict.predict_version,
+         predict.QUERY),
     ]  # fmt: skip
+    return [
+        Route(method, path, "", handler, is_hidden=True, query=query)
+        for method, path, handler, query in made
+    ]
 
 
 def _v2() -> list[Route]:

@@ -1,4 +1,4 @@
-"""What the JVM writes to the log: warnings, but not the known and repeated ones."""
+"""What Spark writes to the log: warnings, but nothing known, repeated, or raised anyway."""
 
 from __future__ import annotations
 
