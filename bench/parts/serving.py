@@ -37,6 +37,8 @@ FASTAPI = "FastAPI, pydantic, ONNX Runtime"
 P99_MS, GOODPUT = 6.0, 0.9
 # Three times as many connections as a process takes requests at a time.
 OVERLOAD = 3 * 512
+# One core each. MLflow's server reads its model from a pickle, which we forbid elsewhere.
+SWITCHES = {"OMP_NUM_THREADS": "1", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true"}
 NOTE = (
     "requests per second of the server's processor time at 32 connections, a record of 29 features "
     "each; ours also logs every prediction"
@@ -174,7 +176,7 @@ def _server(
     port, log = free_ports(1)[0], folder / f"{script}.log"
     command = [sys.executable, "-m", f"bench.opponents.serving.{script}", str(folder), str(port)]
     with log.open("wb") as errors, subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=errors,
+        command, cwd=ROOT, env=os.environ | SWITCHES, stderr=errors,
         preexec_fn=die_with_parent(),
     ) as process:  # fmt: skip
         try:

@@ -163,6 +163,14 @@ def tree(pid: int) -> list[psutil.Process]:
     return [process for process in found.values() if _runs(process)]
 
 
+def command_line(process: psutil.Process) -> str:
+    """What a process was started with; empty when it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def memory_bytes(process: psutil.Process) -> int:
     """Memory of one process, its part of the shared pages included; 0 when it has ended."""
     try:

@@ -117,16 +117,17 @@ class Cells:
         `known` has the key and `PATH` of stored rows, at least of those that `rows` replace. Only
         the files that hold such a row are rewritten; the others stay as they are.
         """
-        key = list(self.contract.key)
+        key, parted = list(self.contract.key), list(self.contract.partition_by)
         outdated = known.join(rows.select(key), on=key, how="semi")[PATH].unique()
         rewritten = self.where(pl.col("path").is_in(outdated.implode()))
+        beside = dict(rewritten.files.group_by(parted))
         added: list[PendingFile] = []
-        for values, some in rows.group_by(self.contract.partition_by):
-            named = dict(zip(self.contract.partition_by, values, strict=True))
-            here = [pl.col(name) == value for name, value in named.items()]
-            beside = rewritten.where(pl.all_horizontal(here)).read()
-            kept = beside.join(some.lazy(), on=key, how="anti").select(self.contract.names)
-            whole = pl.concat([kept.collect(), some.select(self.contract.names)])
+        for values, some in rows.group_by(parted):
+            whole = some.select(self.contract.names)
+            if values in beside:
+                stored = replace(self, files=beside[values]).read()
+                kept = stored.join(some.lazy(), on=key, how="anti").select(self.contract.names)
+                whole = pl.concat([kept.collect(), whole])
             added.append(write_file(whole, self.uri, self.contract, self.options))
         return Replacement(tuple(added), tuple(rewritten.listed()))
 

@@ -63,21 +63,22 @@ def write_file(
             write_statistics=False,
             write_page_checksum=True,
         )
-    size = handler.get_file_info([path])[0].size
+        size = target.tell()
     return PendingFile(path, size, _statistics(rows, contract), values, len(rows))
 
 
 def _statistics(rows: pl.DataFrame, contract: Contract) -> str:
     """Delta's statistics of the file: minimum and maximum of some columns, and null counts."""
     names = with_statistics(contract)
+    columns = pl.col(names)
+    found = columns.min(), columns.max(), columns.null_count()
+    smallest, largest, nulls = rows.select(
+        pl.struct(one).alias(name) for one, name in zip(found, ("min", "max", "nulls"), strict=True)
+    ).row(0)
     least, greatest = (
         {name: _json_value(value, is_upper) for name, value in row.items() if value is not None}
-        for row, is_upper in (
-            (rows.select(pl.col(names).min()).row(0, named=True), False),
-            (rows.select(pl.col(names).max()).row(0, named=True), True),
-        )
+        for row, is_upper in ((smallest, False), (largest, True))
     )
-    nulls = rows.select(pl.col(names).null_count()).row(0, named=True)
     return json.dumps(
         {
             "numRecords": len(rows),

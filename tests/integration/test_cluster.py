@@ -74,7 +74,7 @@ def memory(children: list[process.Child]) -> str:
     """A line for each process of the children: what it is, and how much memory it has."""
     parts = [(child.name, part) for child in children for part in process.tree(child.pid)]
     sizes = [f"{process.memory_bytes(one) / MEBIBYTE:6.0f} MiB  {name}" for name, one in parts]
-    kinds = [" ".join(one.cmdline()) for _, one in parts]
+    kinds = [process.command_line(one) for _, one in parts]
     named = [next((kind for kind in KINDS if kind in line), "") for line in kinds]
     return "\n" + "".join(f"{size}: {kind}\n" for size, kind in zip(sizes, named, strict=True))
 
@@ -88,8 +88,8 @@ def in_batch(settings: Settings, number: int) -> bool:
 
 def works(worker: process.Child) -> bool:
     """Whether an executor on this worker has a Python that runs a task."""
-    lines = [" ".join(one.cmdline()) for one in process.tree(worker.pid)]
-    return any("pyspark.daemon" in line for line in lines)
+    running = process.tree(worker.pid)
+    return any("pyspark.daemon" in process.command_line(one) for one in running)
 
 
 def test_the_executors_do_not_know_the_project_unless_it_is_shipped(

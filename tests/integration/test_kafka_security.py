@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 
 from cdrlake.services.jars import Jars, Java
-from cdrlake.services.process import tree
+from cdrlake.services.process import command_line, tree
 from flaskapp.cdr.messages import KINDS
 from flaskapp.relay import Relay
 from lakehouse import kafka, quarantine
@@ -262,5 +262,5 @@ def test_the_brokers_secrets_are_nowhere_to_be_read(running: Secured) -> None:
     ]
     assert {path.name for path in holding} >= {"server.properties", "identity.pem"}
     assert {path.stat().st_mode & 0o777 for path in holding} == {0o600}
-    commands = [" ".join(one.cmdline()) for one in tree(psutil.Process().pid)]
+    commands = [command_line(one) for one in tree(psutil.Process().pid)]
     assert not any("w0rd" in command or PASSWORD in command for command in commands)

@@ -20,6 +20,7 @@ import pytest
 
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.ports import free_ports
+from cdrlake.services.process import command_line
 from lakehouse import kafka
 from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
@@ -92,7 +93,7 @@ class Service:
     def workers(self) -> list[psutil.Process]:
         """Its worker processes that answer; spawn keeps a helper of its own beside them."""
         found = psutil.Process(self.running.pid).children()
-        return [one for one in found if "spawn_main" in " ".join(one.cmdline())]
+        return [one for one in found if "spawn_main" in command_line(one)]
 
 
 @contextmanager
