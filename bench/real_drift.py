@@ -128,13 +128,15 @@ KINDS: dict[str, Callable[[RealRows, np.random.Generator], Change]] = {
 }
 
 
-def trials(rows: RealRows, count: int, seed: int = 0) -> Iterator[Trial]:
+def trials(
+    rows: RealRows, count: int, seed: int = 0, kinds: Sequence[str] = tuple(KINDS)
+) -> Iterator[Trial]:
     """`count` streams of each kind and onset, and as many without drift."""
     rng = np.random.default_rng(seed)
     fitted = _fitted(rows, rng)
     for _ in range(count):
         yield _trial(rows, fitted, STEADY, "abrupt", rng)
-        for kind in KINDS:
+        for kind in kinds:
             yield _trial(rows, fitted, kind, "abrupt", rng)
             yield _trial(rows, fitted, kind, "gradual", rng)
 
