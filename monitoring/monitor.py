@@ -155,7 +155,6 @@ class Monitor:
             model, rows = models.open_model(self._registry, version)
             rows = self._enrich(canonical(self._scored, rows))
             known = _Fit(fit(model, rows, period, self._buckets), ChunkCache(folder), are_known)
-            del rows  # before anything else is read
         self._fits[folder] = known
         self._forget()
         return known

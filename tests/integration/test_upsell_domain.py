@@ -60,6 +60,7 @@ TODAY = HISTORY + timedelta(hours=HISTORY_HOURS)
 CLOCK = FixedClock(TODAY + timedelta(hours=HOURS, minutes=50))
 OWN_TOPICS = {EVENTS.topic: "cdr-events-of-upsell"}
 REPEATED = 0.05
+PATIENCE_S = 3_600
 
 
 def usage(first: datetime, hours: int, seed: int) -> pl.DataFrame:
@@ -134,8 +135,8 @@ def ingest_all(settings: Settings, spark: SparkSession) -> None:
     """Both topics to bronze, and the hours that are over to features."""
     for feed, domain in ((EVENTS, "cdr"), (ANSWERS, UPSELL.name)):
         intake = Intake(feed, settings.domain(domain))
-        assert ingest.start(spark, settings, intake, CLOCK, None).awaitTermination(600)
-    assert transform.start(spark, settings, None).awaitTermination(600)
+        assert ingest.start(spark, settings, intake, CLOCK, None).awaitTermination(PATIENCE_S)
+    assert transform.start(spark, settings, None).awaitTermination(PATIENCE_S)
 
 
 def trained(settings: Settings, spark: SparkSession) -> Registry:
@@ -213,10 +214,10 @@ def test_usage_in_cdr_events_becomes_a_monitored_upsell_score(
     send_usage(installed, today, "today")
     send_usage(installed, usage(TODAY + timedelta(hours=HOURS), 1, seed=3), "next")
     ingest_all(installed, spark)
-    assert score.start(spark, context, None).awaitTermination(600)
+    assert score.start(spark, context, None).awaitTermination(PATIENCE_S)
     send_answers(installed, today, "today")
     ingest_all(installed, spark)
-    assert outcomes.start(spark, context, None).awaitTermination(600)
+    assert outcomes.start(spark, context, None).awaitTermination(PATIENCE_S)
 
     stored = pl.read_delta(table_uri(installed.lake_uri, PREDICTIONS.name)).sort("hour", "msisdn")
     expected = features_of(today)
