@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from math import pi, sqrt
+
+import msgspec
 import pytest
 
+from bench.churn_world import DRIFT_FROM, day
+from bench.estimate_quality import quality
 from monitoring.analysis.estimates import caveat, past_errors
 from monitoring.analysis.findings import Finding, FindingName
 from monitoring.analysis.values import ChunkValues, Figure
@@ -46,3 +51,16 @@ def test_where_the_concept_turned_the_estimate_cannot_know() -> None:
     assert moved is not None
     assert "cannot know" not in moved
     assert caveat(found("model_degradation")) is None
+
+
+def test_the_error_of_estimates_is_judged_beside_that_of_a_perfect_one() -> None:
+    since = str(day(DRIFT_FROM))
+    before = msgspec.structs.replace(chunk({"roc_auc": 0.1}, {"roc_auc": 0.9}), start="2026-01-01")
+    drifted = [
+        msgspec.structs.replace(chunk({"roc_auc": 0.8}, {"roc_auc": realised}), start=since)
+        for realised in (0.78, 0.84)
+    ]
+    found = quality([[before, *drifted]])
+    assert found.daily == pytest.approx(0.03)
+    assert found.mean == pytest.approx(0.01)
+    assert found.perfect == pytest.approx(0.01 * sqrt(2 / pi))
