@@ -23,9 +23,9 @@ forest is grown by the recipe of training.
 
 Worlds of {cards:,} cards over {days:.0f} days, {FRAUD_RATE:.0%} frauds in bursts, three in ten of
 which look like the cardholder's own. The first eighth of the time only lets cards become known, the
-last third is the test. The oracle knows the world's laws and every cardholder's habits, and sees the
-transactions in order, as the features do; nobody can rank better by more than chance. The filter
-knows the laws but has to learn habits from what a card has done, as the forest has to.
+last third is the test. The oracle knows the world's laws and every cardholder's habits, and sees
+the transactions in order, as the features do; nobody can rank better by more than chance. The
+filter knows the laws but has to learn habits from what a card has done, as the forest has to.
 
 | seed | forest | oracle | share | filter | share | frauds |
 | --- | --- | --- | --- | --- | --- | --- |
