@@ -34,11 +34,14 @@ from pyspark_jobs.segments import baselines, train
 from pyspark_jobs.segments.features import buckets_for, training_rows
 from pyspark_jobs.segments.gates import BG_NBD, POISSON, RECENCY, gate, least_gain
 from pyspark_jobs.segments.gather import in_tasks
+from pyspark_jobs.segments.hazard_fit import Gather, here
 from pyspark_jobs.segments.weeks import Mondays
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
 from pyspark_jobs.training.evaluate import Evaluation, evaluate
 from pyspark_jobs.training.sample import LabelledRows
 
+# Their person-days take up some 200 MB.
+FEW_ROWS = 20_000
 PURPOSES = {
     names.WILL_SPEND: (
         "Gives the probability that a card buys within k days, k from 1 to 90, from how it has "
@@ -80,12 +83,15 @@ def read(purchases: DataFrame, days: Mondays) -> Rows:
 
 
 def fit(rows: Rows, threshold: float) -> Fitted:
-    """Fit both hazards in Spark's tasks, with the intervals of what they do not know."""
-    since = rows.newest["as_of"].min()
-    newest = in_tasks(rows.train.where(f.col("as_of") >= f.lit(since)))
-    history = train.fit_history(in_tasks(rows.train), newest)
+    """Fit both hazards in Spark's tasks, with the intervals of what they do not know.
+
+    A fit asks for sums again and again. Few rows are fitted here instead, by the same functions: a
+    job for each of the sums would take longer than they do.
+    """
+    every, newest = _gathered(rows.train), here(rows.newest)
+    history = train.fit_history(every, newest)
     history = train.with_sampling_interval(history, _closed(rows.newest))
-    request = train.fit_request(in_tasks(rows.train), newest)
+    request = train.fit_request(every, newest)
     request = train.with_interval(request, rows.newest, history)
     return Fitted(
         *(msgspec.structs.replace(one, threshold=threshold) for one in (history, request))
@@ -180,6 +186,10 @@ def _manifest(
         figures=figures,
         files={},
     )  # fmt: skip
+
+
+def _gathered(rows: DataFrame) -> Gather:
+    return here(_sorted(rows)) if rows.count() <= FEW_ROWS else in_tasks(rows)
 
 
 def _sorted(rows: DataFrame) -> pl.DataFrame:
