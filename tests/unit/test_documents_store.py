@@ -38,7 +38,7 @@ def test_a_server_that_is_not_there_is_said_in_one_sentence(
 ) -> None:
     monkeypatch.setattr(documents, "TIMEOUT_MS", 200)
     nowhere = DocumentSettings(uri=SecretStr("mongodb://127.0.0.1:9"))
-    with pytest.raises(ServiceError, match="the document store: needed an answer"):
+    with pytest.raises(ServiceError, match="the document store: expected an answer"):
         documents.upsert(nowhere, "c", KEY, rows(1, "bot"))
 
 
