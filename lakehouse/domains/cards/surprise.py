@@ -25,13 +25,13 @@ MOST = 8.0
 
 
 class Habit(NamedTuple):
-    """What a card has done before: transactions, and their sum in cents.
+    """What a card has done before: transactions seen, and their sum in cents.
 
     Of them, `known` and `spent` in the category of this transaction, `visits` at its merchant, and
     `near` within an hour of its own hour of the day.
     """
 
-    count: int
+    seen: int
     total: int
     known: int
     spent: int
@@ -47,18 +47,18 @@ def surprise(habit: Habit, cents: int, km_from_home: float) -> float:
     >>> round(usual, 2), round(odd, 2)
     (3.76, 25.69)
     """
-    category = (habit.known + CATEGORY) / (habit.count + CATEGORY * len(CATEGORIES))
+    category = (habit.known + CATEGORY) / (habit.seen + CATEGORY * len(CATEGORIES))
     merchant = min((habit.visits + MERCHANT) / (habit.known + MERCHANTS), 1.0)
     near = habit.near + HOUR * NEAR_HOURS
-    hour = near / (NEAR_HOURS * habit.count + HOUR * HOURS)
+    hour = near / (NEAR_HOURS * habit.seen + HOUR * HOURS)
     chance = category * merchant * min(hour, 1.0)
     return _amount(habit, cents) + _distance(km_from_home) - log_one(chance)
 
 
 def _amount(habit: Habit, cents: int) -> float:
-    if not habit.count:
+    if not habit.seen:
         return 0.0
-    mean = habit.total / habit.count
+    mean = habit.total / habit.seen
     level = (habit.spent + LEVEL * mean) / (habit.known + LEVEL)
     apart = log_one((cents + 1) / (level + 1)) / SPREAD
     return min(apart * apart / 2, MOST)
