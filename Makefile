@@ -120,6 +120,9 @@ soak: $(VENV)/.dev ## five million events, and the memory of each process meanwh
 swaps: $(VENV)/.dev ## swap the served champion 200 times in a minute under load, ten times to a broken one
 	$(BIN)/python -m bench.serving_swaps
 
+cards-outages: $(VENV)/.dev ## take each part of the alarm path away, and each pair, and count what is lost (SECONDS=60)
+	$(BIN)/python -m bench.cards_outages --seconds $(or $(SECONDS),60)
+
 stream-kills: $(VENV)/.dev ## kill -9 a stream service twenty times while two share a topic, compare every decision and state
 	$(BIN)/python -m bench.stream_kills
 
