@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -25,10 +26,15 @@ class SqlService(Generic[S]):
     job: Job[S]
     domain: Domain
 
-    def run(self, every_seconds: float | None, service: str | None = None) -> None:
+    def run(
+        self,
+        every_seconds: float | None,
+        service: str | None = None,
+        each_round: Callable[[], None] = lambda: None,
+    ) -> None:
         """Start the queries and supervise all of the job's, until told to stop or all have ended.
 
-        Raises the `SqlError` of a file that is wrong.
+        `each_round` is called as `Job.run` does. Raises the `SqlError` of a file that is wrong.
         """
         job = self.job
         files = sql_file.read_folder(FOLDER / self.domain.name)
@@ -37,7 +43,12 @@ class SqlService(Generic[S]):
             job.supervisor.add(start)
         streams = tuple(feed.topic for feed in self.domain.feeds if feed.event_time)
         ticker = IdleTicker(job.settings, streams, job.clock, lambda _: self._latest())
-        job.run(every_seconds, service, ticker.look)
+
+        def look() -> None:
+            ticker.look()
+            each_round()
+
+        job.run(every_seconds, service, look)
 
     def _latest(self) -> datetime | None:
         """The latest event time that any query of the SQL files has seen."""
