@@ -22,8 +22,9 @@ def trainer(job: Job[Settings]) -> Trainer:
     """The trainer of the pipeline; a request may have `users` and `seed` of the simulated shop."""
 
     def work(request: Request) -> Answer:
-        options = {name: int(value) for name, value in request.options.items()}
-        lessons = replace(Lessons(job.clock.now()), **options)
+        usual, options = Lessons(job.clock.now()), request.options
+        users, seed = options.get("users", usual.users), options.get("seed", usual.seed)
+        lessons = replace(usual, users=int(users), seed=int(seed))
         registry = open_registry(job.settings, BOTS)
         found = train(job.spark, job.settings, registry, lessons, LOG.info)
         return Answer(
