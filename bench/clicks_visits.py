@@ -99,7 +99,9 @@ class Visits:
         write = traffic.writer(SchemaClient(Address.of(self.settings)))
         publisher, now = Publisher(self.settings.kafka), clock.now()
         for number in range(CLICKS):
-            moment = now.replace(microsecond=0) + timedelta(milliseconds=number)
+            moment = now.replace(microsecond=0) + timedelta(
+                milliseconds=now.microsecond // 1_000 + number
+            )
             click = Click(str(random.choice([*alive, 99])), moment, random.choice(PAGES))
             publisher.send(names.TOPIC_EVENTS, click.user_id, write(asdict(click)))
         publisher.deliver(DELIVER_S)

@@ -42,7 +42,7 @@ def test_before_anything_has_run_the_page_says_how_to_start_it(
 ) -> None:
     shown = page(settings, monkeypatch)
     assert "cdrlake up --domain clicks" in shown
-    assert '<b id="precision">–</b>' in shown
+    assert '<b id="precision">\u2013</b>' in shown
 
 
 def test_figures_steps_and_files_are_shown(
