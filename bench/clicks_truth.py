@@ -27,6 +27,7 @@ from lakehouse.schema_registry.client import Address, SchemaClient
 SLIDE_S, SLIDES = 120, 5
 KEY = ["user_id", "window_start"]
 USER = ["id", "name", "platform", "country", "ip_address", "nb_orders"]
+_KEYS: dict[str, pl.DataType] = {"user_id": pl.String(), "window_start": pl.Datetime("us", "UTC")}
 Until = Callable[[Callable[[], bool], str], None]
 
 
@@ -81,9 +82,8 @@ def windows(settings: Settings) -> pl.DataFrame:
             start = datetime.fromtimestamp((slide - back) * SLIDE_S, UTC)
             views[user, start][PAGES.index(page)] += 1
     rows = [(*key, *counts) for key, counts in views.items()]
-    moment = pl.Datetime("us", "UTC")
-    schema = dict(zip(KEY, (pl.String, moment), strict=True)) | dict.fromkeys(VIEWS, pl.Int32)
-    return pl.DataFrame(rows, schema=schema, orient="row").sort(KEY)
+    kinds: dict[str, pl.DataType] = {**_KEYS, **{name: pl.Int32() for name in VIEWS}}
+    return pl.DataFrame(rows, schema=kinds, orient="row").sort(KEY)
 
 
 def results(settings: Settings) -> pl.DataFrame:
@@ -102,9 +102,8 @@ def published(settings: Settings) -> pl.DataFrame:
 
     kafka.read_all(settings.kafka, names.TOPIC_RESULTS, visit)
     rows = [(one["user_id"], one["window_start"], one["probability"]) for one in last.values()]
-    schema = {"user_id": pl.String, "window_start": pl.Datetime("us", "UTC"),
-              "probability": pl.Float64}  # fmt: skip
-    return pl.DataFrame(rows, schema=schema, orient="row").sort(KEY)
+    kinds: dict[str, pl.DataType] = {**_KEYS, "probability": pl.Float64()}
+    return pl.DataFrame(rows, schema=kinds, orient="row").sort(KEY)
 
 
 def users(settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:

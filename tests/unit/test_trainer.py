@@ -87,7 +87,12 @@ def test_one_training_at_a_time_and_a_schedule(settings: Settings, clock: FixedC
 
     trainer = Trainer(settings, clock, Course(DOMAIN, train, every_hours=2))
     first = requests.ask(settings, DOMAIN)
-    patiently(lambda: bool(trainer.look() or seen), "the training", poll_s=0.01)
+
+    def begun() -> bool:
+        trainer.look()
+        return bool(seen)
+
+    patiently(begun, "the training", poll_s=0.01)
     second = requests.ask(settings, DOMAIN)
     trainer.look()
     assert seen == [first]
