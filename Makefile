@@ -59,8 +59,8 @@ demos: setup ## run the main job of every domain, and end with one table
 up: setup ## set everything up and leave it running (Ctrl-C stops it)
 	@$(BIN)/cdrlake up
 
-test: $(VENV)/.dev ## all tests, every tier
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev ## all tests, every tier, file by file in two processes (PROCESSES=2)
+	$(BIN)/python -m pytest -n $(or $(PROCESSES),2) --dist loadfile --no-loadscope-reorder
 
 test-unit: $(VENV)/.dev ## the tests that need no JVM and no server
 	$(BIN)/python -m pytest lakehouse tests/unit

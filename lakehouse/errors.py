@@ -16,7 +16,7 @@ from lakehouse import display
 # Exit codes of services and jobs. After EXIT_PERMANENT another start ends the same way, until a
 # person has acted.
 EXIT_FAILED, EXIT_PERMANENT = 1, 3
-_PARTS = re.compile(r"(.*?): needed (.*?), got (.*); (.*?)\.?", re.DOTALL)
+_PARTS = re.compile(r"(.*?): expected (.*?), but got (.*); (.*?)\.?", re.DOTALL)
 
 
 class CdrlakeError(Exception):
@@ -25,7 +25,7 @@ class CdrlakeError(Exception):
     The parts remain available as `where`, `needed`, `got` and `do`, each empty if unknown.
 
     >>> str(CdrlakeError(where="conf/settings.yaml", needed="a port", got="'x'", do="write 5000"))
-    "conf/settings.yaml: needed a port, got 'x'; write 5000."
+    "conf/settings.yaml: expected a port, but got 'x'; write 5000."
     """
 
     where: str
@@ -36,7 +36,7 @@ class CdrlakeError(Exception):
     def __init__(self, where: str, needed: str, got: str, do: str) -> None:
         self.where, self.needed, self.got, self.do = where, needed, got, do
         # What others say (an operating system, a server) often ends with a full stop of its own.
-        super().__init__(f"{where}: needed {needed}, got {_open(got)}; {_open(do)}.")
+        super().__init__(f"{where}: expected {needed}, but got {_open(got)}; {_open(do)}.")
 
     @classmethod
     def sentence(
@@ -97,9 +97,9 @@ class StreamError(CdrlakeError):
 class RelayedError(StreamError):
     """An error that reached us as text, through the JVM, with its message as it was raised.
 
-    >>> error = RelayedError("topic t: needed messages, got none; send some.")
+    >>> error = RelayedError("topic t: expected messages, but got none; send some.")
     >>> str(error), error.got
-    ('topic t: needed messages, got none; send some.', 'none')
+    ('topic t: expected messages, but got none; send some.', 'none')
     >>> str(RelayedError("Topic t is gone; create it."))
     'Topic t is gone; create it.'
     """

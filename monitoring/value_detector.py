@@ -48,7 +48,7 @@ def usual(values: Sequence[float], days: Sequence[date]) -> Usual:
     Amounts and counts should come as logarithms. Raises `ValueError` without two values.
     """
     if len(values) < 2:
-        raise ValueError(f"the usual level needs two values or more, got {len(values)}")
+        raise ValueError(f"the usual level needs two values or more, but got {len(values)}")
     frame = pl.DataFrame({"value": values, "day": days}).with_columns(
         weekday=pl.col("day").dt.weekday() - 1, month=pl.col("day").dt.month()
     )

@@ -93,7 +93,7 @@ class Inputs:
         problems = np.full(len(texts), None, object)
         for place in np.flatnonzero(~fits):
             got = f"{max(lengths[0][place], 0)} and {max(lengths[1][place], 0)}"
-            problems[place] = f"it needs {self.signature}, got {got}"
+            problems[place] = f"it needs {self.signature}, but got {got}"
         rows = np.zeros((len(texts), len(self.features)))
         some = pa.array(fits)
         found = self.matrix(self._unpacked(texts.filter(some), numbers.filter(some)))

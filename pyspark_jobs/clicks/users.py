@@ -92,7 +92,7 @@ def refused(messages: DataFrame, batch_id: int, clock: Clock) -> DataFrame:
     """Messages as the quarantine keeps them."""
     return messages.select(
         f.lit("not_json").alias("reasons"),
-        f.lit("needed a JSON object with the id of a user").alias("detail"),
+        f.lit("expected a JSON object with the id of a user").alias("detail"),
         "key",
         f.col("value").alias("raw"),
         "topic",

@@ -57,8 +57,8 @@ def summary(error: str) -> str:
 
     >>> summary("Query terminated\nCaused by: java.io.IOException: disk full\n\tat x.Y")
     'java.io.IOException: disk full'
-    >>> summary("Traceback\nlakehouse.errors.StreamError: topic: needed a, got b; do c.\n\tat x.Y")
-    'topic: needed a, got b; do c.'
+    >>> summary("Trace\nlakehouse.errors.StreamError: t: expected a, but got b; do c.\n\tat x.Y")
+    't: expected a, but got b; do c.'
     """
     lines = [line.strip() for line in error.splitlines() if line.strip()]
     causes = [line.removeprefix(_CAUSE) for line in lines if line.startswith(_CAUSE)]

@@ -58,7 +58,7 @@ def _as_refused(
     kinds: Any = polars_schema(QUARANTINE_TRUTH)
     rows = placed.with_columns(
         reasons=pl.lit(REASON),
-        detail=pl.lit("needed a prediction of the event within fraud.truth_days, none came"),
+        detail=pl.lit("expected a prediction of the event within fraud.truth_days, none came"),
         key=pl.col("message_id").cast(pl.Binary),
         raw=body.cast(pl.Binary),
         batch_id=pl.lit(batch_id, pl.Int64),

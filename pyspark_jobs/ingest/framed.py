@@ -54,7 +54,7 @@ def split(
             try:
                 value = _as_json(avro_schemas.read(value, client.schema(number)), moments)
             except ContractError as error:
-                why = f"needed a record of schema {number}: {error}"
+                why = f"expected a record of schema {number}: {error}"
                 bad.append((message, refused(REASON, why)))
         values.append(value)
     lost = {(message["partition"], message["offset"]) for message, _ in bad}

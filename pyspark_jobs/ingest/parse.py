@@ -85,7 +85,7 @@ def _frame_of(message: Row, result: Validation, schema: Schema) -> pl.DataFrame:
     try:
         return _frame(list(_rows(message, result)), schema)
     except (pl.exceptions.PolarsError, ValueError, TypeError, OverflowError) as error:
-        unfit = refused("not_judged", f"needed values that a table can hold, got {error!r}")
+        unfit = refused("not_judged", f"expected values that a table can hold, but got {error!r}")
         return _frame(list(_rows(message, unfit)), schema)
 
 

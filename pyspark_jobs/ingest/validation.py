@@ -58,7 +58,7 @@ def validate(raw: bytes | None, rules: Rules) -> Validation:
         return _validate(raw, rules)
     except Exception as error:
         # A fault of ours, brought out by this message: it must not stop those behind it.
-        return refused("not_judged", f"needed a message that can be judged, got {error!r}")
+        return refused("not_judged", f"expected a message that can be judged, but got {error!r}")
 
 
 def refused(reason: str, detail: str) -> Validation:
@@ -68,14 +68,14 @@ def refused(reason: str, detail: str) -> Validation:
 
 def _validate(raw: bytes | None, rules: Rules) -> Validation:
     if raw is not None and len(raw) > rules.max_bytes:
-        return refused("too_large", f"needed at most {rules.max_bytes} bytes, got {len(raw)}")
+        return refused("too_large", f"expected at most {rules.max_bytes} bytes, but got {len(raw)}")
     try:
         value = decode(raw)
     except (ValueError, RecursionError) as error:
-        return refused("not_json", f"needed JSON, got {_clip(raw)} ({error})")
+        return refused("not_json", f"expected JSON, but got {_clip(raw)} ({error})")
     records = _records(value, rules)
     if records is None:
-        return refused("not_object", f"needed an object, got {_clip(value)}")
+        return refused("not_object", f"expected an object, but got {_clip(value)}")
     result = Validation()
     for record in records:
         result.rows.append(_validate_record(record, rules, result.violations))
@@ -107,7 +107,7 @@ def _validate_record(record: Mapping[str, Any], rules: Rules, violations: list[V
     try:
         row["extras"] = encode_extras(extras)
     except ValueError as error:
-        detail = f"needed numbers that a double can hold in unknown fields ({error})"
+        detail = f"expected numbers that a double can hold in unknown fields ({error})"
         violations.append(Violation("out_of_range", detail))
     violations.extend(_broken_rules(row, rules))
     return row
@@ -116,7 +116,7 @@ def _validate_record(record: Mapping[str, Any], rules: Rules, violations: list[V
 def _value(value: Any, check: FieldCheck) -> Any:
     spec = check.spec
     if value is None:
-        missing = Violation("missing_field", f"{spec.name}: needed, got none")
+        missing = Violation("missing_field", f"{spec.name}: required, but missing")
         return None if spec.nullable else missing
     is_time = spec.kind in ("date", "timestamp")
     try:
@@ -125,9 +125,9 @@ def _value(value: Any, check: FieldCheck) -> Any:
         return _out_of_range(value, check, is_time)
     except ValueError:
         reason = "bad_date" if is_time else "wrong_type"
-        return Violation(reason, f"{spec.name}: needed {spec.kind}, got {_clip(value)}")
+        return Violation(reason, f"{spec.name}: expected {spec.kind}, but got {_clip(value)}")
     if check.pattern is not None and not check.pattern.fullmatch(typed):
-        detail = f"{spec.name}: needed {spec.pattern}, got {_clip(value)}"
+        detail = f"{spec.name}: expected {spec.pattern}, but got {_clip(value)}"
         return Violation(spec.pattern_reason, detail)
     if check.low is not None and not check.low <= typed <= check.high:
         return _out_of_range(value, check, is_time)
@@ -135,11 +135,12 @@ def _value(value: Any, check: FieldCheck) -> Any:
 
 
 def _out_of_range(value: Any, check: FieldCheck, is_time: bool) -> Violation:
+    name = check.spec.name
     if is_time:
         needed = f"from {check.low} to {check.high}, by the clock of the lake"
-        return Violation("bad_date", f"{check.spec.name}: needed {needed}, got {_clip(value)}")
+        return Violation("bad_date", f"{name}: expected {needed}, but got {_clip(value)}")
     needed = _range_of(check)
-    return Violation("out_of_range", f"{check.spec.name}: needed {needed}, got {_clip(value)}")
+    return Violation("out_of_range", f"{name}: expected {needed}, but got {_clip(value)}")
 
 
 def _range_of(check: FieldCheck) -> str:
@@ -158,16 +159,16 @@ def _broken_rules(row: Row, rules: Rules) -> Iterator[Violation]:
         if rules.oldest is not None and day < rules.oldest:
             yield Violation(
                 "too_late",
-                f"{feed.event_time}: needed {rules.oldest} or later, "
-                f"the latest date so far less the allowed lateness, got {day}",
+                f"{feed.event_time}: expected {rules.oldest} or later, "
+                f"the latest date so far less the allowed lateness, but got {day}",
             )
     for earlier, later in feed.ordered:
         first, second = row.get(earlier), row.get(later)
         if first is not None and second is not None and second <= first:
-            yield Violation("bad_date", f"{later}: needed after {first}, got {second}")
+            yield Violation("bad_date", f"{later}: expected after {first}, but got {second}")
     entity = row.get(feed.entity) if feed.entity else None
     if rules.known is not None and entity is not None and entity not in rules.known:
-        detail = f"{feed.entity}: needed one that is known, got {entity}"
+        detail = f"{feed.entity}: expected one that is known, but got {entity}"
         yield Violation(feed.unknown_reason, detail)
 
 

@@ -217,7 +217,7 @@ def test_a_wrong_configuration_is_one_clear_sentence(tmp_path: Path, text: str, 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="give --config another path"):
         eda.run(tmp_path / "none.json", Settings())
-    with pytest.raises(SourceError, match="rows from 2020-01-01 to 2020-01-02, got none"):
+    with pytest.raises(SourceError, match="rows from 2020-01-01 to 2020-01-02, but got none"):
         chosen = config(tmp_path, start_date="2020-01-01", end_date="2020-01-02")
         eda.run(chosen, lake_of(usage(), tmp_path))
 

@@ -146,7 +146,7 @@ def test_a_lost_commit_of_bronze_stops_the_query_by_name(
     commit = newest.read_bytes()
     newest.unlink()
     send(producer(site), events(6, 1))
-    with pytest.raises(StreamError, match=r"bronze/cdr_events: needed version 2 or later"):
+    with pytest.raises(StreamError, match=r"bronze/cdr_events: expected version 2 or later"):
         run(spark, site)
     newest.write_bytes(commit)
     run(spark, site)

@@ -190,7 +190,7 @@ def test_what_is_missing_is_named(settings: Settings) -> None:
     with pytest.raises(NotReadyError, match="a table of predictions"):
         monitor(settings).run(Request(), RUN_ID)
     made.append(settings, made.rows(ANALYSIS_START, 1, seed=2))
-    with pytest.raises(NotFoundError, match="one of 1, got 7"):
+    with pytest.raises(NotFoundError, match="one of 1, but got 7"):
         monitor(settings).run(Request(model_version=7), RUN_ID)
     with pytest.raises(NotFoundError, match="rows of model version 1"):
         monitor(settings).run(Request(start=ANALYSIS_START + 99 * DAY), RUN_ID)

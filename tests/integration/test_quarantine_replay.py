@@ -36,7 +36,7 @@ def refused(settings: Settings, tmp_path: Path) -> Settings:
     rows = pl.DataFrame(
         {
             "reasons": ["missing_field", "missing_field,too_late", "not_json"],
-            "detail": ["DP_MOC_COUNT: needed, got none"] * 2 + ["needed JSON"],
+            "detail": ["DP_MOC_COUNT: required, but missing"] * 2 + ["expected JSON"],
             "key": [b"k"] * 3,
             "raw": raws,
             "topic": [names.TOPIC_EVENTS] * 3,
@@ -56,7 +56,7 @@ def test_messages_are_counted_by_reason_and_shown_beside_their_rule(refused: Set
     assert quarantine.counts(refused, FEED)["waiting"].to_list() == [1, 1, 1]
     shown = quarantine.show(refused, FEED, reason="missing_field", limit=1)
     assert shown.select("detail", "raw").rows() == [
-        ("DP_MOC_COUNT: needed, got none", '{"event_id":"m:1","calls":3}')
+        ("DP_MOC_COUNT: required, but missing", '{"event_id":"m:1","calls":3}')
     ]
 
 

@@ -212,10 +212,10 @@ def test_rows_that_kafka_lost_are_sent_once_more(
     ("stream", "first", "last", "says"),
     [
         ("agian", 0, None, "did you mean 'again'"),
-        ("again", 2, 5, "needed rows 0 to 4, got 2 to 5"),
+        ("again", 2, 5, "expected rows 0 to 4, but got 2 to 5"),
         ("again", -1, 3, "got -1 to 3"),
         ("again", 3, 2, "got 3 to 2"),
-        ("again", 0, 4, "needed all 5 rows from 0 to 4, got 4"),
+        ("again", 0, 4, "expected all 5 rows from 0 to 4, but got 4"),
     ],
 )
 def test_rows_that_cannot_be_sent_once_more_are_named_and_nothing_is_put_in(

@@ -159,7 +159,7 @@ class Closed(Short):
 
 
 def test_an_object_that_comes_short_is_told_from_a_whole_one(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="needed 100 bytes, got 0; repeat it to go on"):
+    with pytest.raises(SourceError, match="expected 100 bytes, but got 0; repeat it to go on"):
         download("gs://cdr/a.csv", KEY, tmp_path / "a.csv", connect=lambda _key: Short())
 
 

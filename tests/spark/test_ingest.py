@@ -163,7 +163,7 @@ def test_too_many_bad_messages_stop_the_query_with_samples_until_accepted(
     spark: SparkSession, lake: Settings, feed: Feed
 ) -> None:
     values = [b"junk"] * 600 + [message(n) for n in range(600, 1000)]
-    with pytest.raises(StreamError, match="600 of 1000, such as 0:0 needed JSON"):
+    with pytest.raises(StreamError, match="600 of 1000, such as 0:0 expected JSON"):
         ingest(lake, feed).write_batch(batch(spark, values), 0)
     ingest(lake, feed, accept=True).write_batch(batch(spark, values), 0)
     assert len(offsets(spark, lake, names.BRONZE_EVENTS)) == 400

@@ -51,7 +51,7 @@ def test_a_query_stops_where_its_last_commit_is_gone(spark: SparkSession, lake: 
     queries.noting(QUERY, lake, copy, "silver.few")
     newest_commit(lake, "silver.few").unlink()
     with pytest.raises(
-        StreamError, match=r"silver/few: needed version \d .*, got (version|a log).*; res"
+        StreamError, match=r"silver/few: expected version \d .*, but got (version|a log).*; res"
     ):
         queries.noting(QUERY, lake, copy, "silver.few")
 
@@ -64,7 +64,7 @@ def test_usage_is_not_summed_where_silver_has_lost_its_newest_commit(
     write_deltalake(table_uri(lake.lake_uri, names.BRONZE_EVENTS), bronze(), mode="append")
     run_to_end(transform.start(spark, lake, clock, None))
     newest_commit(lake, names.SILVER_DAILY).unlink()
-    with pytest.raises(StreamError, match=r"silver/cdr_daily: needed version \d .*cdr_transform"):
+    with pytest.raises(StreamError, match=r"silver/cdr_daily: expected version \d .*cdr_transform"):
         transform.start(spark, lake, clock, None)
 
 
@@ -74,5 +74,5 @@ def test_nothing_is_scored_where_the_predictions_have_lost_their_newest_commit(
     context = scoring_context(copy.settings, copy.registry, copy.clock)
     run_to_end(score.start(spark, context, None))
     newest_commit(copy.settings, names.PREDICTIONS).unlink()
-    with pytest.raises(StreamError, match=r"predictions: needed version \d .*cdr_score"):
+    with pytest.raises(StreamError, match=r"predictions: expected version \d .*cdr_score"):
         score.start(spark, context, None)

@@ -78,7 +78,7 @@ def add_version(copy: Site, score_from: date | None = None) -> None:
 
 def test_without_a_champion_the_query_does_not_start(spark: SparkSession, lake: Settings) -> None:
     registry = Registry(MemoryStore(lake.state), FixedClock(NOW))
-    with pytest.raises(StreamError, match="needed a champion, got none"):
+    with pytest.raises(StreamError, match="expected a champion, but got none"):
         score.start(spark, scoring_context(lake, registry, FixedClock(NOW)), None)
 
 

@@ -97,9 +97,9 @@ def test_few_days_are_trained_on_folds_by_subscriber(spark: SparkSession, tmp_pa
 @pytest.mark.parametrize(
     ("label", "labelled_days", "message"),
     [
-        pytest.param(np.zeros, DAYS, "both classes, got 0 rows of churners", id="one class"),
-        pytest.param(np.ones, 7, "at least 8 labelled days, got 7", id="too few days"),
-        pytest.param(np.ones, 0, "outcomes of scored dates, got none", id="no outcomes"),
+        pytest.param(np.zeros, DAYS, "both classes, but got 0 rows of churners", id="one class"),
+        pytest.param(np.ones, 7, "at least 8 labelled days, but got 7", id="too few days"),
+        pytest.param(np.ones, 0, "outcomes of scored dates, but got none", id="no outcomes"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_with_what_is_there(
@@ -121,5 +121,5 @@ def test_too_few_churners_are_counted_in_the_refusal(spark: SparkSession, tmp_pa
     label[:: USERS * 3] = 1
     write_lake(settings.lake_uri, Data(noise().rows, label))
     registry = Registry(MemoryStore(tmp_path / "registry"), FixedClock(NOW))
-    with pytest.raises(ModelError, match="at least 5 rows of churners, got 2"):
+    with pytest.raises(ModelError, match="at least 5 rows of churners, but got 2"):
         train(spark, settings, registry, FixedClock(NOW), print)

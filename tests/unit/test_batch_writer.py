@@ -65,8 +65,8 @@ def test_each_message_is_in_one_file_and_nobody_reads_it_before_the_commit(lake:
     written = write(lake, [outcome(0), b"junk", outcome(2), outcome(3), b"[]"])
     assert Tally.of(written) == (3, 2, None)
     assert [one.samples for one in written if not one.good] == [
-        "0:1 needed JSON, got b'junk' (Expecting value: line 1 column 1 (char 0)); "
-        "0:4 needed an object, got []"
+        "0:1 expected JSON, but got b'junk' (Expecting value: line 1 column 1 (char 0)); "
+        "0:4 expected an object, but got []"
     ]
     assert rows(lake, BRONZE).is_empty()
     for table, good in ((BRONZE, True), (QUARANTINE, False)):

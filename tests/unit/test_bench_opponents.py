@@ -13,7 +13,7 @@ from lakehouse.errors import ServiceError
 
 def test_a_job_that_wrote_half_is_refused() -> None:
     apart.expect("Flink", "rows", 10, 10)
-    with pytest.raises(ServiceError, match="Flink: needed 10 rows of daily_sums, got 5"):
+    with pytest.raises(ServiceError, match="Flink: expected 10 rows of daily_sums, but got 5"):
         apart.expect("Flink", "daily_sums", 5, 10)
 
 

@@ -137,7 +137,7 @@ def test_a_shadow_begins_and_ends(run: Run, registry: Registry) -> None:
 
 
 def test_an_unknown_version_is_an_error_that_names_the_known_ones(run: Run) -> None:
-    with pytest.raises(ModelError, match="one of the versions 1, 2, got 9"):
+    with pytest.raises(ModelError, match="one of the versions 1, 2, but got 9"):
         run("show", "9")
 
 

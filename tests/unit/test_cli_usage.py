@@ -39,7 +39,7 @@ def test_without_a_command_the_help_is_printed() -> None:
 def test_brackets_in_an_error_are_not_taken_for_markup() -> None:
     done = cdrlake("eda", "--config", "/no/[bold]/file")
     assert done.returncode == 1
-    assert "/no/[bold]/file: needed a readable file" in done.stderr
+    assert "/no/[bold]/file: expected a readable file" in done.stderr
 
 
 def test_help_and_mistakes_wait_for_no_heavy_library() -> None:

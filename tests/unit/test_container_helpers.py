@@ -180,5 +180,5 @@ def test_a_database_that_is_away_is_one_sentence_and_a_failure(name: str, tmp_pa
         [sys.executable, str(DOCKER / name)], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert "database at 127.0.0.1:1: needed a connection" in done.stderr
+    assert "database at 127.0.0.1:1: expected a connection" in done.stderr
     assert "Traceback" not in done.stderr

@@ -64,7 +64,7 @@ def test_a_shorter_topic_was_created_again_and_is_told_from_a_gap(
 def test_a_damaged_entry_of_the_offset_log_is_named(settings: Settings, left: str) -> None:
     entry = Path(INGEST_EVENTS.checkpoint(settings.lake_uri)) / "offsets" / "10"
     entry.write_text(left)
-    with pytest.raises(StreamError, match=f"{entry}: needed an entry"):
+    with pytest.raises(StreamError, match=f"{entry}: expected an entry"):
         data_loss.check(settings, INGEST_EVENTS, TOPIC, CLOCK, accept=False)
 
 

@@ -75,7 +75,7 @@ def refused(folder: Path) -> Settings:
     settings = Settings(lake=LakeSettings(uri=str(folder)))
     row = {
         "reasons": "not_json",
-        "detail": f"needed JSON, got {HOSTILE}",
+        "detail": f"expected JSON, but got {HOSTILE}",
         "raw": HOSTILE.encode(),
         "topic": names.TOPIC_EVENTS,
         "partition": 0,
@@ -122,7 +122,7 @@ def test_a_log_line_is_one_line_and_acts_on_nothing(monkeypatch: pytest.MonkeyPa
     "error",
     [
         ContractError("topic t", "JSON", HOSTILE, "mend the producer"),
-        RelayedError(f"topic t: needed JSON, got {HOSTILE}; mend it."),
+        RelayedError(f"topic t: expected JSON, but got {HOSTILE}; mend it."),
     ],
 )
 def test_an_error_says_what_came_without_doing_it(error: Exception) -> None:

@@ -39,7 +39,7 @@ def test_a_server_that_is_not_there_is_said_in_one_sentence(
 ) -> None:
     monkeypatch.setattr(documents, "TIMEOUT_MS", 200)
     nowhere = DocumentSettings(uri=SecretStr("mongodb://127.0.0.1:9"))
-    with pytest.raises(UnreachableError, match="the document store: needed an answer") as found:
+    with pytest.raises(UnreachableError, match="document store: expected an answer") as found:
         documents.upsert(nowhere, "c", KEY, rows(1, "bot"))
     assert failures.is_transient(failures.text_of(found.value))
 

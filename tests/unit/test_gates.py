@@ -154,5 +154,5 @@ def test_models_of_other_features_are_not_compared(
     old = one_split(0, features=("silent", "texts"))
     one = registry.register(*make_bundle(model=old, reference=window()))
     two = registry.register(*make_bundle(model=one_split(0), reference=window()))
-    with pytest.raises(ModelError, match="models of the same features, got no texts"):
+    with pytest.raises(ModelError, match="models of the same features, but got no texts"):
         gates.compare(registry.load(two), registry.load(one), CHURN, seed=1)

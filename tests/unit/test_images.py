@@ -163,5 +163,5 @@ def test_an_existing_file_of_secrets_is_never_overwritten(tmp_path: Path) -> Non
     (tmp_path / ".env").write_text("KEPT=1\n", encoding="utf-8")
     refused = make_env(tmp_path)
     assert refused.returncode == 1
-    assert "needed no such file" in refused.stderr
+    assert "expected no such file" in refused.stderr
     assert variables(tmp_path) == {"KEPT": "1"}

@@ -168,13 +168,13 @@ def test_the_settings_win_over_the_file_and_tls_stores_are_pem(conf: Path) -> No
     ("text", "message"),
     [
         ("sasl.pasword=x", "'sasl.pasword'; did you mean 'sasl.password'"),
-        ("ssl.truststore.location=/t.jks", "ssl.truststore.location as PEM, got JKS"),
-        ("ssl.keystore.location=/t.p12\nssl.keystore.type=PKCS12", "as PEM, got PKCS12"),
-        ("sasl.username={{ CLUSTER_API_KEY }}", "a value of sasl.username, got its placeholder"),
+        ("ssl.truststore.location=/t.jks", "ssl.truststore.location as PEM, but got JKS"),
+        ("ssl.keystore.location=/t.p12\nssl.keystore.type=PKCS12", "as PEM, but got PKCS12"),
+        ("sasl.username={{ CLUSTER_API_KEY }}", "of sasl.username, but got its placeholder"),
         (f'sasl.jaas.config=Krb5LoginModule required password="{SECRET}";', "PlainLoginModule or"),
         (f'sasl.jaas.config=PlainLoginModule required password="{SECRET}";', "username and pass"),
         ('{"CLUSTER_API_KEYS": "x"}', "did you mean 'CLUSTER_API_KEY'"),
-        ("{", "JSON or properties, got neither"),
+        ("{", "JSON or properties, but got neither"),
     ],
 )
 def test_a_client_properties_file_that_says_something_else(
@@ -188,7 +188,7 @@ def test_a_client_properties_file_that_says_something_else(
 
 
 def test_a_client_properties_file_that_is_not_there_names_the_setting(conf: Path) -> None:
-    with pytest.raises(SettingsError, match=r"kafka\.client_properties: needed a text file /none"):
+    with pytest.raises(SettingsError, match=r"client_properties: expected a text file /none"):
         kafka(conf, EMBEDDED="false", CLIENT_PROPERTIES="/none")
     with pytest.raises(SettingsError, match=r"kafka\.client_properties describe a broker of your"):
         kafka(conf, CLIENT_PROPERTIES="/none")

@@ -95,5 +95,5 @@ def test_a_line_that_no_block_has_is_an_error(
     name = "_parsed" if '"' in row else "_plain"
     real = getattr(lines, name)
     monkeypatch.setattr(lines, name, losing)
-    with pytest.raises(SourceError, match="3 lines accounted for, got 2"):
+    with pytest.raises(SourceError, match="3 lines accounted for, but got 2"):
         blocks(tmp_path / "some.csv", f"x,y,z\n{row}\n{row}\n", ("x",), 50)

@@ -193,7 +193,7 @@ def test_a_file_is_known_by_what_it_holds(tmp_path: Path, name: str, content: by
 
 def test_an_archive_is_read_where_it_holds_one_file(tmp_path: Path) -> None:
     assert loaded(packed(tmp_path / "one.csv", "a.csv")) == (20, {})
-    with pytest.raises(SourceError, match="an archive of one file, got one of 2"):
+    with pytest.raises(SourceError, match="an archive of one file, but got one of 2"):
         loaded(packed(tmp_path / "two.zip", "a.csv", "b.csv"))
     with pytest.raises(SourceError, match="an Excel workbook; save it as CSV"):
         loaded(packed(tmp_path / "book.xlsx", "[Content_Types].xml", "xl/workbook.xml"))
@@ -205,10 +205,10 @@ def test_an_archive_is_read_where_it_holds_one_file(tmp_path: Path) -> None:
         (TWENTY.encode("utf-16-le"), "iconv -f UTF-16"),
         (b"PAR1\x15\x04", "a Parquet file"),
         (b"PK\x03\x04 and no archive", "a readable file"),
-        (b"", "a column 'DP_DATE', got none"),
+        (b"", "a column 'DP_DATE', but got none"),
         (gzip.compress(TWENTY.encode())[:-20], "a readable file"),
         (b'id,"DP_DATE\n', "one with a stray quote"),
-        (HEADER.replace("id", "DP_DATE").encode(), "one column 'DP_DATE', got several"),
+        (HEADER.replace("id", "DP_DATE").encode(), "one column 'DP_DATE', but got several"),
     ],
 )
 def test_what_is_no_such_file_is_refused_in_one_sentence(

@@ -296,8 +296,8 @@ def described(**change: Any) -> bytes:
         (b"description: " + b"9" * 5_000, "number"),
         (b"description: \xff\xfe", "UTF-8"),
         (b"description: 2026-02-30", "a date that does not exist"),
-        (b"[]", "the mapping needs keys and values, got a list of 0"),
-        (b"", "the mapping needs keys and values, got None"),
+        (b"[]", "the mapping needs keys and values, but got a list of 0"),
+        (b"", "the mapping needs keys and values, but got None"),
     ],
 )
 def test_a_mapping_that_is_none_is_refused_in_one_sentence(

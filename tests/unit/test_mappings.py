@@ -178,7 +178,7 @@ def test_a_gzipped_file_is_read_and_a_truncated_one_refused(tmp_path: Path) -> N
     whole.write_bytes(gzip.compress(text.encode()))
     cut.write_bytes(whole.read_bytes()[:-12])
     assert sum(block.events.height for block in read(whole, spec, Options(NOW))) == 1_000
-    with pytest.raises(SourceError, match=r"cut\.csv\.gz: needed a readable file"):
+    with pytest.raises(SourceError, match=r"cut\.csv\.gz: expected a readable file"):
         list(read(cut, spec, Options(NOW)))
 
 

@@ -37,11 +37,11 @@ def test_the_model_takes_the_analysed_period_when_none_is_given(tmp_path: Path) 
     [
         ('{\n  "start_date": "2026-01-01" // from\n}', "line 2, column 30"),
         (f'{{{JANUARY}, "end_dat": "2026-01-31"}}', "did you mean 'end_date'"),
-        ('{"start_date": "2024-25-26", "end_date": "2026-01-31"}', "a real date, got '2024-25-26'"),
+        ('{"start_date": "2024-25-26", "end_date": "2026-01-31"}', "date, but got '2024-25-26'"),
         ('{"start_date": "2026-02-01", "end_date": "2026-01-31"}', "an end on 2026-02-01 or later"),
         ('{"start_date": "2026-02-01"}', "the key end_date"),
         (f'{{{JANUARY}, "processed_start": "2026-01-01"}}', "the key processed_end"),
-        ("[]", "an object, got list"),
+        ("[]", "an object, but got list"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:
@@ -50,7 +50,7 @@ def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, text: str, mess
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"config\.json: needed a readable file"):
+    with pytest.raises(SettingsError, match=r"config\.json: expected a readable file"):
         periods.read(tmp_path / "config.json")
 
 

@@ -123,9 +123,9 @@ def test_a_struct_is_taken_by_the_names_of_its_fields(site: Site) -> None:
     [
         (["PL", "Linux"], [None, 1], "views is NULL"),
         (["PL"], [1, 1], "it needs 2 texts (country, platform) and 2 numbers (views, orders), "
-         "got 1 and 2"),
+         "but got 1 and 2"),
         (["PL", "Linux"], None, "it needs 2 texts (country, platform) and 2 numbers (views, "
-         "orders), got 2 and 0"),
+         "orders), but got 2 and 0"),
     ],
 )  # fmt: skip
 def test_a_row_that_cannot_be_scored_says_why_and_spares_its_neighbours(
@@ -142,7 +142,7 @@ def test_a_row_that_cannot_be_scored_says_why_and_spares_its_neighbours(
     ("name", "error"),
     [
         ("Bot Detectr", "There is no model called 'Bot Detectr' in the registry."),
-        ("Bot Detector$7", "registry: needed one of the versions 1, got 7; choose one."),
+        ("Bot Detector$7", "registry: expected one of the versions 1, but got 7; choose one."),
         ("it's", '"it\'s" is not the name of a model.'),
         (None, "the name of the model is NULL"),
     ],

@@ -51,13 +51,13 @@ def test_a_query_that_has_written_nothing_asks_for_nothing(tmp_path: Path) -> No
 
 def test_a_commit_that_is_gone_is_refused_by_name(settings: Settings) -> None:
     newest_commit(settings).unlink()
-    with pytest.raises(StreamError, match=r"silver/toy: needed version 2 .*, got version 1; res"):
+    with pytest.raises(StreamError, match=r"silver/toy: expected version 2 .*, but got version 1;"):
         QueryNotes(QUERY, settings).check_tables()
 
 
 def test_a_commit_that_is_empty_is_refused_by_name(settings: Settings) -> None:
     newest_commit(settings).write_bytes(b"")
-    with pytest.raises(StreamError, match=r"needed version 2 .*, got an empty commit"):
+    with pytest.raises(StreamError, match=r"expected version 2 .*, but got an empty commit"):
         QueryNotes(QUERY, settings).check_tables()
 
 
@@ -73,7 +73,7 @@ def test_another_table_in_the_place_of_the_first_is_refused(settings: Settings) 
 def test_notes_that_cannot_be_read_are_named(settings: Settings) -> None:
     (path,) = (Path(settings.lake_uri) / "_checkpoints").glob("*.notes.json")
     path.write_bytes(b"{")
-    with pytest.raises(StreamError, match="needed the notes of the query"):
+    with pytest.raises(StreamError, match="expected the notes of the query"):
         QueryNotes(QUERY, settings).check_tables()
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from cdrlake import main_job
 from cdrlake.doctor import require_disk, require_folders
+from cdrlake.services.ports import free_ports
 from lakehouse.domains.settings import load
 from lakehouse.errors import LedgerError, ServiceError
 from lakehouse.ledger import Comparison, Ledger
@@ -64,9 +65,14 @@ def test_missing_java(tmp_path: Path) -> None:
 
 
 def test_a_taken_port(tmp_path: Path) -> None:
+    # An installation may be running beside the tests, on the ports that are usual.
+    others = ("KAFKA__PORT", "KAFKA__CONTROLLER_PORT", "MYSQL__PORT", "MONITORING__PORT",
+              "SERVING__PORT")  # fmt: skip
+    ports = dict(zip(others, map(str, free_ports(len(others))), strict=True))
+    env = {f"CDRLAKE_{name}": value for name, value in ports.items()}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = cdrlake(tmp_path, "up", CDRLAKE_SIMULATOR__PORT=str(port))
+        done = cdrlake(tmp_path, "up", CDRLAKE_SIMULATOR__PORT=str(port), **env)
     assert_refused(done, f"port {port}", "simulator.port", f"pid {os.getpid()}")
     assert not (tmp_path / "state" / "mysql").exists()
 

@@ -204,7 +204,7 @@ def test_an_unknown_version_names_the_known_ones(
     registry: Registry, add: Add, act: Callable[[Registry], object]
 ) -> None:
     add()
-    with pytest.raises(ModelError, match="one of the versions 1, got 9"):
+    with pytest.raises(ModelError, match="one of the versions 1, but got 9"):
         act(registry)
 
 

@@ -147,6 +147,6 @@ def test_what_keeps_a_stream_from_beginning_is_the_caller_s_to_hear(
 def test_a_stream_of_a_domain_that_is_not_here_fails(rows: Rows) -> None:
     other = SimpleNamespace(domain="other", begin=rows.values, send=rows.send)
     runner = Runner(Settings(), SystemClock(), [cast(StreamSource, other)])
-    with rows.context(runner) as context, pytest.raises(StreamError, match="needed one of other"):
+    with rows.context(runner) as context, pytest.raises(StreamError, match="expected one of other"):
         runner._send(context, "stream")
     assert rows.sent == 0

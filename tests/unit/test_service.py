@@ -84,7 +84,7 @@ def test_any_other_failure_is_raised_with_its_reason(clock: FixedClock) -> None:
 JVM_TRACE = """[STREAM_FAILED] Query [id = 1] terminated with exception: An exception was raised
 Traceback (most recent call last):
   File "ingest.py", line 1, in write_batch
-lakehouse.errors.StreamError: topic t: needed at most 50% bad, got 600 of 1000; mend the producer.
+lakehouse.errors.StreamError: topic t: expected at most 50% bad, but got 600 of 1000; mend it.
 === Streaming Query ===
 org.apache.spark.sql.streaming.StreamingQueryException: x
 \tat org.apache.spark.sql.execution.streaming.StreamExecution.run(StreamExecution.scala:1)
@@ -96,7 +96,7 @@ def test_an_error_of_ours_comes_through_the_jvm_as_it_was_raised(clock: FixedClo
     supervisor.add(starting(Query(JVM_TRACE)))
     with pytest.raises(StreamError) as caught:
         supervisor.run_to_end()
-    said = "topic t: needed at most 50% bad, got 600 of 1000; mend the producer."
+    said = "topic t: expected at most 50% bad, but got 600 of 1000; mend it."
     assert (str(caught.value), caught.value.got) == (said, "600 of 1000")
 
 

@@ -191,7 +191,7 @@ def test_a_variable_meant_to_break_the_reader_is_refused_in_one_sentence(conf: P
 def test_a_profile_is_a_name_and_not_a_path(conf: Path, name: str) -> None:
     (conf / "conf" / "mappings").mkdir()
     write(conf, "mappings/rawdata.yaml", "kafka: {port: 9999}\n")
-    with pytest.raises(SettingsError, match=r"profile: needed a file in conf/profiles"):
+    with pytest.raises(SettingsError, match=r"profile: expected a file in conf/profiles"):
         load({"CDRLAKE_PROFILE": name}, conf)
 
 

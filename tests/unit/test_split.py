@@ -63,5 +63,5 @@ def test_no_label_that_teaches_sees_a_day_that_judges(
 
 
 def test_too_few_days_say_how_many_are_needed() -> None:
-    with pytest.raises(ModelError, match=r"at least 45 labelled days, got 44 \(2026-01-01"):
+    with pytest.raises(ModelError, match=r"at least 45 labelled days, but got 44 \(2026-01-01"):
         split(days(0, 43), SplitRule(test=14, embargo=30, warm_up=30, folds=3))

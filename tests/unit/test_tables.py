@@ -33,7 +33,7 @@ def test_a_log_cut_in_half_is_refused_by_name_and_fine_again_once_it_is_whole(
     (commit,) = (Path(uri) / "_delta_log").glob("*.json")
     whole = commit.read_bytes()
     commit.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(StreamError, match=r"_delta_log: needed a log that can be read"):
+    with pytest.raises(StreamError, match=r"_delta_log: expected a log that can be read"):
         tables.create_missing(settings, PROCESSED_DATA)
     commit.write_bytes(whole)
     tables.create_missing(settings, PROCESSED_DATA)

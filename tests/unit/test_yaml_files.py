@@ -26,8 +26,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (b"port: " + b"9" * 5_000, r"line 1, column 7: .*number of more than 64 digits"),
         (b"port: 0x" + b"f" * 50_000, r"number of more than 64 digits"),
         (b"port: 1" + b":59" * 30_000, r"number of more than 64 digits"),
-        (b"a: 1\nb: \xff\xfe", r"line 2: needed text in UTF-8"),
-        ("a: 1\n".encode("utf-16"), r"line 1: needed text in UTF-8"),
+        (b"a: 1\nb: \xff\xfe", r"line 2: expected text in UTF-8"),
+        ("a: 1\n".encode("utf-16"), r"line 1: expected text in UTF-8"),
         (b"a: \x00", r"a character that YAML does not allow"),
         (b"a: 2026-13-45", r"line 1, column 4: .*a date that does not exist"),
         (b"a: !!int x", r"line 1, column 4: .*a number or a date"),
@@ -53,7 +53,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(
 def test_a_folder_or_a_file_of_another_user_is_refused_and_no_file_is_not_there(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(SettingsError, match="a file that can be read, got Is a directory"):
+    with pytest.raises(SettingsError, match="a file that can be read, but got Is a directory"):
         yaml_files.read(tmp_path, SettingsError)
     with pytest.raises(FileNotFoundError):
         yaml_files.read(tmp_path / "none.yaml", SettingsError)

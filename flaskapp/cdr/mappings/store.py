@@ -41,11 +41,12 @@ def _problem(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{place} is missing."
     if first["type"] in ("model_type", "dict_type"):
-        return f"{place} needs keys and values, got {_shown(first['input'])}; see docs/mappings.md."
+        got = _shown(first["input"])
+        return f"{place} needs keys and values, but got {got}; see docs/mappings.md."
     if first["type"] == "value_error":
         needed, _, hint = first["msg"].removeprefix("Value error, ").partition("; ")
-        return f"{place} needs {needed}, got {_shown(first['input'])}; {hint or 'correct it.'}"
-    return f"{place}: {first['msg']}, got {_shown(first['input'])}."
+        return f"{place} needs {needed}, but got {_shown(first['input'])}; {hint or 'correct it.'}"
+    return f"{place}: {first['msg']}, but got {_shown(first['input'])}."
 
 
 def _keys() -> set[str]:
