@@ -108,6 +108,9 @@ kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events,
 kills-fraud: $(VENV)/.dev ## kill -9 the fraud pipeline (KILLS=20), compare state, predictions, joined rows
 	$(BIN)/python -m bench.kills_fraud --kills $(or $(KILLS),20)
 
+kills-clicks: $(VENV)/.dev ## kill -9 each process of clicks (KILLS=10, MONGO=command of a server), compare users, windows, documents
+	$(BIN)/python -m bench.kills_clicks --kills $(or $(KILLS),10) $(if $(MONGO),--mongo '$(MONGO)')
+
 race: $(VENV)/.dev ## three thousand commits that replace files, while OPTIMIZE and VACUUM race them
 	$(BIN)/python -m bench.commit_race
 
@@ -119,6 +122,9 @@ soak: $(VENV)/.dev ## five million events, and the memory of each process meanwh
 
 swaps: $(VENV)/.dev ## swap the served champion 200 times in a minute under load, ten times to a broken one
 	$(BIN)/python -m bench.serving_swaps
+
+cards-outages: $(VENV)/.dev ## take each part of the alarm path away, and each pair, and count what is lost (SECONDS=60)
+	$(BIN)/python -m bench.cards_outages --seconds $(or $(SECONDS),60)
 
 stream-kills: $(VENV)/.dev ## kill -9 a stream service twenty times while two share a topic, compare every decision and state
 	$(BIN)/python -m bench.stream_kills

@@ -26,7 +26,15 @@ CUTS = np.linspace(1, 200, 31)
 def crown(registry: Registry, settings: Settings, score_from: date) -> None:
     """Register and promote a forest of a hundred full trees over all features."""
     features = feature_names(settings.cdr.feature_windows)
-    model = ForestModel(features, _forest(len(features)), Calibration(1.0, 0.0), 0.5)
+    crown_with(
+        registry,
+        ForestModel(features, _forest(len(features)), Calibration(1.0, 0.0), 0.5),
+        score_from,
+    )
+
+
+def crown_with(registry: Registry, model: ForestModel, score_from: date) -> None:
+    """Register and promote this forest."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / model_kind(FOREST).file).write_bytes(onnx_file.encode(model))

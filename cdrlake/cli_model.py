@@ -13,7 +13,7 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Table
 
-from cdrlake import jobs
+from cdrlake import extension, jobs
 from cdrlake.bounds import Bound, Bounds
 from cdrlake.console import CONSOLE, working
 from lakehouse import control
@@ -24,7 +24,8 @@ from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import SettingsError, closest
 from lakehouse.models import bundle, metric_text
 from lakehouse.models.bundle import Bundle
-from lakehouse.registry import ModelVersion, Registry, gates, open_registry
+from lakehouse.registry import ModelVersion, Registry, open_registry
+from lakehouse.registry.gates import Gate, Gates
 
 model = typer.Typer(no_args_is_help=True, help="The registry of models.")
 
@@ -54,9 +55,12 @@ class _Chosen:
         first = self.scored.model == models[0].model
         return domain if first else f"{domain} --model {self.scored.model}"
 
-    def gates(self) -> gates.Gates:
-        """The gates of the model."""
-        return gates.Gates(self.registry, self.scored, self.settings.model)
+    def gate(self) -> Gate:
+        """The gates of the model: its domain's own, or those of a classifier."""
+        own = extension.of(self.domain).gate
+        if own is not None:
+            return own(self.registry, self.scored, self.settings)
+        return Gates(self.registry, self.scored, self.settings.model)
 
     def say_champion(self, version: ModelVersion) -> None:
         """Say who decides now, and how days are scored that only this version may score.
@@ -201,7 +205,7 @@ def approve(
     """Approve a version where `model.require_approval` asks for it, and let the gates judge it."""
     chosen = _choose(domain, name)
     chosen.registry.approve(number, by)
-    verdict = chosen.gates().promote(number)
+    verdict = chosen.gate().promote(number)
     said = "promoted" if verdict.promoted else "not promoted"
     CONSOLE.print(f"version {number} approved by {by}; {said}: {verdict.reason}", soft_wrap=True)
 
@@ -209,10 +213,8 @@ def approve(
 @model.command()
 def compare(challenger: Number, champion: Number, domain: Of = DEFAULT, name: Name = None) -> None:
     """Compare two versions on the rows that both can be judged by."""
-    chosen = _choose(domain, name)
-    registry, seed = chosen.registry, chosen.settings.model.seed
-    new, old = (registry.load(registry.version(one)) for one in (challenger, champion))
-    CONSOLE.print(str(gates.compare(new, old, chosen.scored, seed)), soft_wrap=True)
+    gate = _choose(domain, name).gate()
+    CONSOLE.print(gate.compare(challenger, champion), markup=False, soft_wrap=True)
 
 
 @model.command()

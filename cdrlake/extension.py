@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from cdrlake.main_job import Cost, Outcome
     from cdrlake.stack import Stack
     from lakehouse.clock import Clock
-    from lakehouse.domain import Domain
+    from lakehouse.domain import Domain, Scored
     from lakehouse.domains.settings import Settings
+    from lakehouse.registry import Registry
+    from lakehouse.registry.gates import Gate
 
 Move = Callable[[float, float], None]
 Note = Callable[[str], None]
@@ -36,10 +38,11 @@ class Group:
 class Extension:
     """What a domain adds to the shared commands; each part may be missing.
 
-    `load_history` fills the source before the queries start and says what it did, `act` is the
-    main job of `demo`, `show` prints what it came to. `stream` decides the domain's events until it
-    is stopped. `csv_variable` is the environment variable that names the domain's own file, given
-    with `--csv`, to every process. Its `demo` fails above `memory_gib`.
+    `load_history` fills the source before the queries start and says what it did, `act` is the main
+    job of `demo`, `show` prints what it came to. `stream` decides the domain's events until it is
+    stopped. `gate` judges versions of a model whose gates are not those of a classifier, as its
+    training does. `csv_variable` is the environment variable that names the domain's own file,
+    given with `--csv`, to every process. Its `demo` fails above `memory_gib`.
     """
 
     groups: tuple[Group, ...] = ()
@@ -47,6 +50,7 @@ class Extension:
     act: Callable[[Stack, Clock], Outcome] | None = None
     show: Callable[[Settings, Outcome, Cost], None] | None = None
     stream: Callable[[], int] | None = None
+    gate: Callable[[Registry, Scored, Settings], Gate] | None = None
     csv_variable: str | None = None
     memory_gib: int = 6
 

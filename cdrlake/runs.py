@@ -14,7 +14,7 @@ from cdrlake import status as state_of
 from cdrlake.console import CONSOLE, Steps, working
 from cdrlake.services import jars, process
 from cdrlake.stack import Stack
-from lakehouse import kafka
+from lakehouse import kafka, outages
 from lakehouse.clock import SystemClock
 from lakehouse.domain import Domain
 from lakehouse.domains.settings import Settings
@@ -53,13 +53,14 @@ def up(settings: Settings, domains: Sequence[Domain], cluster: bool = False) -> 
         Steps() as steps,
         Stack(settings, steps, clock, cluster, domains) as stack,
     ):
+        outages.forget(settings.state)
         stack.start()
         for service in service_table.services(domains):
             if address := service_table.address(stack.settings, service):
                 steps.note(f"{service.name:<11} {address}")
         steps.note("Ctrl-C stops all of it.")
         while True:
-            for news in stack.revive():
+            for news in [*stack.heed(outages.away(settings.state)), *stack.revive()]:
                 steps.note(news)
             clock.wait(never, WATCH_S)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,7 @@ class Watch:
         self.children: list[Child] = []
         self._starts: dict[str, Callable[[], Child]] = {}
         self._deaths: dict[str, list[float]] = defaultdict(list)
+        self._away: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -73,15 +74,30 @@ class Watch:
     def restart(self, name: str) -> None:
         """Stop what is left of a process and its own children, and start it."""
         self.take_away(name)
+        self._away.discard(name)
         number = [child.name for child in self.children].index(name)
         self.children[number] = self._starts[name]()
 
     def take_away(self, name: str) -> None:
-        """Stop a process and its own children; `restart` brings it back."""
+        """Stop a process and its own children; until `restart`, nobody misses it."""
+        self._away.add(name)
         next(child for child in self.children if child.name == name).stop(STOP_S)
 
+    def heed(self, wanted: Collection[str]) -> list[str]:
+        """Have the processes with these names away, and only them; a sentence for each change."""
+        known = {child.name for child in self.children}
+        leave, back = sorted(known & set(wanted) - self._away), sorted(self._away - set(wanted))
+        for name in leave:
+            self.take_away(name)
+        for name in back:
+            self.restart(name)
+        return [
+            *(f"{name} is taken away, as asked" for name in leave),
+            *(f"{name} is brought back" for name in back),
+        ]
+
     def _dead(self) -> list[Child]:
-        return [child for child in self.children if not child.alive]
+        return [one for one in self.children if not one.alive and one.name not in self._away]
 
     def _start_again(self, child: Child) -> None:
         now = self.clock.monotonic()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench import outages_page
 from bench.measure import machine
 from lakehouse.settings import ROOT
 
@@ -63,7 +64,13 @@ def publish(rows: Sequence[Row], seed: int, order: Sequence[str], kept: Path = K
     run = Kept(machine(), seed, {name: known[name] for name in order if name in known})
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
-    PAGE.write_text(text(run), encoding="utf-8")
+    PAGE.write_text(text(run) + outages_page.section(), encoding="utf-8")
+
+
+def again() -> None:
+    """Write the page of what is kept once more."""
+    run = msgspec.json.decode(KEPT.read_bytes(), type=Kept)
+    PAGE.write_text(text(run) + outages_page.section(), encoding="utf-8")
 
 
 def text(run: Kept) -> str:

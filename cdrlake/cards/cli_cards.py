@@ -8,6 +8,7 @@ import typer
 
 from cdrlake.cards import validated as export
 from cdrlake.console import CONSOLE
+from flaskapp.cards import stations
 from lakehouse.domains.settings import load
 
 app = typer.Typer(no_args_is_help=True)
@@ -47,5 +48,5 @@ def quality() -> None:
 @app.command()
 def lag() -> None:
     """Show how many messages each stage has still to read."""
-    for stage, left in export.lags(load()).items():
+    for stage, left in stations.lags(load()).items():
         CONSOLE.print(f"{stage}: {left:,} messages")

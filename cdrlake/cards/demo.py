@@ -13,6 +13,7 @@ from cdrlake.http import Api
 from cdrlake.main_job import PATIENCE_S, Outcome, signs
 from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
+from flaskapp.cards import stations
 from flaskapp.cards.world.world import World
 from lakehouse import audit, kafka, mysql
 from lakehouse.clock import Clock
@@ -111,7 +112,7 @@ def _sent(settings: Settings) -> int:
 
 
 def _is_drained(settings: Settings) -> bool | None:
-    return True if validated.lags(settings)[names.GROUP_DOOR] == 0 else None
+    return True if stations.lags(settings)[names.GROUP_DOOR] == 0 else None
 
 
 def _tally(settings: Settings) -> int:

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from cdrlake.main_job import Cost, Outcome
     from cdrlake.stack import Stack
     from lakehouse.clock import Clock
+    from lakehouse.domain import Scored
     from lakehouse.domains.settings import Settings
+    from lakehouse.registry import Registry
+    from lakehouse.registry.gates import Gate
 
 
 def _act(stack: Stack, clock: Clock) -> Outcome:
@@ -32,9 +35,16 @@ def _stream() -> int:
     return door.main()
 
 
+def _gate(registry: Registry, scored: Scored, settings: Settings) -> Gate:
+    from pyspark_jobs.cards import train
+
+    return train.gate(registry, scored, settings)
+
+
 EXTENSION = Extension(
     groups=(Group("cards", "cdrlake.cards.cli_cards", "Card transactions."),),
     act=_act,
     show=_show,
     stream=_stream,
+    gate=_gate,
 )

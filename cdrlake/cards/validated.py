@@ -1,27 +1,19 @@
-"""Verdicts as a training file, estimates made from them, and how far each stage is behind."""
+"""Verdicts as a training file, and estimates made from them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
 from pyarrow import fs
 
 from flaskapp.cards import verdicts
-from lakehouse import files, kafka, mysql
-from lakehouse.domains.cards import names
+from lakehouse import files, mysql
 from lakehouse.domains.cards.estimate import Estimate
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import SourceError
 from lakehouse.settings.root import from_root
 
 FILE, WEIGHTS = "validated.csv", "validated_weights.csv"
-TIMEOUT_S = 10.0
-_STAGES = {
-    names.GROUP_DOOR: names.TOPIC_TRANSACTIONS,
-    names.GROUP_RECORD: names.TOPIC_DECISIONS,
-    names.GROUP_ALARMS: names.TOPIC_DECISIONS,
-}
 
 
 def save(settings: Settings, to: str | None = None) -> tuple[int, str]:
@@ -42,25 +34,6 @@ def quality(settings: Settings) -> dict[str, Estimate]:
     """Recall and precision, estimated from verdicts."""
     with mysql.connect(settings.mysql) as connection:
         return dict(zip(("recall", "precision"), verdicts.quality(connection), strict=True))
-
-
-def lags(settings: Settings) -> dict[str, int]:
-    """Messages that each stage has still to read."""
-    return {group: _lag(settings, group, topic) for group, topic in _STAGES.items()}
-
-
-def _lag(settings: Settings, group: str, topic: str) -> int:
-    ends = kafka.offset_ranges(settings.kafka, topic)
-    consumer = Consumer(kafka.client_options(settings.kafka) | {"group.id": group})
-    try:
-        wanted = [TopicPartition(settings.kafka.topic(topic), number) for number in ends]
-        found = consumer.committed(wanted, TIMEOUT_S)
-        return sum(
-            max(ends[one.partition][1] - max(one.offset, ends[one.partition][0]), 0)
-            for one in found
-        )
-    finally:
-        consumer.close()
 
 
 def _write(place: str, name: str, content: bytes) -> None:

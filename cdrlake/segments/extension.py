@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from cdrlake.main_job import Cost, Outcome
     from cdrlake.stack import Stack
     from lakehouse.clock import Clock
+    from lakehouse.domain import Scored
     from lakehouse.domains.settings import Settings
+    from lakehouse.registry import Registry
+    from lakehouse.registry.gates import Gate
 
 
 def _act(stack: Stack, clock: Clock) -> Outcome:
@@ -26,8 +29,15 @@ def _show(settings: Settings, outcome: Outcome, cost: Cost) -> None:
     summary.show(CONSOLE, settings, outcome, cost)
 
 
+def _gate(registry: Registry, scored: Scored, settings: Settings) -> Gate:
+    from pyspark_jobs.segments import gates
+
+    return gates.gate(registry, scored, settings)
+
+
 EXTENSION = Extension(
     groups=(Group("purchases", "cdrlake.segments.cli_purchases", "Purchases of cards."),),
     act=_act,
     show=_show,
+    gate=_gate,
 )

@@ -12,21 +12,31 @@ from typing import Annotated, Any
 from flask import Blueprint, Flask, Response, render_template, request
 from msgspec import Meta, Struct
 
-from flaskapp.cards import reports, verdicts
+from flaskapp.cards import reports, stations, verdicts
 from lakehouse import mysql
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.display import printable
 from lakehouse.domains.cards.estimate import Estimate
-from lakehouse.domains.cards.features import NAMES
+from lakehouse.domains.cards.features import MISSING, NAMES
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import CdrlakeError
-from lakehouse.http import access, answers, operations, requests, server
+from lakehouse.http import access, answers, operations, requests, server, shared
 from lakehouse.http.operations import Error, Operation, operation
 from lakehouse.publisher import Publisher
 from lakehouse.retry import Backoff
+from lakehouse.settings import ROOT
 
 LOG = logging.getLogger("flaskapp.cards.investigate")
 MOST, OF_CARD, RELAY_S = 500, 20, 0.5
+LOOK = ROOT / "flaskapp" / "static"
+WORDS = {
+    "count_1h": "purchases within an hour",
+    "sum_24h": "spent within 24 hours",
+    "km_from_last": "km from the last place",
+    "kmh_from_last": "km/h since then",
+    "amount_to_habit": "times the usual amount",
+}
+FLAGS = {"new_merchant": "new merchant", "new_category": "new category"}
 
 
 class Wanted(Struct, frozen=True):
@@ -99,15 +109,20 @@ def blueprint(settings: Settings, clock: Clock) -> Blueprint:
 
 def _reads(api: Blueprint, settings: Settings) -> None:
     @api.get("/")
-    @operation(Operation("The investigators' page", media="text/html"))
+    @operation(Operation("The investigators' page", media="text/html", access="open"))
     def page() -> Response:
+        return Response(render_template("queue.html"))
+
+    @api.get("/rows")
+    @operation(Operation("What is to be looked at, for the page", media="text/html"))
+    def shown() -> Response:
         with mysql.connect(settings.mysql) as connection:
             found = verdicts.queue(connection, 50)
             histories = {
                 one["cc_num"]: verdicts.of_card(connection, one["cc_num"], 5) for one in found[:20]
             }
         rows = [{**one, "why": _why(one["features"])} for one in found]
-        return Response(render_template("queue.html", rows=rows, histories=histories))
+        return Response(render_template("rows.html", rows=rows, histories=histories))
 
     @api.get("/queue")
     @operation(Operation("What is to be looked at, by expected loss", Rows, Wanted))
@@ -132,12 +147,11 @@ def _figure(found: Estimate) -> Figure:
     return Figure(*(None if math.isnan(one) else one for one in found))
 
 
-def _why(features: str) -> list[tuple[str, float]]:
+def _why(features: str) -> list[tuple[str, str]]:
     """What stands out in the card's history, for somebody who decides."""
     named = dict(zip(NAMES, json.loads(features), strict=True))
-    shown = ("count_1h", "sum_24h", "km_from_last", "kmh_from_last", "amount_to_habit")
-    flags = [name for name in ("new_merchant", "new_category") if named[name]]
-    return [(name, round(named[name], 2)) for name in (*shown, *flags)]
+    known = [(WORDS[name], f"{named[name]:,.4g}") for name in WORDS if named[name] != MISSING]
+    return [*known, *((said, "") for name, said in FLAGS.items() if named[name])]
 
 
 def create_app(settings: Settings, clock: Clock) -> Flask:
@@ -148,6 +162,9 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     app.add_template_filter(printable)
     app.register_blueprint(blueprint(settings, clock))
     app.register_blueprint(reports.blueprint(settings))
+    app.register_blueprint(stations.blueprint(settings, clock))
+    app.register_blueprint(shared.blueprint(settings))
+    app.register_blueprint(Blueprint("look", __name__, static_folder=LOOK, static_url_path="/look"))
     operations.install(app)
     return app
 

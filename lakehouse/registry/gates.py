@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -74,6 +75,16 @@ class Verdict:
     reason: str
 
 
+class Gate(Protocol):
+    """What judges the versions of one model, whatever its kind."""
+
+    def promote(self, number: int) -> Verdict:
+        """Judge a version, and promote or refuse it."""
+
+    def compare(self, challenger: int, champion: int) -> str:
+        """What the first version gains on the second, both on the same rows."""
+
+
 class Gates:
     """The gates of one model: limits on its metrics, the champion, and a person's approval.
 
@@ -126,6 +137,12 @@ class Gates:
         if verdict.reason.endswith(AWAITS_APPROVAL):
             self._registry.shadow(number)
         return verdict
+
+    def compare(self, challenger: int, champion: int) -> str:
+        """What the first version gains on the second, in points and in money."""
+        registry = self._registry
+        new, old = (registry.load(registry.version(one)) for one in (challenger, champion))
+        return str(compare(new, old, self._scored, self._settings.seed))
 
 
 def of_a_classifier(settings: ModelSettings) -> tuple[Limit, ...]:

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from lakehouse import metrics, store
+from lakehouse.domain import Scored
 from lakehouse.domains.cards import features, names
 from lakehouse.domains.cards.decision import alert_threshold
 from lakehouse.domains.cards.domain import FRAUD
@@ -75,11 +76,16 @@ def train(spark: SparkSession, settings: Settings, registry: Registry, say: Say)
     with tempfile.TemporaryDirectory() as folder:
         sealed = write_bundle(Path(folder), trained, parts.test, scores)
         version = registry.register(Path(folder), sealed)
-    limit = Limit("calibration_error", settings.model.max_calibration_error, is_least=False)
-    beats = Limit("gain_on_logistic", -0.02, is_least=True)
-    verdict = Gates(registry, FRAUD, settings.model, (limit, beats)).promote(version.number)
+    verdict = gate(registry, FRAUD, settings).promote(version.number)
     say(f"version {version.number}: {'promoted' if verdict.promoted else 'not promoted'}")
     return TrainingResult(registry.version(version.number), verdict, figures)
+
+
+def gate(registry: Registry, scored: Scored, settings: Settings) -> Gates:
+    """The gates of the forest: calibrated, and not below logistic regression."""
+    limit = Limit("calibration_error", settings.model.max_calibration_error, is_least=False)
+    beats = Limit("gain_on_logistic", -0.02, is_least=True)
+    return Gates(registry, scored, settings.model, (limit, beats))
 
 
 def _labelled(spark: SparkSession, settings: Settings) -> pl.DataFrame:

@@ -16,9 +16,14 @@ Starts = Callable[[Job[S], float | None], Iterable[Start]]
 """What starts the queries of a job, given the seconds between triggers, or None for `--once`."""
 
 
+def plain_parser_of(main: Callable[..., int]) -> argparse.ArgumentParser:
+    """A parser that knows only `--help`, described by the docstring of `main`."""
+    return argparse.ArgumentParser(description=main.__doc__)
+
+
 def parser_of(main: Callable[..., int]) -> argparse.ArgumentParser:
     """A parser with `--once`, described by the docstring of `main`."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = plain_parser_of(main)
     parser.add_argument("--once", action="store_true", help="read what is there, then end")
     return parser
 

@@ -9,12 +9,13 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains.settings import load
 from pyspark_jobs.cdr.pipeline import Pipeline
-from pyspark_jobs.engine import runtime
+from pyspark_jobs.engine import command, runtime
 from pyspark_jobs.ingest import fast_json
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; 0 when stopped, 1 when a query failed."""
+    command.plain_parser_of(main).parse_args(argv)
     fast_json.compile_ahead()
     with runtime.job("cdr_pipeline", load) as job:
         Pipeline(job.spark, job.settings, job.clock, job.stop, job.supervisor).run()

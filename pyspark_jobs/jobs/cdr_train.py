@@ -12,13 +12,14 @@ from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import load
 from lakehouse.registry import open_registry
 from pyspark_jobs.cdr.train import train
-from pyspark_jobs.engine import runtime
+from pyspark_jobs.engine import command, runtime
 
 LOG = logging.getLogger(__name__)
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Train on all outcomes known so far; 0 when a version was registered."""
+    command.plain_parser_of(main).parse_args(argv)
     with runtime.job("cdr_train", load) as job:
         registry = open_registry(job.settings, CHURN)
         result = train(job.spark, job.settings, registry, job.clock, LOG.info)

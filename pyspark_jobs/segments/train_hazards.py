@@ -29,16 +29,19 @@ from lakehouse.models.hazard import HazardModel, HazardScorer
 from lakehouse.models.manifest import Costs, Figures, Manifest
 from lakehouse.models.model_kinds import HAZARD
 from lakehouse.registry import Registry
-from lakehouse.registry.gates import Gates, Limit, Verdict, of_a_classifier
+from lakehouse.registry.gates import Verdict
 from pyspark_jobs.segments import baselines, train
 from pyspark_jobs.segments.features import buckets_for, training_rows
+from pyspark_jobs.segments.gates import BG_NBD, POISSON, RECENCY, gate, least_gain
 from pyspark_jobs.segments.gather import in_tasks
+from pyspark_jobs.segments.hazard_fit import Gather, here
 from pyspark_jobs.segments.weeks import Mondays
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
 from pyspark_jobs.training.evaluate import Evaluation, evaluate
 from pyspark_jobs.training.sample import LabelledRows
 
-POISSON, BG_NBD, RECENCY = "per_card_poisson", "bg_nbd", "recency_and_frequency"
+# Their person-days take up some 200 MB.
+FEW_ROWS = 20_000
 PURPOSES = {
     names.WILL_SPEND: (
         "Gives the probability that a card buys within k days, k from 1 to 90, from how it has "
@@ -80,12 +83,15 @@ def read(purchases: DataFrame, days: Mondays) -> Rows:
 
 
 def fit(rows: Rows, threshold: float) -> Fitted:
-    """Fit both hazards in Spark's tasks, with the intervals of what they do not know."""
-    since = rows.newest["as_of"].min()
-    newest = in_tasks(rows.train.where(f.col("as_of") >= f.lit(since)))
-    history = train.fit_history(in_tasks(rows.train), newest)
+    """Fit both hazards in Spark's tasks, with the intervals of what they do not know.
+
+    A fit asks for sums again and again. Few rows are fitted here instead, by the same functions: a
+    job for each of the sums would take longer than they do.
+    """
+    every, newest = _gathered(rows.train), here(rows.newest)
+    history = train.fit_history(every, newest)
     history = train.with_sampling_interval(history, _closed(rows.newest))
-    request = train.fit_request(in_tasks(rows.train), newest)
+    request = train.fit_request(every, newest)
     request = train.with_interval(request, rows.newest, history)
     return Fitted(
         *(msgspec.structs.replace(one, threshold=threshold) for one in (history, request))
@@ -111,13 +117,10 @@ def register(
     figures = msgspec.structs.replace(found, metrics={**found.metrics, **gains})
     manifest = _manifest(model, days, figures, rows, costs)
     made = TrainedModel(hazard.encode(model), manifest, PURPOSES[scored.model])
-    limits = of_a_classifier(settings.model)
-    if scored.model == names.WILL_SPEND:
-        limits += tuple(Limit(_least_gain(one), 0.0, is_least=True) for one in (POISSON, BG_NBD))
     with tempfile.TemporaryDirectory() as folder:
         sealed = write_bundle(Path(folder), made, test, scores)
         version = registry.register(Path(folder), sealed)
-    verdict = Gates(registry, scored, settings.model, limits).promote(version.number)
+    verdict = gate(registry, scored, settings).promote(version.number)
     return version.number, verdict, figures
 
 
@@ -153,11 +156,7 @@ def _least_gains(
         best = mine.roc_auc(weight)
         for name, one in ranks.items():
             drawn[name].append(best - one.roc_auc(weight))
-    return {_least_gain(name): float(np.quantile(found, 0.025)) for name, found in drawn.items()}
-
-
-def _least_gain(name: str) -> str:
-    return f"least_gain_on_{name}"
+    return {least_gain(name): float(np.quantile(found, 0.025)) for name, found in drawn.items()}
 
 
 def _manifest(
@@ -187,6 +186,10 @@ def _manifest(
         figures=figures,
         files={},
     )  # fmt: skip
+
+
+def _gathered(rows: DataFrame) -> Gather:
+    return here(_sorted(rows)) if rows.count() <= FEW_ROWS else in_tasks(rows)
 
 
 def _sorted(rows: DataFrame) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from pyspark.sql import DataFrame, SparkSession
 
@@ -24,23 +25,16 @@ from lakehouse.models.metric_text import text, title
 from lakehouse.models.model_kinds import KMEANS, model_kind
 from lakehouse.models.scoring import matrix
 from lakehouse.registry import Registry
-from lakehouse.registry.gates import Limit, Verdict
+from lakehouse.registry.gates import Verdict
 from pyspark_jobs.segments import cuts, types
 from pyspark_jobs.segments.cuts import Cut
-from pyspark_jobs.segments.types_gate import TypesGate
+from pyspark_jobs.segments.types_gate import R2, TypesGate, reference
 from pyspark_jobs.segments.weeks import SPENT_DAYS, Mondays, Week, weeks_of
 
-R2 = "r2_next_28_days"
-LEAST_SHOWN = 0.05
 PURPOSE = (
     "Says how a card usually buys: by how often, for how much and where in half a year. A segment "
     "is a type and how long the card has been quiet. It describes groups of cards; it says nothing "
     "of the person behind one."
-)
-LIMITS = (
-    Limit("gain_on_rule", 0.0, is_least=True),
-    Limit("worst_agreement", cuts.LEAST_AGREEMENT, is_least=True),
-    Limit("least_share", LEAST_SHOWN, is_least=True),
 )
 
 
@@ -103,8 +97,8 @@ def train(
     with tempfile.TemporaryDirectory() as folder:
         sealed = _write(Path(folder), judged, _manifest(judged, days, figures, settings))
         version = registry.register(Path(folder), sealed)
-    gate = TypesGate(registry, LIMITS, settings.model)
-    return version.number, gate.promote(version.number, first, later), figures
+    gate = TypesGate(registry, settings.model)
+    return version.number, gate.promote(version.number), figures
 
 
 def _read(purchases: DataFrame, days: Mondays) -> tuple[list[Week], list[Week], Week]:
@@ -126,19 +120,19 @@ def _read(purchases: DataFrame, days: Mondays) -> tuple[list[Week], list[Week], 
 def _write(folder: Path, judged: Judged, manifest: Manifest) -> str:
     """Write and finalize the files of a version; returns the SHA-256 of the manifest.
 
-    The reference are the types of the week that they were fitted on.
+    The reference are the types of the week that they were fitted on, and of the one that they were
+    judged on.
     """
-    model, first = judged.cut.model, judged.first
-    scores = KMeansScorer(model).score(matrix(first.features, model.features))
-    reference = first.features.select(
-        "card", *model.features, "recency", as_of=pl.lit(first.day)
-    ).with_columns(
+    model, weeks = judged.cut.model, (judged.first, judged.later)
+    rows = reference(*weeks)
+    scores = KMeansScorer(model).score(matrix(rows, model.features))
+    rows = rows.with_columns(
         pl.Series(TYPES.prediction, scores.prediction),
         pl.Series(TYPES.score, scores.probability),
-        pl.Series(TYPES.label, judged.cut.segments(first)),
+        pl.Series(TYPES.label, np.concatenate([judged.cut.segments(one) for one in weeks])),
     )
     (folder / model_kind(KMEANS).file).write_bytes(kmeans.encode(model))
-    reference.write_parquet(folder / bundle.REFERENCE)
+    rows.write_parquet(folder / bundle.REFERENCE)
     (folder / bundle.CARD).write_text(_card(judged, manifest), encoding="utf-8")
     return bundle.finalize(folder, manifest)
 

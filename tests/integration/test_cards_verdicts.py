@@ -84,6 +84,7 @@ def test_decisions_become_rows_once_and_verdicts_become_training_rows(plant: Set
     assert {one["trans_num"] for one in waiting[: len(flagged)]} == set(flagged)
     assert losses == sorted(losses, reverse=True)
     assert client.get("/").status_code == 200
+    assert client.get("/rows").text.count("<article") == min(len(waiting), 50)
     confirm_some(plant, client, flagged)
 
 

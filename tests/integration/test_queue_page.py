@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
+from flaskapp.cards import stations
 from flaskapp.cards.investigate import create_app
 from flaskapp.cards.record import INSERT, row
-from lakehouse import mysql
+from lakehouse import mysql, outages
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cards import contracts, names
 from lakehouse.domains.cards.features import NAMES
@@ -34,14 +37,22 @@ def decision() -> dict[str, Any]:
     }  # fmt: skip
 
 
+@contextmanager
+def opened(browser: Browser, settings: Settings) -> Iterator[Page]:
+    """The investigators' page of an installation."""
+    with server.serving(create_app(settings, SystemClock()), "127.0.0.1", 0) as port:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        yield page
+        page.close()
+
+
 def test_what_a_browser_would_obey_is_shown_as_text_and_can_still_be_judged(
     browser: Browser, fresh: Settings
 ) -> None:
     with mysql.connect(fresh.mysql) as connection, mysql.transaction(connection) as cursor:
         cursor.execute(INSERT, row(json.loads(json.dumps(decision())), 0.01))
-    with server.serving(create_app(fresh, SystemClock()), "127.0.0.1", 0) as port:
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{port}/")
+    with opened(browser, fresh) as page:
         expect(page.locator("article h2")).to_have_text(f"10.00 at {SHOWN}")
         expect(page.locator("summary")).to_be_visible()
         assert SHOWN in (page.locator("details table").text_content() or "")
@@ -52,3 +63,29 @@ def test_what_a_browser_would_obey_is_shown_as_text_and_can_still_be_judged(
     with mysql.connect(fresh.mysql) as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT trans_num, fraud_confirmed FROM {names.MYSQL_TABLE}")
         assert cursor.fetchall() == [("t<b>'1", 1)]
+
+
+def test_parts_are_taken_away_and_brought_back_with_buttons(
+    browser: Browser, settings: Settings
+) -> None:
+    """The page says what each stage has still to handle, and needs no database for it."""
+    nobody = settings.mysql.model_copy(update={"port": 1})
+    cards = settings.cards.model_copy(update={"outage_buttons": True})
+    chosen = settings.model_copy(update={"mysql": nobody, "cards": cards})
+    with opened(browser, chosen) as page:
+        expect(page.locator("#stages li")).to_have_count(len(stations.STAGES))
+        expect(page.locator("#said")).to_contain_text("The queue cannot be read now")
+        part = page.locator("[data-name=mysql]")
+        part.get_by_role("button", name="Take away").click()
+        expect(part).to_contain_text("Database: away")
+        assert outages.away(chosen.state) == {"mysql"}
+        part.get_by_role("button", name="Bring back").click()
+        expect(part.get_by_role("button", name="Take away")).to_be_visible()
+        assert outages.away(chosen.state) == set()
+
+
+def test_without_the_setting_nothing_can_be_taken_away(settings: Settings) -> None:
+    client = create_app(settings, SystemClock()).test_client()
+    assert client.get("/stations").get_json()["parts"] == []
+    assert client.post("/parts", json={"name": "mysql", "is_away": True}).status_code == 404
+    assert outages.away(settings.state) == set()

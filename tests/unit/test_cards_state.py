@@ -45,7 +45,10 @@ def test_features_of_a_second_transaction_by_hand() -> None:
         "sum_1h": 40.0, "sum_24h": 40.0, "sum_7d": 40.0,
         "km_from_last": 111.195, "kmh_from_last": 222.39, "seconds_since_last": 1_800.0,
         "new_merchant": 1.0, "new_category": 0.0, "amount_to_habit": 3.0,
-        "amount_to_category": 3.0,
+        "amount_to_category": 3.0, "surprise": pytest.approx(13.5, abs=3.0),
+        "surprise_max_24h": named(fold([first])[0])["surprise"],
+        "surprise_sum_24h": named(fold([first])[0])["surprise"],
+        "surprise_mean_3h": named(fold([first])[0])["surprise"],
     }  # fmt: skip
 
 
@@ -54,6 +57,21 @@ def test_a_first_transaction_knows_nothing_of_the_card() -> None:
     missing = ("km_from_last", "kmh_from_last", "seconds_since_last", "amount_to_habit")
     assert {found[name] for name in missing} == {-1.0}
     assert (found["count_7d"], found["new_merchant"], found["new_category"]) == (1.0, 1.0, 1.0)
+
+
+def test_what_a_card_never_does_is_a_surprise_that_is_remembered_for_a_day() -> None:
+    usual = [event(number * DAY, 1_000 + number, merchant="a") for number in range(20)]
+    odd = event(20 * DAY + 5 * HOUR, 50_000, merchant="z", category="travel", place=(43.0, -87.0))
+    then = event(20 * DAY + 7 * HOUR, 1_000, merchant="a")
+    later = event(22 * DAY, 1_000, merchant="a")
+    found = [named(one) for one in fold([*usual, odd, then, later])]
+    surprises = [one["surprise"] for one in found]
+    assert surprises[19] < surprises[1]  # habits become known
+    assert surprises[20] > 15 > 5 > surprises[19]
+    assert found[21]["surprise_max_24h"] == found[21]["surprise_mean_3h"] == surprises[20]
+    assert found[21]["surprise_sum_24h"] == surprises[20]  # a day ago is outside
+    assert (found[22]["surprise_max_24h"], found[22]["surprise_mean_3h"]) == (-1.0, -1.0)
+    assert found[22]["surprise_sum_24h"] == 0.0
 
 
 @pytest.mark.parametrize(("span", "name"), [(HOUR, "1h"), (DAY, "24h"), (WEEK, "7d")])
@@ -88,7 +106,7 @@ def test_one_card_cannot_grow_without_bound() -> None:
     state = CardState()
     for number in range(MAX_EVENTS + 100):
         step(state, event(number, merchant=f"m{number}", category=f"c{number}"))
-    assert len(state.times) == len(state.ids) == len(state.places) == MAX_EVENTS
+    assert len(state.times) == len(state.ids) == len(state.surprises) == MAX_EVENTS
     assert len(state.merchants) <= 500
     assert len(state.categories) <= 64
 

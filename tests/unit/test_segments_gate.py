@@ -9,9 +9,13 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from cdrlake import cli, cli_model
 from lakehouse.domains.segments import names
 from lakehouse.domains.segments.segments import SHOWN, TYPE_FEATURES
+from lakehouse.domains.settings import Settings
+from lakehouse.errors import ModelError
 from lakehouse.models import bundle, kmeans
 from lakehouse.models.forest import Floats
 from lakehouse.models.kmeans import KMeansModel
@@ -21,8 +25,7 @@ from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings.model import ModelSettings
 from pyspark_jobs.segments import cuts
-from pyspark_jobs.segments.train_types import LIMITS, R2
-from pyspark_jobs.segments.types_gate import TypesGate
+from pyspark_jobs.segments.types_gate import R2, TypesGate, reference
 from pyspark_jobs.segments.weeks import Week
 from tests.rest.segments import CLOCK, TYPES
 
@@ -63,14 +66,19 @@ def registry(tmp_path: Path) -> Registry:
 
 
 def register(
-    registry: Registry, folder: Path, model: KMeansModel, metrics: dict[str, float]
+    registry: Registry,
+    folder: Path,
+    model: KMeansModel,
+    metrics: dict[str, float],
+    rows: pl.DataFrame | None = None,
 ) -> int:
     """A version of the types, with figures as given."""
+    rows = reference(FIRST, LATER) if rows is None else rows
     place = folder / f"bundle {len(registry.versions())}"
     place.mkdir()
     (place / model_kind(KMEANS).file).write_bytes(kmeans.encode(model))
     (place / bundle.CARD).write_text("# Types of the tests")
-    pl.DataFrame({"card": ["a"]}).write_parquet(place / bundle.REFERENCE)
+    rows.write_parquet(place / bundle.REFERENCE)
     dates = dict.fromkeys(("train_start", "train_end", "test_start", "test_end"), DAY)
     figures = Figures(rows=1, entities=1, positives=0, metrics=dict(metrics), ranking=R2)
     made = {
@@ -96,7 +104,7 @@ def test_a_version_below_a_limit_is_refused_with_the_figure(
     registry: Registry, tmp_path: Path, figure: str, value: float, said: str
 ) -> None:
     number = register(registry, tmp_path, TYPES, {**GOOD, figure: value})
-    verdict = TypesGate(registry, LIMITS, ModelSettings()).promote(number, FIRST, LATER)
+    verdict = TypesGate(registry, ModelSettings()).promote(number)
     assert (verdict.promoted, said in verdict.reason) == (False, True), verdict.reason
     assert registry.champion() is None
     assert said in registry.version(number).verdicts[-1]
@@ -105,32 +113,63 @@ def test_a_version_below_a_limit_is_refused_with_the_figure(
 def test_the_first_becomes_champion_and_a_worse_one_does_not(
     registry: Registry, tmp_path: Path
 ) -> None:
-    gate = TypesGate(registry, LIMITS, ModelSettings())
+    gate = TypesGate(registry, ModelSettings())
     first = register(registry, tmp_path, TYPES, GOOD)
-    assert gate.promote(first, FIRST, LATER).promoted
-    worse = gate.promote(register(registry, tmp_path, BLIND, GOOD), FIRST, LATER)
-    assert not worse.promoted and "above version 1 on the same cards" in worse.reason
+    assert gate.promote(first).promoted
+    worse = gate.promote(register(registry, tmp_path, BLIND, GOOD))
+    assert not worse.promoted and "on the same 600 cards against version 1" in worse.reason
     champion = registry.champion()
     assert champion is not None and champion.number == first
 
 
 def test_a_better_one_replaces_the_champion(registry: Registry, tmp_path: Path) -> None:
-    gate = TypesGate(registry, LIMITS, ModelSettings())
-    gate.promote(register(registry, tmp_path, BLIND, GOOD), FIRST, LATER)
-    better = gate.promote(register(registry, tmp_path, TYPES, GOOD), FIRST, LATER)
+    gate = TypesGate(registry, ModelSettings())
+    gate.promote(register(registry, tmp_path, BLIND, GOOD))
+    better = gate.promote(register(registry, tmp_path, TYPES, GOOD))
     assert better.promoted, better.reason
 
 
 def test_with_approval_required_a_version_waits_in_the_shadow(
     registry: Registry, tmp_path: Path
 ) -> None:
-    gate = TypesGate(registry, LIMITS, ModelSettings(require_approval=True))
+    gate = TypesGate(registry, ModelSettings(require_approval=True))
     number = register(registry, tmp_path, TYPES, GOOD)
-    assert gate.promote(number, FIRST, LATER).reason.endswith("awaits approval")
+    assert gate.promote(number).reason.endswith("awaits approval")
     challenger = registry.challenger()
     assert challenger is not None and challenger.number == number
     registry.approve(number, "somebody")
-    assert gate.promote(number, FIRST, LATER).promoted
+    assert gate.promote(number).promoted
+
+
+def test_two_versions_are_compared_on_the_command_line(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clustering has no labels to rank; what its segments say of spending is compared."""
+    monkeypatch.setattr(cli_model, "load", lambda: Settings())
+    monkeypatch.setattr(cli_model, "open_registry", lambda *_: registry)
+    for model in (BLIND, TYPES):
+        register(registry, tmp_path, model, GOOD)
+
+    def said(*words: str) -> str:
+        chosen = ("--domain", names.NAME, "--model", names.TYPES)
+        result = CliRunner().invoke(cli.app, ["model", *words, *chosen], catch_exceptions=False)
+        return result.stdout
+
+    assert said("compare", "2", "1").startswith("R2 +0.")
+    assert "on the same 600 cards" in said("compare", "2", "1")
+    assert said("compare", "1", "2").startswith("R2 -0.")
+    assert "r2 next 28 days" in said("list") and "# Types" in said("show", "1")
+    assert "version 1 approved by Ada; promoted: first model" in said("approve", "1", "--by", "Ada")
+    assert "version 2 is champion" in said("promote", "2", "--reason", "a hunch")
+    assert "version 1 is champion" in said("rollback")
+
+
+def test_a_version_without_what_its_cards_spent_is_not_compared(
+    registry: Registry, tmp_path: Path
+) -> None:
+    old = register(registry, tmp_path, TYPES, GOOD, pl.DataFrame({"card": ["a"]}))
+    with pytest.raises(ModelError, match="train the types again"):
+        TypesGate(registry, ModelSettings()).compare(old, old)
 
 
 def test_weeks_across_a_gap_are_not_compared() -> None:

@@ -16,7 +16,7 @@ from cdrlake.services.process import SUPERVISOR, Child, Command, find_running
 from cdrlake.stack import Stack
 from cdrlake.waiting import Waiter
 from cdrlake.watch import DEATHS
-from lakehouse import ledger
+from lakehouse import ledger, outages
 from lakehouse.clock import FixedClock, SystemClock
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import EXIT_PERMANENT, ServiceError
@@ -138,3 +138,21 @@ def test_what_a_load_of_history_left_out_is_said(
     monkeypatch.setattr(ledger, "waiting", lambda _: 0)
     stack._history()
     assert "The simulated world is left out." in capsys.readouterr().out
+
+
+def test_what_is_taken_away_on_purpose_is_not_missed_and_comes_back(
+    stack: Stack, tmp_path: Path
+) -> None:
+    keep(stack, tmp_path, LIVES)
+    first = stack.children[0]
+    outages.take_away(tmp_path, "worker")
+    outages.take_away(tmp_path, "nobody")
+    assert stack.heed(outages.away(tmp_path)) == ["worker is taken away, as asked"]
+    assert not first.alive
+    assert stack.revive() == stack.heed(outages.away(tmp_path)) == []
+    stack.check()
+    outages.bring_back(tmp_path, "worker")
+    assert stack.heed(outages.away(tmp_path)) == ["worker is brought back"]
+    assert stack.children[0].alive and stack.children[0].pid != first.pid
+    outages.forget(tmp_path)
+    assert outages.away(tmp_path) == set()

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from lakehouse.checks import At, Check, Distinct, Held, Keys, Messages, Sql
+from lakehouse.checks import (
+    At,
+    Check,
+    Distinct,
+    Expired,
+    Held,
+    Keys,
+    Lost,
+    Messages,
+    Net,
+    Side,
+    Sql,
+)
 from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Service, Station, Topic, Words
 from lakehouse.domains.cards import contracts, names
 
@@ -73,17 +85,59 @@ STATIONS = (
     Station("database", "rows", "sql", _ROWS),
     Station("alarms", "messages", "topic", names.TOPIC_ALARMS),
 )
+
+
+def _lost(topic: str, missing: Side = "right") -> Net:
+    return Net(f"accepted losses, {topic}", Lost(topic), "messages", missing)
+
+
+def _expired(topic: str, missing: Side = "right") -> Net:
+    return Net(f"past their retention, {topic}", Expired(topic), "messages", missing)
+
+
 CHECKS = (
-    Check("in topic_1 = held", Messages(names.TOPIC_TRANSACTIONS), Held(names.TOPIC_TRANSACTIONS)),
-    Check("read = decided", _READ, _DECIDED),
-    Check("in topic_2 = held", Messages(names.TOPIC_DECISIONS), Held(names.TOPIC_DECISIONS)),
-    Check("decided = in the database", _DECIDED, At("database")),
+    Check(
+        "in topic_1 = held",
+        Messages(names.TOPIC_TRANSACTIONS),
+        Held(names.TOPIC_TRANSACTIONS),
+        (_lost(names.TOPIC_TRANSACTIONS),),
+    ),
+    Check(
+        "read = decided",
+        _READ,
+        _DECIDED,
+        (_lost(names.TOPIC_DECISIONS), _lost(names.TOPIC_TRANSACTIONS, "left")),
+    ),
+    Check(
+        "in topic_2 = held",
+        Messages(names.TOPIC_DECISIONS),
+        Held(names.TOPIC_DECISIONS),
+        (_lost(names.TOPIC_DECISIONS),),
+    ),
+    Check(
+        "decided = in the database",
+        _DECIDED,
+        At("database"),
+        (_lost(names.TOPIC_DECISIONS, "left"),),
+    ),
     Check("read = features", _READ, Distinct(names.GOLD_FEATURES, _ID)),
-    Check("flagged = alarms", Sql(_FLAGGED), Keys(names.TOPIC_ALARMS)),
-    Check("confirmed = sent", Keys(names.TOPIC_OUTCOMES), Distinct(names.BRONZE_OUTCOMES, _ID)),
+    Check(
+        "flagged = alarms",
+        Sql(_FLAGGED),
+        Keys(names.TOPIC_ALARMS),
+        (_expired(names.TOPIC_ALARMS),),
+    ),
+    Check(
+        "confirmed = sent",
+        Keys(names.TOPIC_OUTCOMES),
+        Distinct(names.BRONZE_OUTCOMES, _ID),
+        (_lost(names.TOPIC_OUTCOMES), _expired(names.TOPIC_OUTCOMES, "left")),
+    ),
 )
 CARDS = Domain(
     name=names.NAME,
+    title="Card transactions",
+    about="Is this transaction approved, reviewed or blocked?",
     topics=tuple(Topic(name, partitions=names.PARTITIONS) for name in names.TOPICS),
     feeds=(TRANSACTIONS, DECISIONS, CONFIRMATIONS),
     tables=(

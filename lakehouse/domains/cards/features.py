@@ -55,6 +55,10 @@ OF_THE_CARD = (
     Feature("new_category", "1 for a category that the card has not met"),
     Feature("amount_to_habit", "amount over the card's mean amount until then, -1 if none"),
     Feature("amount_to_category", "the same within the category"),
+    Feature("surprise", "how unusual the transaction is for the card"),
+    Feature("surprise_max_24h", "the most unusual of the 24 hours before, -1 if none"),
+    Feature("surprise_sum_24h", "how unusual these were together"),
+    Feature("surprise_mean_3h", "how unusual those of the 3 hours before were, -1 if none"),
 )
 FEATURES = (*STATELESS, *OF_THE_CARD)
 NAMES = tuple(one.name for one in FEATURES)

@@ -18,7 +18,8 @@ class CardsSettings(DomainSettings):
     `source_calls_per_minute` calls, 0 for any number.
     `messages_per_second` slows the producer, the door and the recorder, 0 for no limit. The
     snapshots of the door are in `snapshot_dir`, below the state folder by default. `validated.csv`
-    is written once in `validated_hours`, and drift looked for once in `drift_hours`.
+    is written once in `validated_hours`, and drift looked for once in `drift_hours`. With
+    `outage_buttons`, the investigators' page can stop parts of this installation.
     """
 
     allowed_lateness_days: int = Field(4_000, ge=0)
@@ -43,6 +44,7 @@ class CardsSettings(DomainSettings):
     validated_dir: str = "output/cards"
     validated_hours: float = Field(24.0, gt=0)
     drift_hours: float = Field(4.0, gt=0)
+    outage_buttons: bool = False
     files: tuple[Path, ...] = ()
 
     @property

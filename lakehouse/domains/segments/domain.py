@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakehouse.checks import Check, Distinct, Held, Messages
+from lakehouse.checks import Check, Distinct, Held, Lost, Messages, Net
 from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Service, Station, Topic, Words
 from lakehouse.domains.segments import contracts, names
 
@@ -88,6 +88,13 @@ CHECKS = (
         "in Kafka = bronze + quarantined",
         Messages(names.TOPIC_PURCHASES),
         Held(names.TOPIC_PURCHASES),
+        (
+            Net(
+                f"accepted losses, {names.TOPIC_PURCHASES}",
+                Lost(names.TOPIC_PURCHASES),
+                "messages",
+            ),
+        ),
     ),
     Check(
         "history = scored",

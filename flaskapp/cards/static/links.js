@@ -1,0 +1,2 @@
+import { linkServices } from "/shared/services.js";
+linkServices().catch(() => {});
