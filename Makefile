@@ -108,6 +108,9 @@ kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events,
 kills-fraud: $(VENV)/.dev ## kill -9 the fraud pipeline (KILLS=20), compare state, predictions, joined rows
 	$(BIN)/python -m bench.kills_fraud --kills $(or $(KILLS),20)
 
+kills-clicks: $(VENV)/.dev ## kill -9 each process of clicks (KILLS=10, MONGO=command of a server), compare users, windows, documents
+	$(BIN)/python -m bench.kills_clicks --kills $(or $(KILLS),10) $(if $(MONGO),--mongo '$(MONGO)')
+
 race: $(VENV)/.dev ## three thousand commits that replace files, while OPTIMIZE and VACUUM race them
 	$(BIN)/python -m bench.commit_race
 

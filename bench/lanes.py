@@ -12,6 +12,7 @@ ON_DEMAND = (
     "scaling",
     "model",
     "quality",
+    "real_drift",
     "segments",
     "workers",
     "hst",

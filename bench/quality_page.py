@@ -20,6 +20,7 @@ COLUMNS = (
     "plan", "found", "median delay, days", "longest", "named first", "on the last day",
     "ROC-AUC lost", "degradation named",
 )  # fmt: skip
+_REAL_ROWS = "## Drift injected into real rows"
 HEAD = f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|"
 
 
@@ -75,6 +76,17 @@ ROC-AUC lost is the mean of the drifted days, against the same world without the
 drifted days mature. The inputs of `concept_flip` do not shift, so it cannot be found before its
 outcomes are known, on day {HORIZON + 1} at the earliest.
 """
+
+
+def with_real_rows(text: str, section: str) -> str:
+    """The page with the section on real rows at its end, in place of the one that was there."""
+    return f"{text.partition(_REAL_ROWS)[0].rstrip()}\n\n{section.rstrip()}\n"
+
+
+def real_rows_of(text: str) -> str:
+    """The section on real rows of a page; empty if it has none."""
+    _, title, rest = text.partition(_REAL_ROWS)
+    return title + rest if title else ""
 
 
 def _section(group: Sequence[Quality]) -> str:

@@ -50,12 +50,16 @@ class Stack(Watch):
         first, *others = service_table.services(self.domains)
         self.start_servers(doctor.service_ports(self.settings, self.domains, self._on_cluster))
         self._database()
-        self._service(first)
+        self._launch(first)
+        self._await_service(first)
         self._history()
         if self._on_cluster:
             self._cluster()
+        # Side by side: while one waits for the disk or the network, another has the processor.
         for service in others:
-            self._service(service)
+            self._launch(service)
+        for service in others:
+            self._await_service(service)
 
     def start_servers(self, also: Sequence[service_table.Port] = ()) -> None:
         """Check the machine, get the jars, and start the embedded database and broker.
@@ -82,13 +86,17 @@ class Stack(Watch):
         settings = self.settings
         if settings.mysql.embedded:
             server = MySqlServer(settings.mysql, settings.state, self._jars.mariadb, settings.cache)
-            with self.steps.step("Start the database") as step:
-                self._await("mysql", server.start, server.healthy)
-                step.say(f"port {settings.mysql.port}")
+            self.keep("mysql", server.start)
         if settings.kafka.embedded:
             broker = KafkaBroker(settings.kafka, settings.state, self._jars.kafka, self._java)
+            self.keep("kafka", broker.start)
+        if settings.mysql.embedded:
+            with self.steps.step("Start the database") as step:
+                self._await("mysql", server.healthy)
+                step.say(f"port {settings.mysql.port}")
+        if settings.kafka.embedded:
             with self.steps.step("Start the broker") as step:
-                self._await("kafka", broker.start, broker.healthy)
+                self._await("kafka", broker.healthy)
                 step.say(f"port {settings.kafka.port}")
 
     def _database(self) -> None:
@@ -119,7 +127,8 @@ class Stack(Watch):
         count = self.settings.cluster.workers
         with self.steps.step("Start the Spark cluster") as step:
             submit.prepare(self.settings)
-            self._await(MASTER, cluster.start_master, cluster.healthy)
+            self.keep(MASTER, cluster.start_master)
+            self._await(MASTER, cluster.healthy)
             for number in range(1, count + 1):
                 self.keep(f"{WORKER}-{number}", partial(cluster.start_worker, number))
             self._wait(self._signs(MASTER)).until(
@@ -127,28 +136,24 @@ class Stack(Watch):
             )
             step.say(f"{self.settings.cluster.master}, {count} workers")
 
-    def _service(self, service: Service) -> None:
+    def _launch(self, service: Service) -> None:
         if service.job:
-            self._job(service)
-            return
-        start = partial(self._child, self._command(service))
-        address = service_table.address(self.settings, service)
-        if address is None:
-            self.keep(service.name, start)
-            return
-        with self.steps.step(f"Start {service.name}") as step:
-            self._await(service.name, start, lambda: Api(self.settings).healthy(address))
-            step.say(address)
-
-    def _job(self, service: Service) -> None:
-        with self.steps.step("Features and first model (Spark)") as step:
             # What an earlier run left there must not be taken for this one's word.
             starting = progress.PipelineProgress("backfill", "starting", self.clock.now())
             progress.write_pipeline(self.settings.state, starting, service.name)
-            self.keep(service.name, partial(self._child, self._command(service)))
-            self._wait(self._signs(service.name)).until(
-                lambda: self._in_service(service.name, step), "the streaming queries"
-            )
+        self.keep(service.name, partial(self._child, self._command(service)))
+
+    def _await_service(self, service: Service) -> None:
+        address = service_table.address(self.settings, service)
+        if service.job:
+            with self.steps.step("Features and first model (Spark)") as step:
+                self._wait(self._signs(service.name)).until(
+                    lambda: self._in_service(service.name, step), "the streaming queries"
+                )
+        elif address is not None:
+            with self.steps.step(f"Start {service.name}") as step:
+                self._await(service.name, lambda: Api(self.settings).healthy(address))
+                step.say(address)
 
     def _in_service(self, name: str, step: Step) -> bool | None:
         found = progress.read_pipeline(self.settings.state, name)
@@ -165,10 +170,7 @@ class Stack(Watch):
     def _child(self, command: process.Command) -> process.Child:
         return process.Child(command, self.settings.state)
 
-    def _await(
-        self, name: str, start: Callable[[], process.Child], healthy: Callable[[], bool]
-    ) -> None:
-        self.keep(name, start)
+    def _await(self, name: str, healthy: Callable[[], bool]) -> None:
         self._wait(self._signs(name)).until(
             lambda: True if healthy() else None, f"{name} to answer"
         )

@@ -147,6 +147,11 @@ class Net:
     missing: Side = "right"
 
 
+def accepted_losses(topic: str) -> Net:
+    """Messages of a topic that queries went on without because a person said so."""
+    return Net(f"accepted losses, {topic}", Lost(topic), "messages")
+
+
 @dataclass(frozen=True)
 class Check:
     """Two amounts that must be equal, apart from known reasons that are deducted."""

@@ -9,9 +9,9 @@ from itertools import islice
 from typing import Any
 
 from pymongo import MongoClient, ReplaceOne
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
-from lakehouse.errors import ServiceError, SettingsError
+from lakehouse.errors import CdrlakeError, ServiceError, SettingsError, UnreachableError
 from lakehouse.settings.outside import DocumentSettings
 
 # Some servers never answer when many replacements of documents come at once.
@@ -40,7 +40,8 @@ def upsert(
 ) -> int:
     """Keep each row as the document of its key, instead of an earlier one; how many there were.
 
-    Raises `ServiceError` when the server does not take them. It is safe to do again.
+    Raises `UnreachableError` when the server does not answer, and `ServiceError` when it refuses
+    them. It is safe to do again.
     """
     count = 0
     with _database(settings) as database:
@@ -53,7 +54,7 @@ def upsert(
 
 
 def find(settings: DocumentSettings, collection: str) -> list[Document]:
-    """All documents of a collection. Raises `ServiceError` when the server does not answer."""
+    """All documents of a collection. Raises `UnreachableError` when the server does not answer."""
     with _database(settings) as database:
         found: list[Document] = list(database[collection].find())
     return found
@@ -72,7 +73,10 @@ def _database(settings: DocumentSettings) -> Iterator[Any]:
     try:
         yield client[settings.database]
     except PyMongoError as error:
-        raise ServiceError(
+        kind: type[CdrlakeError] = ServiceError
+        if isinstance(error, ConnectionFailure):  # a query that meets this is started again
+            kind = UnreachableError
+        raise kind(
             "the document store", "an answer", str(error)[:300], "check documents.uri"
         ) from error
     finally:

@@ -204,7 +204,8 @@ class Hop:
 class Service:
     """A process of the domain: a Python module, or a Spark job with `job`.
 
-    `port` names the setting (section.key) of its port; `after` the services that must be up first.
+    `port` names the setting (section.key) of its port; `after` the services that are started before
+    it, and may not answer yet when it starts.
     """
 
     name: str

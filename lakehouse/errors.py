@@ -87,7 +87,7 @@ class DatabaseError(CdrlakeError):
 
 
 class UnreachableError(DatabaseError):
-    """The database does not answer at the moment; the same attempt may succeed later."""
+    """A database does not answer at the moment; the same attempt may succeed later."""
 
 
 class StreamError(CdrlakeError):

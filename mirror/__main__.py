@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -19,6 +18,7 @@ from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import EXIT_FAILED, EXIT_PERMANENT, AccessError, CdrlakeError
 from lakehouse.publisher import Publisher
 from lakehouse.retry import Backoff
+from lakehouse.stopping import stop_on_signals
 from mirror.messages import RowPublisher
 from mirror.sinks import MysqlSink
 from mirror.sync import step
@@ -57,8 +57,7 @@ def main() -> int:
     """Follow every mirror in its own thread; the exit code is above 0 if one of them ended."""
     logs.configure()
     settings, stop = load(), threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
+    stop_on_signals(stop)
     mirrors = [mirror for domain in DOMAINS for mirror in domain.mirrors]
     with ThreadPoolExecutor(len(mirrors)) as threads:
         ends = [threads.submit(follow, settings, one, stop, SystemClock()) for one in mirrors]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from lakehouse.domain import Scored
-from monitoring.analysis import findings, labels, limits, verdicts
+from monitoring.analysis import estimates, findings, labels, limits, verdicts
+from monitoring.analysis.findings import Finding
 from monitoring.analysis.limits import Limits
 from monitoring.analysis.values import POSITIVES, ChunkValues, Figure, Slice
 from monitoring.analysis.verdicts import ChunkVerdict, ReferenceBaseline
@@ -74,7 +74,7 @@ def compose(
         warning=_warning(values),
         verdicts={finding.name: finding.state for finding in found},
         findings=found,
-        performance=_performance(fitted.chunks, values),
+        performance=_performance(fitted.chunks, values, found),
         labels=labels.shift(fitted.chunks, values, fitted.effects.get(POSITIVES, 1.0)),
         limits=learnt,
         reference=_reference(fitted),
@@ -105,12 +105,10 @@ def _reference(fitted: Fitted) -> ReferenceReport:
     return ReferenceReport(text(fitted.start), text(fitted.end), fitted.rows, rate, slim)
 
 
-def _performance(reference: Sequence[ChunkValues], values: Sequence[ChunkValues]) -> Performance:
-    gaps = [
-        abs(chunk.estimated["roc_auc"].value - chunk.realised["roc_auc"].value)
-        for chunk in values
-        if "roc_auc" in chunk.realised and "roc_auc" in chunk.estimated
-    ]
+def _performance(
+    reference: Sequence[ChunkValues], values: Sequence[ChunkValues], found: Sequence[Finding]
+) -> Performance:
+    errors_of_estimates = estimates.past_errors(values)
     realised = _means(values, lambda c: c.realised, lambda c: c.labelled)
     errors = [(c.calibration_error, c.labelled) for c in values if c.calibration_error is not None]
     if errors:
@@ -120,7 +118,9 @@ def _performance(reference: Sequence[ChunkValues], values: Sequence[ChunkValues]
         reference=_means(reference, lambda c: c.realised, lambda c: c.labelled),
         realised=realised,
         estimated=_means(values, lambda c: c.estimated, lambda c: c.rows),
-        estimate_error=fmean(gaps) if gaps else None,
+        estimate_error=errors_of_estimates.get("roc_auc"),
+        estimate_errors=errors_of_estimates,
+        caveat=estimates.caveat(found),
     )
 
 

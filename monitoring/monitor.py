@@ -152,10 +152,9 @@ class Monitor:
         known = self._fits.pop(folder, None)
         if known is None or known.has_traits < are_known:
             LOG.info("learning the reference of model version %d", version.number)
-            model, reference = models.open_model(self._registry, version)
-            rows = self._enrich(canonical(self._scored, reference))
-            fitted = fit(model, rows, period, self._buckets)
-            known = _Fit(fitted, ChunkCache(folder), are_known)
+            model, rows = models.open_model(self._registry, version)
+            rows = self._enrich(canonical(self._scored, rows))
+            known = _Fit(fit(model, rows, period, self._buckets), ChunkCache(folder), are_known)
         self._fits[folder] = known
         self._forget()
         return known
@@ -181,20 +180,26 @@ class Monitor:
         return fresh
 
     def _values(self, fit: _Fit, index: BucketIndex, chunks: list[Chunk]) -> list[ChunkValues]:
-        fitted, cache = fit.fitted, fit.cache
+        cache = fit.cache
         stale = [chunk for chunk in chunks if cache.get(chunk, fit.has_traits) is None]
         for batch in batches(stale, BATCH_ROWS):
-            rows = self._read(fitted, index, batch)
-            for chunk, values in zip(batch, fitted.evaluate(rows, batch), strict=True):
-                cache.put(chunk, values, has_traits(rows))
+            self._evaluate(fit, index, batch)
         LOG.info("%d chunks, %d of them computed", len(chunks), len(stale))
         found = [cache.get(chunk, has_traits=False) for chunk in chunks]
         return [values for values in found if values is not None]
+
+    def _evaluate(self, fit: _Fit, index: BucketIndex, batch: list[Chunk]) -> None:
+        """Put the values of a batch into the cache; its rows are gone before the next is read."""
+        rows = self._read(fit.fitted, index, batch)
+        for chunk, values in zip(batch, fit.fitted.evaluate(rows, batch), strict=True):
+            fit.cache.put(chunk, values, has_traits(rows))
 
     def _read(self, fitted: Fitted, index: BucketIndex, batch: list[Chunk]) -> pl.DataFrame:
         spans = [(chunk.start, chunk.end) for chunk in batch]
         model = fitted.model
         found = self._rows.read(index.version, model.version, spans, model.features)
+        if len(batch) == 1 and (batch[0].skip, batch[0].rows) == (0, found.height):
+            return self._enrich(found)
         parts = [
             found.filter(self._buckets.between(pl.col(TIME), chunk.start, chunk.end)).slice(
                 chunk.skip, chunk.rows

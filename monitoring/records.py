@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from lakehouse import mysql, names, store
 from lakehouse.contracts import Contract, Field
@@ -34,6 +35,8 @@ RUNS = Contract(
 )
 # A run is a commit, and dropping one is another: old runs go by the hundred.
 SLACK = 100
+# The page reads the latest runs from all files. Full files are not written again.
+MOST_FILES, FULL_FILE_BYTES = 100, 16 * 1024 * 1024
 _INSERT = (
     f"INSERT INTO {names.MYSQL_RUNS} ({', '.join(RUNS.names)}) "  # noqa: S608
     f"VALUES ({', '.join(['%s'] * len(RUNS.names))})"
@@ -97,6 +100,8 @@ class Records:
         """Drop runs beyond the number to keep; returns the oldest remaining start, if any went."""
         table = DeltaTable(self._uri, storage_options=self._options)
         counts = pl.DataFrame(table.get_add_actions(flatten=True))["num_records"]
+        if len(counts) > MOST_FILES:
+            _compact(table)
         # The log knows how many rows there are in all; files are read only when there are many.
         if counts.sum() <= self._kept + SLACK:
             return None
@@ -109,6 +114,14 @@ class Records:
         own = f"(model = '{model}' OR model IS NULL)" if self._is_first else f"model = '{model}'"
         table.delete(f"started_at < '{oldest.isoformat()}' AND {own}")
         return oldest
+
+
+def _compact(table: DeltaTable) -> None:
+    """Merge small files; if maintenance does so at the same moment, a later run tries again."""
+    try:
+        table.optimize.compact(target_size=FULL_FILE_BYTES)
+    except DeltaError as error:
+        LOG.info("the files of past runs were not merged: %s", error)
 
 
 def verdict(report: Report) -> str:

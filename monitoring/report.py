@@ -22,13 +22,16 @@ class Performance(msgspec.Struct, frozen=True):
     """Means over chunks, weighted by rows; a kind without values is empty.
 
     `estimate_error` is the mean absolute difference of estimated and realised ROC-AUC, where both
-    are known.
+    are known, and `estimate_errors` that of each metric. `caveat` says what the estimates cannot
+    know at present.
     """
 
     reference: dict[str, float]
     realised: dict[str, float]
     estimated: dict[str, float]
     estimate_error: float | None
+    estimate_errors: dict[str, float] = {}
+    caveat: str | None = None
 
 
 class ColumnReport(msgspec.Struct, frozen=True, rename={"limit_ratio": "strength"}):

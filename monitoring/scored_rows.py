@@ -73,15 +73,26 @@ class ScoredRows:
         if FEATURES in scored.table.names:
             stored = chosen.select(*names, FEATURES, FEATURE_NAMES)
             found = store.collect(stored, self.uri, self.options)
-            values = pl.DataFrame(unpacked(found, features), schema=features)
-            known = found.drop(FEATURES, FEATURE_NAMES).hstack(values)
+            known = _with_features(found, features)
         else:
             uri = table_uri(self.lake_uri, scored.features)
             held = store.scan(uri, self.options).filter(wanted)
             keys = [scored.entity, scored.time]
             joined = chosen.select(names).join(held.select(*keys, *features), on=keys, how="inner")
             known = store.collect(joined, self.uri, self.options)
-        return canonical(scored, known).sort(TIME, ENTITY)
+        return in_order(canonical(scored, known))
+
+
+def _with_features(found: pl.DataFrame, features: tuple[str, ...]) -> pl.DataFrame:
+    values = pl.DataFrame(unpacked(found, features), schema=features)
+    return found.drop(FEATURES, FEATURE_NAMES).hstack(values)
+
+
+def in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Canonical rows by time and entity: the same frame if they are in that order already."""
+    keys = rows.select(TIME, ENTITY).with_row_index("_row")
+    order = keys.sort(TIME, ENTITY, maintain_order=True)["_row"]
+    return rows if order.is_sorted() else rows[order]
 
 
 def columns(scored: Scored) -> dict[str, str]:

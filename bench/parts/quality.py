@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.measure import Measurement, Size
 from bench.monitor_quality import PLANS, PUBLISHED, judge_all
-from bench.quality_page import page
+from bench.quality_page import page, real_rows_of, with_real_rows
 from bench.stand import Stand
 from lakehouse.settings import ROOT
 
@@ -19,5 +19,6 @@ def run(size: Size, _: Stand) -> list[Measurement]:
     text = page([judge_all(SEEDS[size], count, plans) for count in SUBSCRIBERS[size]])
     print(text)
     if size == "full":
-        PAGE.write_text(text, encoding="utf-8")
+        kept = real_rows_of(PAGE.read_text("utf-8"))
+        PAGE.write_text(with_real_rows(text, kept) if kept else text, encoding="utf-8")
     return []

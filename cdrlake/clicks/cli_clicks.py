@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cdrlake.clicks import position
 from cdrlake.console import CONSOLE
 from flaskapp.clicks import shop
 from flaskapp.clicks import traffic as visits
@@ -48,3 +49,22 @@ def close() -> None:
     """Close every window: say that the time of the clicks is eleven minutes from now."""
     ticks.send(load(), names.TOPIC_EVENTS, SystemClock().now() + timedelta(minutes=11))
     CONSOLE.print("Windows close with the next micro-batches; clicks before then are late.")
+
+
+@clicks.command()
+def users(
+    resnapshot: Annotated[
+        bool, typer.Option("--resnapshot", help="Read the whole table at the next start.")
+    ] = False,
+) -> None:
+    """Show where Kafka Connect is in the database's binary log, or let it begin again."""
+    settings = load()
+    if resnapshot:
+        gone = position.resnapshot(settings)
+        CONSOLE.print(
+            f"The connector reads the table of users at its next start; {gone:,} users who have "
+            "left meanwhile are removed."
+        )
+        return
+    position.require_log(settings)
+    CONSOLE.print(f"next in the binary log: {position.log_file(settings) or 'a first snapshot'}")

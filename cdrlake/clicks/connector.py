@@ -10,6 +10,7 @@ import os
 import sys
 from typing import NoReturn
 
+from cdrlake.clicks import position
 from cdrlake.services import jars
 from cdrlake.services.connect import ConnectWorker
 from flaskapp.clicks import shop
@@ -40,6 +41,7 @@ def main() -> NoReturn:
     try:
         settings = load()
         shop.prepare(settings)
+        position.require_log(settings)
         own = settings.state, settings.cache, jars.find_java(), (SOURCE,)
         command = ConnectWorker(settings.connect, settings.kafka, *own).prepare()
         env = {"PATH": os.environ["PATH"], **variables(settings, shop.account(settings))}

@@ -37,4 +37,5 @@ EXTENSION = Extension(
     load_history=_load_history,
     act=_act,
     show=_show,
+    memory_gib=4,
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from cdrlake.clicks.extension import EXTENSION
 from cdrlake.ledger_table import ledger_table
 from cdrlake.main_job import Cost, Outcome
 from lakehouse.domains.clicks.domain import BOTS
 from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
 
-MAX_MINUTES, MAX_MEMORY_GIB = 3, 4
+MAX_MINUTES = 3
 
 
 def show(console: Console, settings: Settings, outcome: Outcome, cost: Cost) -> None:
@@ -28,11 +29,10 @@ def show(console: Console, settings: Settings, outcome: Outcome, cost: Cost) -> 
     table.add_row("recall", _share(found["right"], found["bots"]))
     where = "written" if settings.documents.uri is not None else "none: documents.uri is not set"
     table.add_row("documents", where)
-    memory = {**cost.memory, "clicks-train, at its own peak": outcome.monitoring["training_bytes"]}
-    total = sum(memory.values()) / 1024**3
+    total = sum(cost.memory.values()) / 1024**3
     table.add_row("took", f"{cost.seconds / 60:.1f} min of {MAX_MINUTES}")
-    table.add_row("peak memory", f"{total:.1f} GiB of {MAX_MEMORY_GIB}")
-    for process, size in sorted(memory.items(), key=lambda one: -one[1]):
+    table.add_row("peak memory", f"{total:.1f} GiB of {EXTENSION.memory_gib}")
+    for process, size in sorted(cost.memory.items(), key=lambda one: -one[1]):
         table.add_row("", f"{size / 1024**2:6,.0f} MiB  {process}")
     console.print(table)
 

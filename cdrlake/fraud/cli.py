@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import uuid
 from typing import Annotated
 
 import typer
@@ -22,11 +21,13 @@ from lakehouse import kafka, mysql
 from lakehouse.clock import SystemClock
 from lakehouse.domains.fraud import FRAUD
 from lakehouse.domains.fraud.domain import CARDS
+from lakehouse.domains.fraud.names import NAME
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import StreamError
 from lakehouse.registry import open_registry
-from pyspark_jobs.fraud import exports, metadata, requests
-from pyspark_jobs.fraud.requests import Answer
+from pyspark_jobs.fraud import exports, metadata
+from pyspark_jobs.training import requests
+from pyspark_jobs.training.requests import Answer
 
 PIPELINE = "fraud-pipeline"
 fraud = typer.Typer(no_args_is_help=True, help="Card fraud: events, training sets, versions.")
@@ -128,10 +129,9 @@ def train() -> None:
 
 def by_pipeline(settings: Settings, waiter: Waiter | None = None) -> Answer:
     """Ask the running pipeline for a training and wait for what becomes of it."""
-    request = uuid.uuid4().hex
-    requests.ask(settings, request)
+    request = requests.ask(settings, NAME)
     wait = waiter or Waiter(SystemClock(), PATIENCE_S)
-    return wait.until(lambda: requests.answered(settings, request), "the training")
+    return wait.until(lambda: requests.answered(settings, NAME, request), "the training")
 
 
 @fraud.command()

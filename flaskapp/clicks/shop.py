@@ -33,6 +33,7 @@ _ADD = (
     "VALUES (%s, %s, %s, %s, %s, %s)"
 )
 _COUNT = f"SELECT COUNT(*) FROM {names.MYSQL_USERS}"  # noqa: S608
+_IDS = f"SELECT id FROM {names.MYSQL_USERS}"  # noqa: S608
 _LAST = f"SELECT COALESCE(MAX(id), 0) FROM {names.MYSQL_USERS} FOR UPDATE"  # noqa: S608
 # Debezium reads tables once, then the binary log.
 RIGHTS = "SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT"
@@ -64,6 +65,13 @@ def prepare(settings: Settings) -> int:
                 "set mysql.admin_password, so that it can be made, or create it",
             ) from None  # fmt: skip
         return int(cursor.fetchone()[0])
+
+
+def ids(settings: Settings) -> set[int]:
+    """The ids of all users. Raises `UnreachableError` when the server does not answer."""
+    with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
+        cursor.execute(_IDS)
+        return {int(number) for (number,) in cursor.fetchall()}
 
 
 def account(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from flask import Blueprint, Response
 
-from flaskapp.clicks import sending
+from flaskapp.clicks import pipeline_page, sending
 from flaskapp.clicks.sending import ClicksContext, ClicksRequest
 from flaskapp.outbox import MessageKind
 from flaskapp.stream_source import Column, SourcePage, StreamContext, Wait
@@ -35,6 +35,7 @@ PAGE = SourcePage(
         Column("Probability", ("probability",)),
         Column("Version", ("model_version",)),
     ),
+    links=(("SQL files and figures", pipeline_page.PATH),),
 )
 _SHOWN = tuple(key for column in PAGE.columns for key in column.keys)
 
@@ -62,8 +63,9 @@ class ClicksSource:
         return sending.send(ClicksContext(context.uploader, context.clock, *parts), stream, wait)
 
     def routes(self) -> Blueprint:
-        """The newest windows."""
+        """The newest windows, and the page of the SQL pipeline."""
         routes, settings = Blueprint(names.NAME, __name__), self._settings
+        routes.register_blueprint(pipeline_page.blueprint(settings))
 
         @routes.get(PAGE.rows)
         @operation(Operation("The newest windows of clicks", list[dict[str, Any]]))

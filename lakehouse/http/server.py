@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -14,6 +13,7 @@ from lakehouse import logs
 from lakehouse.errors import CdrlakeError
 from lakehouse.http.connection import Server
 from lakehouse.settings import Settings
+from lakehouse.stopping import stop_on_signals
 
 LOG = logging.getLogger(__name__)
 MAX_BODY = 64 << 10
@@ -47,8 +47,7 @@ def run(load: Callable[[], S], serve: Callable[[S, threading.Event], None]) -> i
     """Run a service: read settings, `serve` until SIGTERM or Ctrl-C, and return the exit code."""
     logs.configure()
     stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
+    stop_on_signals(stop)
     try:
         serve(load(), stop)
     except (CdrlakeError, OSError) as error:

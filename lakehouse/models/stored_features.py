@@ -19,13 +19,24 @@ def unpacked(rows: pl.DataFrame, features: tuple[str, ...]) -> Floats:
 
     Raises `KeyError` where the model of a row has no such feature.
     """
+    if rows[FEATURE_NAMES].n_unique() == 1:
+        return _of_one_model(rows[FEATURES], rows[FEATURE_NAMES][0], features)
     matrix = np.empty((len(rows), len(features)))
     numbered = rows.select(FEATURE_NAMES, FEATURES).with_row_index("row")
     for (text,), some in numbered.group_by(FEATURE_NAMES):
-        place = {name: at for at, name in enumerate(str(text).split(","))}
-        flat = some[FEATURES].explode().to_numpy().reshape(len(some), len(place))
-        matrix[some["row"].to_numpy()] = flat[:, [place[name] for name in features]]
+        own = _of_one_model(some[FEATURES], str(text), features)
+        matrix[some["row"].to_numpy()] = own
     return matrix
+
+
+def _of_one_model(stored: pl.Series, names: str, features: tuple[str, ...]) -> Floats:
+    """The named features where all rows have the same; their own memory if in the same order."""
+    known = names.split(",")
+    matrix: Floats = stored.explode().to_numpy().reshape(len(stored), len(known))
+    if tuple(known) == features:
+        return matrix
+    place = {name: at for at, name in enumerate(known)}
+    return matrix[:, [place[name] for name in features]]
 
 
 def features_of(row: Mapping[str, Any]) -> dict[str, float]:

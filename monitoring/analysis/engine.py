@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pandas as pd
 
 from lakehouse.models.manifest import Costs
 from monitoring.analysis.nanny import Chunk, Chunker, nml
+from monitoring.analysis.reconstruction import Reconstruction
 from monitoring.analysis.values import LABEL, METRICS, PREDICTION, SCORE, VALUE, Figure
 
 Row = dict[Any, Any]
 
 CHUNK = "chunk"
+# NannyML copies all columns that it is given together, several times.
+COLUMNS_AT_ONCE = 8
 CONTINUOUS = ("jensen_shannon", "kolmogorov_smirnov")
 CATEGORICAL = ("jensen_shannon", "l_infinity")
 
@@ -80,66 +83,97 @@ class NannyEngine:
         }
         self._performance = nml.PerformanceCalculator(**judged, **common)
         self._estimator = nml.CBPE(**judged, **common)
-        self._univariate = nml.UnivariateDriftCalculator(
-            column_names=[*features, SCORE],
-            continuous_methods=list(CONTINUOUS),
-            categorical_methods=list(CATEGORICAL),
-            **common,
-        )
-        self._multivariate = nml.DataReconstructionDriftCalculator(
-            column_names=list(features), **common
-        )
+        self._univariate = [
+            nml.UnivariateDriftCalculator(
+                column_names=some,
+                continuous_methods=list(CONTINUOUS),
+                categorical_methods=list(CATEGORICAL),
+                **common,
+            )
+            for some in _groups([*features, SCORE])
+        ]
+        self._reconstruction: Reconstruction | None = None
 
     def fit(self, reference: pd.DataFrame) -> list[Statistics]:
         """Fit every calculator on `reference`, whose labels are all known.
 
         NannyML calculates the reference's own chunks along the way, so they cost nothing extra.
         """
-        judged, features, columns = self._parts(reference)
+        judged = reference[[CHUNK, LABEL, PREDICTION, SCORE]]
         with _quiet():
-            results = (
-                self._performance.fit(judged).result,
-                self._estimator.fit(judged).result,
-                self._univariate.fit(columns).result,
-                self._multivariate.fit(features).result,
-            )
-        return self._statistics(reference, [_table(one, "reference") for one in results])
+            performance = _table(self._performance.fit(judged).result, "reference")
+            estimates = _table(self._estimator.fit(judged).result, "reference")
+            distances = [
+                _table(_released(one.fit(_part(reference, one)).result), "reference")
+                for one in self._univariate
+            ]
+        self._reconstruction = Reconstruction.of(reference, self._features)
+        return self._statistics(reference, performance, estimates, distances)
 
     def calculate(self, rows: pd.DataFrame) -> list[Statistics]:
         """One entry per chunk of `rows`."""
-        judged, features, columns = self._parts(rows)
+        judged = rows[[CHUNK, LABEL, PREDICTION, SCORE]]
         with _quiet():
-            results = (
-                self._performance.calculate(judged),
-                self._estimator.estimate(judged),
-                self._univariate.calculate(columns),
-                self._multivariate.calculate(features),
-            )
-        return self._statistics(rows, [_table(one, "analysis") for one in results])
+            performance = _table(self._performance.calculate(judged), "analysis")
+            estimates = _table(self._estimator.estimate(judged), "analysis")
+            distances = [
+                _table(_released(one.calculate(_part(rows, one))), "analysis")
+                for one in self._univariate
+            ]
+        return self._statistics(rows, performance, estimates, distances)
 
-    def _parts(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        """Only the columns each calculator needs: NannyML copies whole frames for each metric."""
-        features = rows[[CHUNK, *self._features]]
-        return rows[[CHUNK, LABEL, PREDICTION, SCORE]], features, rows[[CHUNK, *self._columns]]
+    def _statistics(
+        self,
+        rows: pd.DataFrame,
+        performance: list[Row],
+        estimates: list[Row],
+        distances: list[list[Row]],
+    ) -> list[Statistics]:
+        labels = rows.groupby(CHUNK, sort=False)[LABEL]
+        counts = labels.agg(["size", "count"]).to_numpy()
+        found, start = [], 0
+        for place, (size, labelled) in enumerate(counts):
+            moved = {key: value for table in distances for key, value in table[place].items()}
+            found.append(
+                Statistics(
+                    key=str(performance[place]["chunk", "key"]),
+                    realised=_per_row(dict(_figures(performance[place])), int(labelled)),
+                    estimated=_per_row(dict(_figures(estimates[place])), int(size)),
+                    drift={name: dict(_distances(moved, name)) for name in self._columns},
+                    reconstruction=self._error(rows.iloc[start : start + size]),
+                )
+            )
+            start += size
+        return found
 
-    def _statistics(self, rows: pd.DataFrame, tables: list[list[Row]]) -> list[Statistics]:
-        counts = rows.groupby(CHUNK, sort=False)[LABEL].agg(["size", "count"])
-        return [
-            Statistics(
-                key=str(performance["chunk", "key"]),
-                realised=_per_row(dict(_figures(performance)), int(labelled)),
-                estimated=_per_row(dict(_figures(estimate)), int(size)),
-                drift={name: dict(_distances(distance, name)) for name in self._columns},
-                reconstruction=_figure(multivariate, "reconstruction_error") or Figure(0.0, 0.0),
-            )
-            for performance, estimate, distance, multivariate, (size, labelled) in zip(
-                *tables, counts.to_numpy(), strict=True
-            )
-        ]
+    def _error(self, rows: pd.DataFrame) -> Figure:
+        # Set by `fit`, which comes before anything else.
+        return cast(Reconstruction, self._reconstruction).error(rows)
 
     @property
     def _columns(self) -> tuple[str, ...]:
         return (*self._features, SCORE)
+
+
+def _groups(names: list[str]) -> list[list[str]]:
+    return [names[at : at + COLUMNS_AT_ONCE] for at in range(0, len(names), COLUMNS_AT_ONCE)]
+
+
+def _part(rows: pd.DataFrame, calculator: Any) -> pd.DataFrame:
+    """The columns that a calculator of distances needs."""
+    return rows[[CHUNK, *calculator.column_names]]
+
+
+def _released(result: Any) -> Any:
+    """A result of distances without the rows, which NannyML keeps for plots and copies each time.
+
+    It has no setting for that.
+    """
+    for name in ("reference_data", "analysis_data"):
+        if getattr(result, name, None) is not None:
+            # A copy, because a slice would keep the rows that it was taken from.
+            setattr(result, name, getattr(result, name).head(0).copy())
+    return result
 
 
 @contextmanager

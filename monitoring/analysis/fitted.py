@@ -34,6 +34,7 @@ from monitoring.analysis.values import (
 from monitoring.buckets import Buckets
 from monitoring.chunks import Bucket, Chunk, Period, plan
 from monitoring.errors import SingleClassError
+from monitoring.scored_rows import in_order
 
 MIN_CLASS = 5
 REFERENCE_ROWS = 250_000
@@ -70,7 +71,8 @@ class Fitted:
                 "analysis period", f"dates after the reference, {self.end}",
                 str(rows[TIME].min()), "begin later",
             )  # fmt: skip
-        return _values(self.engine.calculate, self.normal, self.buckets, rows, chunks)
+        frame = _frame(rows, chunks)
+        return _values(self.engine.calculate, self.normal, self.buckets, frame, chunks)
 
 
 def fit(model: Model, reference: pl.DataFrame, period: Period, buckets: Buckets = DATES) -> Fitted:
@@ -78,7 +80,7 @@ def fit(model: Model, reference: pl.DataFrame, period: Period, buckets: Buckets 
 
     Raises `SingleClassError` when it has labels of one class only.
     """
-    known = _bounded(reference).sort(TIME, ENTITY)
+    known = in_order(_bounded(reference))
     if known[LABEL].n_unique() < 2 or known[LABEL].null_count():
         raise SingleClassError(
             f"reference of model version {model.version}", "labels of both classes",
@@ -86,10 +88,10 @@ def fit(model: Model, reference: pl.DataFrame, period: Period, buckets: Buckets 
         )  # fmt: skip
     counted = known.group_by(buckets.floored(pl.col(TIME))).len().sort(TIME).rows()
     chunks = plan([Bucket(start, rows, "") for start, rows in counted], period)
-    frame = _frame(known, chunks)
+    frame = _frame(known, chunks, keep_entity=True)
     engine = NannyEngine(model.features, model.costs)
     normal = ReferenceProfile.of(frame, model.features)
-    values = _values(engine.fit, normal, buckets, known, chunks)
+    values = _values(engine.fit, normal, buckets, frame, chunks)
     return Fitted(
         model=model,
         period=period,
@@ -113,20 +115,26 @@ def _bounded(reference: pl.DataFrame) -> pl.DataFrame:
     return reference.filter(pl.col(ENTITY).hash(seed=0) % modulus < kept)
 
 
-def _frame(rows: pl.DataFrame, chunks: Sequence[Chunk]) -> pd.DataFrame:
-    keys = np.repeat([chunk.key for chunk in chunks], [chunk.rows for chunk in chunks])
-    named = rows.with_columns(pl.Series(CHUNK, keys), pl.col(LABEL).cast(pl.Float64))
-    return named.drop(TIME).to_pandas()
+def _frame(rows: pl.DataFrame, chunks: Sequence[Chunk], keep_entity: bool = False) -> pd.DataFrame:
+    """The rows for NannyML, on the memory of `rows` where it can be shared, with their chunk."""
+    counts = [chunk.rows for chunk in chunks]
+    keys = np.repeat(np.array([chunk.key for chunk in chunks], dtype=object), counts)
+    # Only which rows are of one entity matters, and texts would become objects.
+    entity = [pl.col(ENTITY).rank("dense")] if keep_entity else []
+    others = pl.exclude(TIME, ENTITY, LABEL)
+    named = rows.select(others, pl.col(LABEL).cast(pl.Float64), *entity)
+    return pd.DataFrame(
+        {column.name: column.to_numpy() for column in named} | {CHUNK: keys}, copy=False
+    )
 
 
 def _values(
     statistics_of: Callable[[pd.DataFrame], list[Statistics]],
     normal: ReferenceProfile,
     buckets: Buckets,
-    rows: pl.DataFrame,
+    frame: pd.DataFrame,
     chunks: Sequence[Chunk],
 ) -> list[ChunkValues]:
-    frame = _frame(rows, chunks)
     found, start = [], 0
     for chunk, statistics in zip(chunks, statistics_of(frame), strict=True):
         part = frame.iloc[start : start + chunk.rows]
@@ -143,7 +151,8 @@ def _chunk_values(
     rows: pd.DataFrame,
     normal: ReferenceProfile,
 ) -> ChunkValues:
-    labelled = rows[rows[LABEL].notna()]
+    is_known = rows[LABEL].notna()
+    labelled = rows if is_known.all() else rows[is_known]
     score, label = (labelled[name].to_numpy(np.float64) for name in (SCORE, LABEL))
     missing, outside = profile.quality(rows, normal)
     brier, error = profile.calibration(score, label) if len(label) else (None, None)

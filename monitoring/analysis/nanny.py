@@ -1,7 +1,8 @@
 """NannyML, imported so that no JVM starts, no telemetry is sent and nothing unused is loaded.
 
-NannyML imports FLAML for methods that are not used here, and FLAML starts Spark if it finds it.
-During the import, an empty stand-in takes FLAML's place and pyspark is hidden.
+NannyML imports FLAML, LightGBM and statsmodels for methods and plots that are not used here; FLAML
+starts Spark if it finds it, and the others take 40 MiB. During the import, empty stand-ins take
+their place and pyspark is hidden.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_UNUSED = "flaml"
+_UNUSED = {
+    "flaml": ("AutoML",),
+    "lightgbm": ("LGBMClassifier", "LGBMRegressor"),
+    "statsmodels": ("api",),
+}
 _HIDDEN = "pyspark"
 
 
@@ -29,18 +34,24 @@ class _Hide:
 
 @contextmanager
 def _light() -> Iterator[None]:
-    hide, stand_in = _Hide(), ModuleType(_UNUSED)
-    stand_in.AutoML = None  # type: ignore[attr-defined]
-    present = sys.modules.get(_UNUSED)
-    sys.modules[_UNUSED] = stand_in
+    hide = _Hide()
+    present = {name: sys.modules[name] for name in _UNUSED if name in sys.modules}
+    sys.modules.update({name: _stand_in(name, own) for name, own in _UNUSED.items()})
     sys.meta_path.insert(0, hide)
     try:
         yield
     finally:
         sys.meta_path.remove(hide)
-        del sys.modules[_UNUSED]
-        if present is not None:
-            sys.modules[_UNUSED] = present
+        for name in _UNUSED:
+            del sys.modules[name]
+        sys.modules.update(present)
+
+
+def _stand_in(name: str, own: tuple[str, ...]) -> ModuleType:
+    module = ModuleType(name)
+    for one in own:
+        setattr(module, one, None)
+    return module
 
 
 os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"

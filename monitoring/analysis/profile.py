@@ -5,8 +5,9 @@ Everything is a sum or a share over the chunk's rows, so chunks can be added up 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +44,10 @@ class ReferenceProfile:
     def of(cls, reference: pd.DataFrame, features: tuple[str, ...]) -> ReferenceProfile:
         """Measure the reference; non-numeric columns are left out."""
         numeric = tuple(n for n in features if pd.api.types.is_numeric_dtype(reference[n]))
-        values = reference[list(numeric)].to_numpy(np.float64)
         shares = np.linspace(0, 1, GRID)
-        quantiles = np.nanquantile(values, shares, axis=0) if numeric else np.empty((GRID, 0))
+        quantiles = np.empty((GRID, len(numeric)))
+        for i, name in enumerate(numeric):
+            quantiles[:, i] = np.nanquantile(reference[name].to_numpy(np.float64), shares)
         edges = {name: bin_edges(quantiles[:, i]) for i, name in enumerate(numeric)}
         scores = np.nanquantile(reference[SCORE].to_numpy(np.float64), shares)
         expected = IsotonicRegression(out_of_bounds="clip")
@@ -53,11 +55,16 @@ class ReferenceProfile:
         return cls(numeric, quantiles[0], quantiles[-1], edges | {SCORE: bin_edges(scores)},
                    quantiles, expected)  # fmt: skip
 
-    def ranks(self, values: Floats) -> Floats:
-        """The rank of values in the reference, from -0.5 to 0.5; missing ones are at 0."""
-        columns = [_rank(q, v) for q, v in zip(self.quantiles.T, values.T, strict=True)]
-        ranks = np.column_stack(columns) if columns else np.empty((len(values), 0))
-        return cast(Floats, np.where(np.isnan(values), 0.0, ranks))
+    def ranks(self, rows: pd.DataFrame) -> Iterator[tuple[str, Floats]]:
+        """The ranks of each column's values in the reference, from -0.5 to 0.5; missing ones 0.
+
+        One column at a time, because all of them at once would be another copy of the rows.
+        """
+        for i, name in enumerate(self.columns):
+            values = rows[name].to_numpy(np.float64)
+            ranks = _rank(self.quantiles[:, i], values)
+            ranks[np.isnan(values)] = 0.0
+            yield name, ranks
 
 
 def bin_edges(quantiles: Floats) -> Floats:
@@ -103,10 +110,12 @@ def quality(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Shares of missing values, and of values outside the reference's range."""
     missing = {str(name): float(share) for name, share in rows.isna().mean().items() if share > 0}
-    values = rows[list(normal.columns)].to_numpy(np.float64)
-    beyond = ((values < normal.low) | (values > normal.high)).mean(axis=0)
-    pairs = zip(normal.columns, beyond.tolist(), strict=True)
-    return missing, {name: share for name, share in pairs if share > 0}
+    outside = {}
+    for i, name in enumerate(normal.columns):
+        values = rows[name].to_numpy(np.float64)
+        beyond = (values < normal.low[i]) | (values > normal.high[i])
+        outside[name] = float(beyond.mean())
+    return missing, {name: share for name, share in outside.items() if share > 0}
 
 
 def calibration(score: Floats, label: Floats) -> tuple[float, float]:
@@ -116,14 +125,14 @@ def calibration(score: Floats, label: Floats) -> tuple[float, float]:
 
 def associations(rows: pd.DataFrame, normal: ReferenceProfile) -> dict[str, Association]:
     """For each feature, how labels lean towards its high values, observed and expected."""
-    values = normal.ranks(rows[list(normal.columns)].to_numpy(np.float64))
     label = rows[LABEL].to_numpy(np.float64)
     expected = np.asarray(normal.expected.predict(rows[SCORE]), np.float64)
-    observed, predicted = label @ values, expected @ values
-    square = np.square(label - expected) @ np.square(values)
+    squares = np.square(label - expected)
     return {
-        name: Association(float(observed[i]), float(predicted[i]), float(square[i]))
-        for i, name in enumerate(normal.columns)
+        name: Association(
+            float(label @ ranks), float(expected @ ranks), float(squares @ np.square(ranks))
+        )
+        for name, ranks in normal.ranks(rows)
     }
 
 
@@ -133,10 +142,14 @@ def design_effects(rows: pd.DataFrame, normal: ReferenceProfile) -> dict[str, fl
     Rows of one entity resemble each other, so many rows of the same entities tell less than as many
     rows of different ones. `POSITIVES` stands for the plain count of positives.
     """
-    ranks = normal.ranks(rows[list(normal.columns)].to_numpy(np.float64))
     noise = (rows[LABEL] - normal.expected.predict(rows[SCORE])).to_numpy(np.float64)
-    terms = noise[:, None] * np.column_stack([np.ones(len(rows)), ranks])
-    sums = pd.DataFrame(terms).groupby(rows[ENTITY].to_numpy()).sum().to_numpy()
-    own = np.square(terms).sum(axis=0)
-    effects = np.divide(np.square(sums).sum(axis=0), own, out=np.ones_like(own), where=own > 0)
-    return dict(zip((POSITIVES, *normal.columns), np.maximum(effects, 1.0).tolist(), strict=True))
+    entity, _ = pd.factorize(rows[ENTITY])
+    found = {POSITIVES: _design_effect(noise, entity)}
+    for name, ranks in normal.ranks(rows):
+        found[name] = _design_effect(noise * ranks, entity)
+    return found
+
+
+def _design_effect(terms: Floats, entity: npt.NDArray[np.intp]) -> float:
+    sums, own = np.bincount(entity, terms), float(np.square(terms).sum())
+    return max(float(np.square(sums).sum()) / own, 1.0) if own > 0 else 1.0

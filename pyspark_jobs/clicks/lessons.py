@@ -99,15 +99,13 @@ def _clicks(spark: SparkSession, crowd: Sequence[Visitor], lessons: Lessons) -> 
     def draw(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             some = [shared.value[number] for number in batch["id"].to_pylist()]
-            rows = [asdict(click) for click in world.clicks(some, start, length, seed)]
-            schema = pa.schema(
-                [
-                    ("user_id", pa.string()),
-                    ("ts", pa.timestamp("us", "UTC")),
-                    ("event", pa.string()),
-                ]
-            )
-            yield pa.RecordBatch.from_pylist(rows, schema=schema)
+            rows = list(world.clicks(some, start, length, seed))
+            columns = [
+                pa.array([click.user_id for click in rows], pa.string()),
+                pa.array([click.ts for click in rows], pa.timestamp("us", "UTC")),
+                pa.array([click.event for click in rows], pa.string()),
+            ]
+            yield pa.RecordBatch.from_arrays(columns, names=["user_id", "ts", "event"])
 
     tasks = 2 * spark.sparkContext.defaultParallelism
     return spark.range(0, len(crowd), 1, tasks).mapInArrow(draw, _CLICK)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from lakehouse import logs, names, progress
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.errors import EXIT_FAILED, EXIT_PERMANENT, CdrlakeError
 from lakehouse.settings import Settings
+from lakehouse.stopping import stop_on_signals
 from pyspark_jobs.engine import failures
 from pyspark_jobs.engine.progress_listener import ProgressListener
 from pyspark_jobs.engine.session import open_session
@@ -84,8 +84,7 @@ def job(app: str, load: Callable[[], S]) -> Iterator[Job[S]]:
         LOG.error("%s", error)
         sys.exit(EXIT_PERMANENT)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop_on_signals(stop)
     running = Job(spark, loaded, clock, stop, Supervisor(clock, stop))
     table = names.table_uri(loaded.lake_uri, names.PROGRESS)
     listener = ProgressListener(

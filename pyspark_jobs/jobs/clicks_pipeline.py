@@ -16,6 +16,7 @@ from lakehouse.registry import open_registry
 from pyspark_jobs.clicks import users
 from pyspark_jobs.clicks.lessons import Lessons
 from pyspark_jobs.clicks.train import train_first
+from pyspark_jobs.clicks.trainer import trainer
 from pyspark_jobs.engine import command, queries, runtime
 from pyspark_jobs.ingest import fast_json, ingest
 from pyspark_jobs.ingest.ingest import Intake, Overrides
@@ -43,7 +44,9 @@ def main(argv: list[str] | None = None) -> int:
         job.supervisor.add(partial(users.start, *parts, job.clock, every, options.accept_loss))
         if every is None:
             job.supervisor.run_to_end()  # the SQL reads what these have written
-        SqlService(job, CLICKS).run(every, "clicks-pipeline")
+        training = trainer(job)
+        SqlService(job, CLICKS).run(every, "clicks-pipeline", training.look)
+        training.close()
     return job.exit_code
 
 

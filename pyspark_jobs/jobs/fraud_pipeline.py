@@ -10,7 +10,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from lakehouse.domains.settings import load
 from pyspark_jobs.engine import command, runtime
 from pyspark_jobs.fraud import pipeline
-from pyspark_jobs.fraud.trainer import Trainer
+from pyspark_jobs.fraud.trainer import trainer
 from pyspark_jobs.ingest import fast_json
 
 
@@ -24,9 +24,9 @@ def main(argv: list[str] | None = None) -> int:
             job.supervisor.add(start)
         job.supervisor.add(pipeline.scoring(job, every))
         job.supervisor.add(pipeline.joining(job, every))
-        trainer = Trainer(job)
-        job.run(every, service="fraud-pipeline", each_round=trainer.look)
-        trainer.close()
+        training = trainer(job)
+        job.run(every, service="fraud-pipeline", each_round=training.look)
+        training.close()
     return job.exit_code
 
 

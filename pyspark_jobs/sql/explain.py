@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from pyspark.sql import SparkSession
 
+from lakehouse.sql_plans import FilePlan
 from pyspark_jobs.sql import analysis, java_plans, predict
 from pyspark_jobs.sql.analysis import Analysed
 from pyspark_jobs.sql.catalog import Catalog, stub_views
@@ -30,6 +31,12 @@ def text(spark: SparkSession, files: Sequence[SqlFile], known: Catalog) -> str:
         finally:
             found.drop_views()
     return "\n".join(lines)
+
+
+def plan(one: Analysed) -> FilePlan:
+    """A file with its meaning in words and Spark's plan."""
+    words = "\n".join(_words(one)).strip()
+    return FilePlan(one.file.name, one.file.text, words, java_plans.logical(one.frame))
 
 
 def _picture(done: Sequence[Analysed], known: Catalog) -> Iterator[str]:

@@ -26,6 +26,11 @@ class Call:
     lengths: tuple[int | None, ...]
 
 
+def logical(frame: DataFrame) -> str:
+    """The analysed plan of a query, one operator a line; it need not have been started."""
+    return str(cast(Any, frame)._jdf.queryExecution().analyzed().toString())
+
+
 def command(spark: SparkSession, query: str) -> str | None:
     """The kind of statement that is no query (`DropTable`); None for a query.
 

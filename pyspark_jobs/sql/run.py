@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from lakehouse import sql_plans
 from lakehouse.domain import Domain
 from lakehouse.names import QueryIdentity
 from lakehouse.settings import Settings
 from pyspark_jobs.engine import queries
 from pyspark_jobs.engine.supervisor import Start
-from pyspark_jobs.sql import analysis, catalog, predict
+from pyspark_jobs.sql import analysis, catalog, explain, predict
 from pyspark_jobs.sql.analysis import Analysed
 from pyspark_jobs.sql.catalog import Catalog
 from pyspark_jobs.sql.live_models import RegistryPlace
@@ -34,7 +35,7 @@ class Pipeline:
     files: Sequence[SqlFile]
 
     def starts(self, every_seconds: float | None) -> list[Start]:
-        """What starts the query of each file with a sink.
+        """What starts the query of each file with a sink; the plans are left for who asks.
 
         Raises the `SqlError` of the first file that is wrong.
         """
@@ -46,6 +47,8 @@ class Pipeline:
         found = analysis.pipeline(self.spark, self.files, known.names, texts)
         for error in found.failed.values():
             raise error
+        plans = [explain.plan(one) for one in found.done.values()]
+        sql_plans.write(self.settings.state, self.domain.name, plans)
         return [
             self._start(one, known, every_seconds) for one in found.done.values() if one.file.sinks
         ]

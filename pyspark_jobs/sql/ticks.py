@@ -12,6 +12,8 @@ from lakehouse.settings import Settings
 from lakehouse.ticks import send
 
 IDLE_S = 10.0
+# When to ask again whether a stream has been read to its end.
+AGAIN_S = 1.0
 
 
 @dataclass
@@ -20,13 +22,15 @@ class IdleTicker:
 
     A stream is idle when no event has come for `idle_s` seconds. Its time is then its latest event,
     plus how long nothing has come: what the clock of a producer would say who has nothing to send.
-    `latest` gives the latest event time of a stream, None before there is one.
+    `latest` gives the latest event time of a stream, None before there is one. A stream for which
+    `is_level` is false is not idle: there are events, and nobody has read them yet.
     """
 
     settings: Settings
     streams: tuple[str, ...]
     clock: Clock
     latest: Callable[[str], datetime | None]
+    is_level: Callable[[str], bool] = lambda _: True
     idle_s: float = IDLE_S
     _seen: dict[str, tuple[datetime, float]] = field(default_factory=dict)
     _ticked: dict[str, float] = field(default_factory=dict)
@@ -43,9 +47,13 @@ class IdleTicker:
                 self._seen[stream] = (latest, now)
                 continue
             last = self._ticked.get(stream, since)
-            if now - max(since, last) >= self.idle_s:
+            if now - max(since, last) < self.idle_s:
+                continue
+            if self.is_level(stream):
                 send(self.settings, stream, latest + timedelta(seconds=now - since))
                 self._ticked[stream] = now
+            else:
+                self._ticked[stream] = now - self.idle_s + AGAIN_S
 
 
 def latest_of(progress: Sequence[Mapping[str, Any]]) -> datetime | None:

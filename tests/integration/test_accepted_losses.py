@@ -1,158 +1,113 @@
-"""After `--accept-loss`, the ledgers of cards and of segments net what a person has accepted."""
+"""A topic that was deleted and created again: refused, accepted, on record, netted by the ledger.
+
+The domains' own feeds and checks, on a real broker; only Spark is left out.
+"""
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 
 from cdrlake.services.kafka import KafkaBroker
-from flaskapp.cards.record import INSERT, row
-from lakehouse import kafka, mysql
+from lakehouse import kafka
 from lakehouse.audit import audit
-from lakehouse.domain import Domain
-from lakehouse.domains.cards import CARDS, contracts, names
-from lakehouse.domains.cards.features import NAMES
-from lakehouse.domains.segments import SEGMENTS
-from lakehouse.domains.segments import names as segments
+from lakehouse.checks import Held, Messages
+from lakehouse.clock import FixedClock
+from lakehouse.domain import Domain, Feed, Topic
+from lakehouse.domains.clicks import CLICKS
+from lakehouse.domains.feedback import FEEDBACK
+from lakehouse.domains.fraud import FRAUD
 from lakehouse.domains.settings import Settings
+from lakehouse.errors import StreamError
 from lakehouse.ledger import Ledger
-from lakehouse.names import DATA_LOSS, table_uri
-from lakehouse.publisher import Publisher
+from lakehouse.names import table_uri
 from lakehouse.settings.model import LakeSettings
+from pyspark_jobs.ingest import data_loss
 
 pytestmark = pytest.mark.integration
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-IDS = [f"t{number}" for number in range(6)]
-T1, T2 = names.TOPIC_TRANSACTIONS, names.TOPIC_DECISIONS
-MakeSite = Callable[[Domain], "Site"]
-
-
-class Site:
-    """An installation with topics of its own; bronze is written as an ingest would write it."""
-
-    def __init__(self, settings: Settings, domain: Domain) -> None:
-        self.settings, self.domain = settings, domain
-
-    def send(self, topic: str, ids: list[str]) -> None:
-        publisher = Publisher(self.settings.kafka)
-        for one in ids:
-            publisher.send(topic, one, json.dumps({"id": one}))
-        publisher.deliver()
-
-    def ingest(self, topic: str, table: str, column: str, but: frozenset[str]) -> None:
-        """Take in all of a topic but some messages."""
-        rows = []
-
-        def read(message: object) -> None:
-            key = message.key().decode()  # type: ignore[attr-defined]
-            place = {"partition": message.partition(), "offset": message.offset()}  # type: ignore[attr-defined]
-            if key not in but:
-                rows.append({column: key, "topic": topic, **place})
-            else:
-                self.skipped.append((topic, place["partition"], place["offset"]))
-
-        self.skipped = list[tuple[str, int, int]]()
-        kafka.read_all(self.settings.kafka, topic, read)
-        self.write(table, pl.DataFrame(rows))
-
-    def accept(self) -> None:
-        """Put what was left out on record, as `--accept-loss` does."""
-        rows = [
-            {"topic": topic, "partition": number, "first": offset, "until": offset + 1,
-             "accepted_at": NOW}
-            for topic, number, offset in self.skipped
-        ]  # fmt: skip
-        self.write(DATA_LOSS, pl.DataFrame(rows))
-
-    def write(self, table: str, rows: pl.DataFrame) -> None:
-        rows.write_delta(table_uri(self.settings.lake_uri, table), mode="append")
-
-    def record(self, ids: list[str]) -> None:
-        """Rows of the database, none of them flagged."""
-        moment = NOW.isoformat()
-        fields = dict.fromkeys(contracts.COLUMNS) | {
-            "trans_date_trans_time": moment, "cc_num": "4", "merchant": "m", "category": "c",
-            "amt": 1.0, "is_fraud": 0, "score": 0.1, "decision": "approve", "expected_loss": 0.0,
-            "model_version": 1, "predicted_at": moment, "features": [0.0] * len(NAMES),
-        }  # fmt: skip
-        with mysql.connect(self.settings.mysql) as link, mysql.transaction(link) as cursor:
-            for one in ids:
-                cursor.execute(INSERT, row(fields | {"trans_num": one}, 0.01))
-
-    def audit(self) -> Ledger:
-        return audit(self.settings, self.domain, {one.model: None for one in self.domain.scored})
-
-    def differing(self) -> set[str]:
-        """The checks that do not agree."""
-        return {check.name for check in self.audit().checks if not check.ok}
+CLOCK = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
+FEEDS = [(domain, feed) for domain in (CLICKS, FEEDBACK, FRAUD) for feed in domain.feeds]
+READ = 2
 
 
 @pytest.fixture
-def make(fresh: Settings, broker: KafkaBroker, tmp_path: Path) -> MakeSite:
-    def site(domain: Domain) -> Site:
-        own = {one.name: f"{one.name}-{uuid.uuid4().hex[:8]}" for one in domain.topics}
-        update = {
-            "kafka": fresh.kafka.model_copy(update={"topics": own}),
-            "lake": LakeSettings(uri=str(tmp_path / "lake")),
-        }
-        settings = fresh.model_copy(update=update)
-        kafka.create_topics(settings.kafka, domain.topics)
-        return Site(settings, domain)
-
-    return site
+def site(settings: Settings, broker: KafkaBroker, tmp_path: Path) -> Settings:
+    """An installation whose topics have names of their own."""
+    mine = uuid.uuid4().hex[:8]
+    topics = {feed.topic: f"{mine}.{feed.topic}" for _, feed in FEEDS}
+    renamed = settings.kafka.model_copy(update={"topics": topics, "partitions": 1})
+    lake = LakeSettings(uri=str(tmp_path / "lake"))
+    return settings.model_copy(update={"kafka": renamed, "lake": lake, "state_dir": str(tmp_path)})
 
 
-def test_transactions_that_nobody_took_in_are_netted_once_accepted(make: MakeSite) -> None:
-    """The decision service had read them, so they are decided and in the database."""
-    site = make(CARDS)
-    site.send(T1, IDS)
-    site.send(T2, IDS)
-    site.record(IDS)
-    site.ingest(T2, names.BRONZE_DECISIONS, "trans_num", frozenset())
-    site.ingest(T1, names.BRONZE_TRANSACTIONS, "trans_num", frozenset(IDS[:2]))
-    site.write(names.GOLD_FEATURES, pl.DataFrame({"trans_num": IDS[2:]}))
-    assert site.differing() == {"in topic_1 = held", "read = decided"}
-    site.accept()
-    found = site.audit()
-    assert found.balanced
-    assert [(one.name, one.count) for one in found.notes] == [(f"accepted losses, {T1}", 2)]
+def create(site: Settings, feed: Feed, count: int) -> None:
+    """The topic, anew, with that many messages in one partition."""
+    kafka.create_topics(site.kafka, [Topic(feed.topic, partitions=1)])
+    producer = Producer(kafka.client_options(site.kafka))
+    for number in range(count):
+        producer.produce(site.kafka.topic(feed.topic), str(number).encode())
+    assert producer.flush(30) == 0
 
 
-def test_decisions_that_nobody_took_in_are_netted_once_accepted(make: MakeSite) -> None:
-    site = make(CARDS)
-    site.send(T1, IDS)
-    site.send(T2, IDS)
-    site.record(IDS)
-    site.ingest(T1, names.BRONZE_TRANSACTIONS, "trans_num", frozenset())
-    site.write(names.GOLD_FEATURES, pl.DataFrame({"trans_num": IDS}))
-    site.ingest(T2, names.BRONZE_DECISIONS, "trans_num", frozenset(IDS[:3]))
-    assert site.differing() == {"in topic_2 = held", "read = decided", "decided = in the database"}
-    site.accept()
-    assert site.audit().balanced
+def delete(site: Settings, feed: Feed) -> None:
+    name = site.kafka.topic(feed.topic)
+    admin = AdminClient(kafka.client_options(site.kafka))
+    admin.delete_topics([name], operation_timeout=30)[name].result(30)
 
 
-def test_more_than_what_was_accepted_is_still_a_difference(make: MakeSite) -> None:
-    site = make(CARDS)
-    site.send(T1, IDS)
-    site.ingest(T1, names.BRONZE_TRANSACTIONS, "trans_num", frozenset(IDS[:2]))
-    site.skipped = site.skipped[:1]
-    site.accept()
-    assert "in topic_1 = held" in site.differing()
+def committed(site: Settings, feed: Feed, offset: int) -> None:
+    """The checkpoint of a query that has read up to an offset."""
+    checkpoint = Path(feed.identity.checkpoint(site.lake_uri))
+    for folder in ("commits", "offsets"):
+        (checkpoint / folder).mkdir(parents=True)
+    (checkpoint / "commits" / "0").touch()
+    place = f'{{"{site.kafka.topic(feed.topic)}":{{"0":{offset}}}}}'
+    (checkpoint / "offsets" / "0").write_text(f"v1\n{{}}\n{place}")
 
 
-def test_purchases_that_nobody_took_in_are_netted_once_accepted(make: MakeSite) -> None:
-    site, topic = make(SEGMENTS), segments.TOPIC_PURCHASES
-    site.send(topic, IDS)
-    site.ingest(topic, segments.BRONZE_PURCHASES, "event_id", frozenset(IDS[:2]))
-    assert site.differing() == {"in Kafka = bronze + quarantined"}
-    site.accept()
-    found = site.audit()
-    assert found.balanced
-    assert [(one.name, one.count) for one in found.notes] == [(f"accepted losses, {topic}", 2)]
+def hold(site: Settings, feed: Feed, first: int, until: int) -> None:
+    """Rows of bronze, as far as the ledger asks for them."""
+    rows = pl.DataFrame({"offset": list(range(first, until))}).with_columns(
+        topic=pl.lit(feed.topic), partition=pl.lit(0)
+    )
+    rows.write_delta(table_uri(site.lake_uri, feed.bronze.name), mode="append")
+
+
+def ledger(site: Settings, domain: Domain, feed: Feed) -> Ledger:
+    """The ledger with the domain's own check of what Kafka has and what the lake holds."""
+    left, right = Messages(feed.topic), Held(feed.topic)
+    own = tuple(one for one in domain.checks if (one.left, one.right) == (left, right))
+    assert len(own) == 1
+    return audit(site, replace(domain, feeds=(feed,), checks=own, stations=()), {})
+
+
+@pytest.mark.parametrize(
+    ("domain", "feed"), FEEDS, ids=[f"{domain.name} {feed.topic}" for domain, feed in FEEDS]
+)
+def test_an_accepted_loss_is_netted_and_named(site: Settings, domain: Domain, feed: Feed) -> None:
+    create(site, feed, READ)
+    committed(site, feed, READ)
+    data_loss.check(site, feed.identity, feed.topic, CLOCK, accept=False)
+    delete(site, feed)
+    create(site, feed, 6)
+    with pytest.raises(StreamError, match=rf"--domain {domain.name} --accept-loss"):
+        data_loss.check(site, feed.identity, feed.topic, CLOCK, accept=False)
+    hold(site, feed, READ, 6)  # what the query would read next, were it let
+    before = ledger(site, domain, feed)
+    assert (before.balanced, before.checks[0].left, before.checks[0].right) == (False, 6, 4)
+
+    data_loss.check(site, feed.identity, feed.topic, CLOCK, accept=True)
+    found = ledger(site, domain, feed)
+    assert found.balanced and found.checks[0].netted[0].count == READ
+    lost = next(note for note in found.notes if note.name == f"accepted losses, {feed.topic}")
+    assert (lost.count, lost.unit) == (READ, "messages")
+    create(site, feed, 1)  # one more message, which nobody has read
+    assert not ledger(site, domain, feed).balanced

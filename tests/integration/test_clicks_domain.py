@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import urllib.request
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from functools import partial
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
-import polars as pl
 import pytest
-from confluent_kafka import Message
+from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
-from cdrlake.clicks import connector, demo
-from cdrlake.services.connect import ConnectWorker
+from cdrlake.clicks import connector, demo, position
 from cdrlake.services.jars import Java
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.ports import free_ports
-from flaskapp.clicks import shop, traffic
+from flaskapp.clicks import shop
 from flaskapp.clicks.sending import ClicksRequest
 from flaskapp.clicks.source import ClicksSource
-from flaskapp.clicks.traffic import Sent, Traffic
 from flaskapp.runner import Runner
 from lakehouse import audit, kafka, mysql, ticks
 from lakehouse.clock import SystemClock
 from lakehouse.domains.clicks import CLICKS, names
 from lakehouse.domains.clicks.domain import BOTS, EVENTS
 from lakehouse.domains.settings import Settings
+from lakehouse.errors import ServiceError
 from lakehouse.http import server
-from lakehouse.names import table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.registry import open_registry
 from lakehouse.schema_registry import avro_schemas
@@ -41,7 +35,7 @@ from lakehouse.schema_registry.app import create_app
 from lakehouse.schema_registry.client import Address, SchemaClient
 from lakehouse.schema_registry.registry import KafkaLog, SchemaRegistry
 from lakehouse.settings.model import LakeSettings, SparkSettings
-from lakehouse.settings.outside import ConnectSettings, SchemaSettings
+from lakehouse.settings.outside import ConnectSettings, DocumentSettings, SchemaSettings
 from pyspark_jobs.clicks import users
 from pyspark_jobs.clicks.lessons import Lessons
 from pyspark_jobs.clicks.train import train
@@ -51,11 +45,24 @@ from pyspark_jobs.ingest.ingest import Intake
 from pyspark_jobs.sql import sql_file
 from pyspark_jobs.sql.run import Pipeline
 from pyspark_jobs.sql.service import FOLDER
+from tests.integration.clicks_shop import (
+    Connect,
+    administer,
+    changes_to,
+    kill,
+    log_readers,
+    messages,
+    rows,
+    sql,
+    typed,
+)
 from tests.integration.conftest import wait_for
 
 pytestmark = pytest.mark.integration
 
 CLOCK = SystemClock()
+# A server of MongoDB's protocol; without one there are no documents to find.
+MONGO = os.environ.get("TEST_MONGO_URI")
 KNOWN = ("id", "name", "platform", "country", "ip_address", "nb_orders")
 
 
@@ -72,6 +79,9 @@ def site(
             "state_dir": str(place / "state"),
             "schemas": SchemaSettings(port=ports[0]),
             "connect": ConnectSettings(port=ports[1]),
+            "documents": DocumentSettings(
+                uri=SecretStr(MONGO) if MONGO else None, database=f"test_{ports[0]}"
+            ),
         }
     )
     shop.prepare(made)
@@ -90,38 +100,6 @@ def spark(site: Settings) -> Iterator[SparkSession]:
     session.stop()
 
 
-class Connect:
-    """A worker that can be killed and started again, and is told of connectors by HTTP."""
-
-    def __init__(self, site: Settings, java: Java, cache: Path) -> None:
-        self._worker = ConnectWorker(site.connect, site.kafka, site.state, cache, java)
-        self._variables = connector.variables(site, shop.account(site))
-        self._url = f"http://{site.connect.host}:{site.connect.port}"
-        self.start()
-
-    def start(self) -> None:
-        self.child = self._worker.start(self._variables)
-        wait_for(lambda: self._worker.healthy() or not self.child.alive, "Connect to answer")
-        assert self.child.alive, self.child.tail(20)
-
-    def ask(self, place: str, body: bytes | None = None) -> Any:
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self._url}{place}", body, headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def post(self, file: Path) -> None:
-        """What `http :8083/connectors @file` does."""
-        assert self.ask("/connectors", file.read_bytes())["name"] == "mysql-source"
-        wait_for(self._runs, "the connector to run")
-
-    def _runs(self) -> bool:
-        found = self.ask("/connectors/mysql-source/status")
-        states = [found["connector"]["state"], *(task["state"] for task in found["tasks"])]
-        assert "FAILED" not in states, found
-        return states == ["RUNNING"] * 2
-
-
 @pytest.fixture(scope="module")
 def connect(site: Settings, java: Java) -> Iterator[Connect]:
     made = Connect(site, java, site.cache)
@@ -129,39 +107,10 @@ def connect(site: Settings, java: Java) -> Iterator[Connect]:
     made.child.stop(20)
 
 
-def sql(site: Settings, statement: str, *values: object) -> None:
-    with mysql.connect(site.mysql) as connection, mysql.transaction(connection) as cursor:
-        cursor.execute(statement, values)
-
-
-def rows(site: Settings, table: str) -> pl.DataFrame:
-    return pl.read_delta(table_uri(site.lake_uri, table))
-
-
-def messages(site: Settings, topic: str) -> list[tuple[bytes | None, bytes | None]]:
-    found: list[tuple[bytes | None, bytes | None]] = []
-
-    def visit(message: Message) -> None:
-        found.append((message.key(), message.value()))
-
-    kafka.read_all(site.kafka, topic, visit)
-    return found
-
-
 def keep_users(spark: SparkSession, site: Settings) -> dict[int, dict[str, Any]]:
     """The table of users, after everything that Kafka has."""
     assert users.start(spark, site, CLOCK, None).awaitTermination(300)
     return {row["id"]: row for row in rows(site, names.USERS).iter_rows(named=True)}
-
-
-def changes_to(site: Settings, number: int, ready: Callable[[int], bool]) -> None:
-    """Wait until the topic has changes of a user."""
-    wanted = json.dumps({"id": number}, separators=(",", ":")).encode()
-
-    def arrived() -> bool:
-        return ready(sum(key == wanted for key, _ in messages(site, names.TOPIC_USERS)))
-
-    wait_for(arrived, f"changes of user {number}")
 
 
 def test_users_follow_the_database_through_a_killed_worker(
@@ -175,8 +124,7 @@ def test_users_follow_the_database_through_a_killed_worker(
     sql(site, f"UPDATE {names.MYSQL_USERS} SET nb_orders = 5 WHERE id = 1")
     changes_to(site, 1, lambda count: count == 2)
     wait_for((site.state / "connect" / "offsets").exists, "where the worker has got to")
-    os.kill(connect.child.pid, signal.SIGKILL)
-    wait_for(lambda: not connect.child.alive, "the end of the worker")
+    kill(connect)
     insert = f"INSERT INTO {names.MYSQL_USERS} VALUES (%s, %s, %s, %s, %s, %s)"
     sql(site, insert, 77, "Carol", "iOS", "DE", "10.0.0.7", 1)
     sql(site, f"DELETE FROM {names.MYSQL_USERS} WHERE id = 2")
@@ -188,9 +136,46 @@ def test_users_follow_the_database_through_a_killed_worker(
     assert (found[1]["nb_orders"], found[77]["name"], 2 in found) == (5, "Carol", False)
 
 
-def send(site: Settings, wanted: Traffic) -> Sent:
-    parts = Publisher(site.kafka), SchemaClient(Address.of(site)), CLOCK
-    return traffic.send(wanted, partial(shop.register, site), *parts)
+def test_a_column_that_is_added_during_a_downtime_stops_nothing(
+    spark: SparkSession, site: Settings, connect: Connect
+) -> None:
+    kill(connect)
+    sql(site, f"INSERT INTO {names.MYSQL_USERS} (id, name) VALUES (78, 'Dan')")
+    administer(site, f"ALTER TABLE {names.MYSQL_USERS} ADD COLUMN is_vip INT FIRST")
+    sql(site, f"INSERT INTO {names.MYSQL_USERS} (id, name, is_vip) VALUES (79, 'Eve', 1)")
+    connect.start()
+    connect.post(connector.SOURCE)
+    changes_to(site, 79, lambda count: count >= 1)
+    found = keep_users(spark, site)
+    assert [found[number]["name"] for number in (78, 79)] == ["Dan", "Eve"]
+    last = json.loads(messages(site, names.TOPIC_USERS)[-1][1] or b"")
+    assert (last["name"], last["is_vip"]) == ("Eve", 1)
+    administer(site, f"ALTER TABLE {names.MYSQL_USERS} DROP COLUMN is_vip")
+
+
+def test_a_purged_binary_log_is_an_error_that_says_what_helps(
+    spark: SparkSession, site: Settings, connect: Connect
+) -> None:
+    position.require_log(site)
+    kill(connect)
+    wait_for(lambda: log_readers(site) == [], "the database to let go of the worker")
+    sql(site, f"DELETE FROM {names.MYSQL_USERS} WHERE id = 78")
+    sql(site, f"INSERT INTO {names.MYSQL_USERS} (id, name) VALUES (80, 'Fay')")
+    administer(site, "FLUSH BINARY LOGS")
+    newest = position.logs(site)[-1]
+    administer(site, f"PURGE BINARY LOGS TO '{newest}'")
+    with pytest.raises(ServiceError, match=rf"has only {newest}.*users --resnapshot"):
+        position.require_log(site)
+
+    assert position.resnapshot(site) == 1  # Dan, whose deletion nobody has seen
+    connect.start()
+    connect.post(connector.SOURCE)
+    changes_to(site, 80, lambda count: count >= 1)
+    found = keep_users(spark, site)
+    assert found.keys() == shop.ids(site) and found[80]["name"] == "Fay"
+    with pytest.raises(ServiceError, match="Kafka Connect is running"):
+        position.resnapshot(site)
+    position.require_log(site)
 
 
 def run_queries(spark: SparkSession, site: Settings) -> None:
@@ -215,13 +200,18 @@ def stream(site: Settings) -> None:
         assert cursor.fetchone() == ("finished", None, 600)
 
 
-def close(spark: SparkSession, site: Settings, last: datetime) -> None:
-    """Run all queries until every window has ended."""
+def arrive(spark: SparkSession, site: Settings) -> None:
+    """Run all queries on what there is, once the newest user is in the topic."""
     with mysql.connect(site.mysql) as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT MAX(id) FROM {names.MYSQL_USERS}")
         (newest,) = cursor.fetchone()
     changes_to(site, newest, lambda count: count >= 1)
     run_queries(spark, site)
+
+
+def close(spark: SparkSession, site: Settings, last: datetime) -> None:
+    """Run all queries until every window has ended."""
+    arrive(spark, site)
     ticks.send(site, names.TOPIC_EVENTS, last + demo.AFTER)
     run_queries(spark, site)
 
@@ -235,16 +225,18 @@ def test_clicks_become_predictions_and_a_promotion_shows_in_the_next_windows(
     registry.promote(1, "by hand: so few visitors may not pass the gates")
     first = registry.load(registry.version(1))
 
-    sent = send(site, Traffic(users=40, bot_share=0.2, minutes=20, minutes_ago=60))
-    assert sent.last is not None
-    close(spark, site, sent.last)
+    said = typed(site, "clicks traffic --users 40 --bots 0.2 --minutes 20 --ago 60")
+    assert re.search(r"sent: [\d,]+ clicks of 40 users, 8 of them bots", said)
+    close(spark, site, CLOCK.now() - timedelta(minutes=60))
     publisher = Publisher(site.kafka)
     publisher.send(names.TOPIC_EVENTS, "x", b"\0\0\0\xff\xffno schema of ours")
     publisher.deliver()
     second = registry.register(first.folder, registry.version(1).manifest_sha256)
     registry.promote(second.number, "by hand: to see it arrive")
     stream(site)
-    close(spark, site, CLOCK.now())
+    arrive(spark, site)
+    assert "Windows close" in typed(site, "clicks close")
+    run_queries(spark, site)
 
     ledger = demo.with_own_checks(audit.audit(site, CLICKS, {}), site)
     assert [(one.name, one.left, one.right) for one in ledger.checks if not one.ok] == []

@@ -15,13 +15,11 @@ from pyspark.sql import SparkSession
 
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.ports import free_ports
-from lakehouse import kafka, mysql
 from lakehouse.audit import audit
 from lakehouse.clock import FixedClock, SystemClock
 from lakehouse.domains.feedback import FEEDBACK
 from lakehouse.domains.feedback.domain import served
 from lakehouse.domains.settings import Settings
-from lakehouse.kinds import KINDS
 from lakehouse.models import bundle, linear
 from lakehouse.models.linear import LinearModel, LinearScorer
 from lakehouse.models.manifest import Costs, Figures, Interval, Manifest, Metrics
@@ -29,11 +27,8 @@ from lakehouse.models.model_kinds import LINEAR
 from lakehouse.names import QueryIdentity, table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.registry import Registry, open_registry
-from lakehouse.settings.model import DomainSettings, LakeSettings, SparkSettings
+from lakehouse.settings.model import DomainSettings, SparkSettings
 from lakehouse.trace import trace
-from mirror.messages import RowPublisher
-from mirror.sinks import MysqlSink
-from mirror.sync import step
 from monitoring.analysis.values import ENTITY, LABEL, SCORE
 from monitoring.scored_rows import ScoredRows
 from monitoring.wiring import wire
@@ -46,6 +41,7 @@ from pyspark_jobs.scoring.context import ScoringContext
 from pyspark_jobs.training.bundle_writer import TrainedModel, write_bundle
 from pyspark_jobs.training.sample import LabelledRows
 from serving import wiring
+from tests.integration.new_domain import installation, mirror_all
 from tests.rest.service import listening
 from tests.toy.machines import FAILURES, READINGS, SCORES, TOY
 
@@ -119,24 +115,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory, broker: KafkaBroker) -> Iter
 @pytest.fixture
 def plant(database: Settings, broker: KafkaBroker, tmp_path: Path) -> Settings:
     """An installation with the toy's topics and its table in MySQL, and an empty lake."""
-    kafka.create_topics(database.kafka, TOY.topics)
-    columns = ", ".join(
-        f"`{f.name}` {KINDS[f.kind].mysql}" for f in TOY.mirrors[0].published.fields
-    )
-    with mysql.connect(database.mysql, admin=True) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE OR REPLACE TABLE {database.mysql.database}.machine_failures "
-            f"({columns}, PRIMARY KEY ({', '.join(SCORES.key)}))"
-        )
-    return database.model_copy(
-        update={
-            "lake": LakeSettings(uri=str(tmp_path / "lake")),
-            "state_dir": str(tmp_path / "state"),
-            "monitoring": database.monitoring.model_copy(
-                update={"output_dir": str(tmp_path / "output"), "min_chunk_rows": 100}
-            ),
-        }
-    )
+    return installation(database, TOY, tmp_path)
 
 
 def send(settings: Settings, rows: pl.DataFrame, first: int, with_label: bool) -> None:
@@ -227,10 +206,7 @@ def test_from_a_message_to_a_monitored_prediction(
     assert stored["probability_1"].to_list() == again.probability.tolist()
     assert stored["failed"].to_list() == expected["failed"].to_list()
 
-    with mysql.connect(plant.mysql) as connection:
-        published = RowPublisher(publisher, TOY.mirrors[0].published).send
-        while step(TOY.mirrors[0], plant.lake_uri, MysqlSink(connection), published):
-            pass
+    mirror_all(plant, TOY.mirrors[0])
     found = audit(plant, TOY, {FAILURES.model: registry.scoring_start()})
     assert [(check.name, check.ok) for check in found.checks] == [
         (check.name, True) for check in TOY.checks

@@ -10,8 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from lakehouse import documents
-from lakehouse.errors import ServiceError, SettingsError
+from lakehouse.errors import SettingsError, UnreachableError
 from lakehouse.settings.outside import DocumentSettings
+from pyspark_jobs.engine import failures
 
 KEY = ("user_id", "window_start")
 URI = os.environ.get("TEST_MONGO_URI")
@@ -38,8 +39,9 @@ def test_a_server_that_is_not_there_is_said_in_one_sentence(
 ) -> None:
     monkeypatch.setattr(documents, "TIMEOUT_MS", 200)
     nowhere = DocumentSettings(uri=SecretStr("mongodb://127.0.0.1:9"))
-    with pytest.raises(ServiceError, match="the document store: expected an answer"):
+    with pytest.raises(UnreachableError, match="document store: expected an answer") as found:
         documents.upsert(nowhere, "c", KEY, rows(1, "bot"))
+    assert failures.is_transient(failures.text_of(found.value))
 
 
 @pytest.mark.skipif(URI is None, reason="needs TEST_MONGO_URI, a server of MongoDB's protocol")

@@ -64,6 +64,21 @@ def test_old_runs_go_and_those_of_other_models_stay(settings: Settings) -> None:
     assert ids(other.latest(100)) == ["b-0"]
 
 
+def test_the_latest_of_many_runs_are_read_from_few_files(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_FILES", 3)
+    many = settings.model_copy(
+        update={"monitoring": settings.monitoring.model_copy(update={"kept_runs": 100})}
+    )
+    own = Records(many, "a")
+    for number in range(10):
+        own.add(report(number, "a"))
+    table = DeltaTable(table_uri(settings.lake_uri, MONITORING_RUNS))
+    assert len(table.file_uris()) <= 4
+    assert ids(own.latest(100)) == [f"a-{number}" for number in reversed(range(10))]
+
+
 def test_runs_from_before_models_had_names_are_those_of_the_first(settings: Settings) -> None:
     first = Records(settings, "a")
     first.add(report(1, "a"))

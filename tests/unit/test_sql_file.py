@@ -80,8 +80,8 @@ def test_other_streams_and_streams_without_a_watermark_have_no_ticks() -> None:
 def test_the_time_of_an_idle_stream_goes_on_at_the_pace_of_the_clock(tmp_path: Path) -> None:
     lake = Settings(lake=LakeSettings(uri=str(tmp_path)))
     tables.create_missing(lake, TICKS)
-    clock, latest = Clock(), [MOMENT]
-    ticker = ticks.IdleTicker(lake, ("events",), clock, lambda _: latest[0], idle_s=10)
+    clock, latest, level = Clock(), [MOMENT], [True]
+    ticker = ticks.IdleTicker(lake, ("events",), clock, lambda _: latest[0], lambda _: level[0])
 
     def after(seconds: float) -> list[datetime]:
         clock.now_s += seconds
@@ -96,3 +96,7 @@ def test_the_time_of_an_idle_stream_goes_on_at_the_pace_of_the_clock(tmp_path: P
     latest[0] = MOMENT + timedelta(minutes=1)
     assert len(after(1)) == len(after(9)) == 2
     assert after(1)[-1] == latest[0] + timedelta(seconds=10)
+    level[0] = False  # there are events that nobody has read
+    assert len(after(60)) == len(after(60)) == 3
+    level[0] = True
+    assert len(after(1)) == 4

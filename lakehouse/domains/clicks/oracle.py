@@ -8,10 +8,9 @@ that nobody else sees. Their product, by Bayes, ranks windows as well as any fun
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 
 import numpy as np
@@ -19,14 +18,14 @@ import numpy.typing as npt
 
 from lakehouse.domains.clicks import world
 from lakehouse.domains.clicks.contracts import PLATFORMS, VIEWS
-from lakehouse.domains.clicks.world import HABITS, PRETENDERS, Kind
+from lakehouse.domains.clicks.world import HABITS, PRETENDERS, Habits, Kind
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 SLIDE_S, SLIDES = 120, 5
 # So many visitors of a kind are watched to learn how many clicks a window of theirs has.
 WATCHED = 400
-_SHOP_OPENS = datetime(2026, 1, 1, tzinfo=UTC)
+AT_ONCE = 256
 # Every small number of clicks by itself, larger ones in classes that grow by a tenth.
 _EDGES = np.unique(np.concatenate([np.arange(1, 30), np.geomspace(30, 3_000, 50)]).astype(int))
 
@@ -66,13 +65,27 @@ class Oracle:
         return {kind: share * self._watched(kind) for kind, share in shares.items()}
 
     def _watched(self, kind: Kind) -> Floats:
-        crowd = world.of_kind(kind, WATCHED, self.seed)
-        found = Counter[tuple[str, int]]()
-        for click in world.clicks(crowd, _SHOP_OPENS, self.length, self.seed):
-            slide = int(click.ts.timestamp()) // SLIDE_S
-            found.update((click.user_id, slide - back) for back in range(SLIDES))
-        sizes = np.fromiter(found.values(), np.int64)
+        who, moment = _moments(HABITS[kind], self.length, np.random.default_rng(self.seed))
+        slide = (moment // SLIDE_S).astype(np.int64)
+        # A number for each visitor and window; windows begin up to four slides before a click.
+        windows = [(who + 1) << 32 | slide + SLIDES - back for back in range(SLIDES)]
+        sizes = np.unique(np.concatenate(windows), return_counts=True)[1]
         return (np.bincount(_class(sizes), minlength=len(_EDGES)) + 0.1) / WATCHED
+
+
+def _moments(
+    habits: Habits, length: timedelta, random: np.random.Generator
+) -> tuple[Counts, Floats]:
+    """Who of `WATCHED` visitors with these habits clicks, and how many seconds after the start."""
+    end = length.total_seconds()
+    blocks = [random.random((WATCHED, 1)) * habits.pause_seconds]
+    while (blocks[-1][:, -1] < end).any():
+        leaves = random.random((WATCHED, AT_ONCE)) < 1 / habits.clicks_a_visit
+        waits = random.exponential(np.where(leaves, habits.pause_seconds, habits.seconds))
+        blocks.append(blocks[-1][:, -1:] + np.cumsum(waits, axis=1))
+    moments = np.concatenate(blocks, axis=1)
+    who, number = np.nonzero(moments < end)
+    return who, moments[who, number]
 
 
 def _class(clicks: Counts) -> Counts:

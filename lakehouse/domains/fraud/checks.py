@@ -9,10 +9,10 @@ from lakehouse.checks import (
     Expired,
     Held,
     Keys,
-    Lost,
     Messages,
     Net,
     OwnEvents,
+    accepted_losses,
 )
 from lakehouse.domains.fraud import names
 from lakehouse.names import MYSQL_STREAMS
@@ -21,10 +21,6 @@ _STREAMS = f"SELECT stream_id FROM {MYSQL_STREAMS} WHERE domain = '{names.NAME}'
 _ID = ("message_id",)
 _SCORED = Distinct(names.PREDICTIONS, _ID)
 _JOINED = Distinct(names.JOINED, _ID)
-
-
-def _lost(topic: str) -> Net:
-    return Net(f"accepted losses, {topic}", Lost(topic), "messages")
 
 
 def _expired(topic: str) -> Net:
@@ -36,13 +32,13 @@ CHECKS = (
         "sent = distinct events in the lake",
         At("sent"),
         OwnEvents(names.TOPIC_EVENTS, _STREAMS),
-        (_lost(names.TOPIC_EVENTS),),
+        (accepted_losses(names.TOPIC_EVENTS),),
     ),
     Check(
         "events in Kafka = bronze + quarantined",
         Messages(names.TOPIC_EVENTS),
         Held(names.TOPIC_EVENTS),
-        (_lost(names.TOPIC_EVENTS),),
+        (accepted_losses(names.TOPIC_EVENTS),),
     ),
     Check("distinct events = scored", Distinct(names.BRONZE_EVENTS, _ID), _SCORED),
     Check("each scored once", _SCORED, At("predictions")),
@@ -57,7 +53,7 @@ CHECKS = (
         "truth in Kafka = bronze + quarantined",
         Messages(names.TOPIC_TRUTH),
         Held(names.TOPIC_TRUTH),
-        (_lost(names.TOPIC_TRUTH),),
+        (accepted_losses(names.TOPIC_TRUTH),),
     ),
     Check(
         "events with truth = joined",

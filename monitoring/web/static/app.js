@@ -91,17 +91,24 @@ function latestScore(report) {
 
 const moment = (text) => text.slice(0, 16).replace("T", " ");
 
+// How far estimates of a metric were off where the outcome came in later.
+function pastError(performance, metric, digits = 3) {
+  const error = (performance.estimate_errors || {})[metric];
+  return error === undefined ? "" : ` ± ${figure(error, digits)} in the past`;
+}
+
 function drawFigures(report) {
   const { performance: p, labels: l } = report;
+  const value = p.realised.business_value === undefined ? `estimated${pastError(p, "business_value", 2)}, ` : "";
   const entries = [
     ["ROC-AUC realised", figure(p.realised.roc_auc), `reference ${figure(p.reference.roc_auc)}`],
-    ["ROC-AUC estimated", figure(p.estimated.roc_auc), p.estimate_error === null ? "no outcome to compare with" : `off by ${figure(p.estimate_error)} where known`],
+    ["ROC-AUC estimated", figure(p.estimated.roc_auc), p.estimate_error === null ? "no outcome to compare with" : `off by ${figure(p.estimate_error)} on average in the past`],
     ["PR-AUC realised", figure(p.realised.average_precision), `reference ${figure(p.reference.average_precision)}`],
     ["Recall in the top decile", figure(p.realised.recall_top_decile), `reference ${figure(p.reference.recall_top_decile)}`],
-    ["F1 realised", figure(p.realised.f1), `estimated ${figure(p.estimated.f1)}`],
+    ["F1 realised", figure(p.realised.f1), `estimated ${figure(p.estimated.f1)}${pastError(p, "f1")}`],
     ["Calibration error", figure(p.realised.calibration_error), "0 is perfect"],
     [titleCase(report.words.became_positive), l ? `${(100 * l.recent).toFixed(1)} %` : "–", l ? `reference ${(100 * l.reference).toFixed(1)} %${Math.abs(l.deviations) > 3 ? ", drifted" : ""}` : "no outcome known yet"],
-    ["Value per prediction", figure(p.realised.business_value ?? p.estimated.business_value, 2), `reference ${figure(p.reference.business_value, 2)}`],
+    ["Value per prediction", figure(p.realised.business_value ?? p.estimated.business_value, 2), `${value}reference ${figure(p.reference.business_value, 2)}`],
     ["Predictions", count(report.rows), `${Math.round((100 * report.labelled) / report.rows)} % with a known outcome`],
     ["Latest score", latestScore(report), `up to ${moment(report.freshness.last_date)}`],
   ];
@@ -127,7 +134,7 @@ function drawPerformance(report) {
     return button;
   }));
   const limit = report.limits.performance[state.metric];
-  byId("performance-note").textContent = `${chunks(report.period)}; bands of 95 %. Outcomes arrive with a delay; until then performance is estimated.`;
+  byId("performance-note").textContent = `${chunks(report.period)}; bands of 95 %. Outcomes arrive with a delay; until then performance is estimated${pastError(report.performance, state.metric)}.${report.performance.caveat ? ` ${report.performance.caveat}` : ""}`;
   timeline(byId("performance"), points(report, state.metric), { limit, versions: report.versions, label: `${METRICS[state.metric]} over time, realised and estimated` });
 }
 
