@@ -36,7 +36,8 @@ class CdrlakeError(Exception):
     def __init__(self, where: str, needed: str, got: str, do: str) -> None:
         self.where, self.needed, self.got, self.do = where, needed, got, do
         # What others say (an operating system, a server) often ends with a full stop of its own.
-        super().__init__(f"{where}: expected {needed}, but got {_open(got)}; {_open(do)}.")
+        end = "" if do.endswith("?") else "."
+        super().__init__(f"{where}: expected {needed}, but got {_open(got)}; {_open(do)}{end}")
 
     @classmethod
     def sentence(

@@ -105,7 +105,9 @@ def _validate(kind: type[S], values: dict[str, Any]) -> S:
             text = f"{setting}: {reason}."
             raise SettingsError.sentence(text, where=setting, needed=reason, do=do) from None
         got = HIDDEN if is_secret(kind, path) else _shown(first["input"])
-        raise SettingsError(setting, first["msg"], got, do) from None
+        said = first["msg"].removeprefix("Input ")
+        text = f"{setting} {said}, but is {got}; {do}."
+        raise SettingsError.sentence(text, where=setting, needed=said, got=got, do=do) from None
     for name in kind.model_fields:
         section = getattr(settings, name)
         if isinstance(section, DomainSettings):
@@ -181,9 +183,10 @@ def _refuse_unknown(path: Path, values: dict[str, Any], model: type[BaseModel]) 
     for key, value in values.items():
         field = model.model_fields.get(str(key))
         if field is None:
-            raise SettingsError(
-                str(path), "known keys", f"'{_name(key)}'", closest(_name(key), model.model_fields)
-            )
+            name = _name(key)
+            hint = closest(name, model.model_fields)
+            text = f"{path} has no key '{name}'; {hint}" + ("" if hint.endswith("?") else ".")
+            raise SettingsError.sentence(text, where=str(path), got=name, do=hint)
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             if not isinstance(value, dict):

@@ -48,7 +48,7 @@ def test_malformed_yaml_names_line_and_column(conf: Path) -> None:
 
 
 def test_a_wrong_kind_names_the_setting_and_the_value(conf: Path) -> None:
-    with pytest.raises(SettingsError, match=r"setting kafka\.port: .*'many'"):
+    with pytest.raises(SettingsError, match=r"setting kafka\.port should be .*'many'"):
         load({"CDRLAKE_KAFKA__PORT": "many"}, conf)
 
 
@@ -138,7 +138,7 @@ def test_a_secret_of_the_environment_is_taken_as_it_stands(conf: Path, text: str
 def test_a_text_of_the_environment_is_no_number_and_nothing_is_nothing(conf: Path) -> None:
     settings = load({"CDRLAKE_MYSQL__USER": "12345", "CDRLAKE_LAKE__URI": ""}, conf)
     assert (settings.mysql.user, settings.lake.uri) == ("12345", None)
-    with pytest.raises(SettingsError, match=r"setting state_dir: .*valid string"):
+    with pytest.raises(SettingsError, match=r"setting state_dir should be a valid string"):
         load({"CDRLAKE_STATE_DIR": ""}, conf)
 
 
