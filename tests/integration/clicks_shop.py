@@ -20,6 +20,7 @@ from cdrlake.services.connect import ConnectWorker
 from cdrlake.services.jars import Java
 from flaskapp.clicks import shop
 from lakehouse import kafka, mysql
+from lakehouse.children import die_with_parent
 from lakehouse.domains.clicks import names
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
@@ -119,6 +120,9 @@ def typed(site: Settings, words: str) -> str:
     }
     own = {f"CDRLAKE_{name}": str(value) for name, value in values.items()}
     command = [sys.executable, "-m", "cdrlake.cli", *words.split()]
-    done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env=os.environ | own, capture_output=True, text=True,
+        preexec_fn=die_with_parent(),
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
