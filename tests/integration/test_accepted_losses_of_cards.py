@@ -122,7 +122,7 @@ def test_transactions_that_nobody_took_in_are_netted_once_accepted(make: MakeSit
     site.accept()
     found = site.audit()
     assert found.balanced
-    assert [(one.name, one.count) for one in found.notes] == [(f"accepted losses, {T1}", 2)]
+    assert (f"accepted losses, {T1}", 2) in [(one.name, one.count) for one in found.notes]
 
 
 def test_decisions_that_nobody_took_in_are_netted_once_accepted(make: MakeSite) -> None:
@@ -155,4 +155,4 @@ def test_purchases_that_nobody_took_in_are_netted_once_accepted(make: MakeSite) 
     site.accept()
     found = site.audit()
     assert found.balanced
-    assert [(one.name, one.count) for one in found.notes] == [(f"accepted losses, {topic}", 2)]
+    assert (f"accepted losses, {topic}", 2) in [(one.name, one.count) for one in found.notes]
