@@ -153,6 +153,7 @@ def test_a_column_that_is_added_during_a_downtime_stops_nothing(
     administer(site, f"ALTER TABLE {names.MYSQL_USERS} DROP COLUMN is_vip")
 
 
+@pytest.mark.domains
 def test_a_purged_binary_log_is_an_error_that_says_what_helps(
     spark: SparkSession, site: Settings, connect: Connect
 ) -> None:

@@ -205,6 +205,7 @@ def require_monitored(settings: Settings, folder: Path, rows: int) -> None:
     assert "megabytes" in page
 
 
+@pytest.mark.domains
 def test_usage_in_cdr_events_becomes_a_monitored_upsell_score(
     installed: Settings, spark: SparkSession, tmp_path: Path
 ) -> None:
