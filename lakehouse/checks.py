@@ -147,9 +147,14 @@ class Net:
     missing: Side = "right"
 
 
-def accepted_losses(topic: str) -> Net:
+def accepted_losses(topic: str, missing: Side = "right") -> Net:
     """Messages of a topic that queries went on without because a person said so."""
-    return Net(f"accepted losses, {topic}", Lost(topic), "messages")
+    return Net(f"accepted losses, {topic}", Lost(topic), "messages", missing)
+
+
+def past_retention(topic: str, missing: Side = "right") -> Net:
+    """Messages of a topic that the broker no longer keeps."""
+    return Net(f"past their retention, {topic}", Expired(topic), "messages", missing)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ from lakehouse.checks import (
     At,
     Check,
     Distinct,
-    Expired,
     Held,
     Keys,
-    Lost,
     Messages,
-    Net,
-    Side,
     Sql,
+    accepted_losses,
+    past_retention,
 )
 from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Service, Station, Topic, Words
 from lakehouse.domains.cards import contracts, names
@@ -87,51 +85,43 @@ STATIONS = (
 )
 
 
-def _lost(topic: str, missing: Side = "right") -> Net:
-    return Net(f"accepted losses, {topic}", Lost(topic), "messages", missing)
-
-
-def _expired(topic: str, missing: Side = "right") -> Net:
-    return Net(f"past their retention, {topic}", Expired(topic), "messages", missing)
-
-
 CHECKS = (
     Check(
         "in topic_1 = held",
         Messages(names.TOPIC_TRANSACTIONS),
         Held(names.TOPIC_TRANSACTIONS),
-        (_lost(names.TOPIC_TRANSACTIONS),),
+        (accepted_losses(names.TOPIC_TRANSACTIONS),),
     ),
     Check(
         "read = decided",
         _READ,
         _DECIDED,
-        (_lost(names.TOPIC_DECISIONS), _lost(names.TOPIC_TRANSACTIONS, "left")),
+        (accepted_losses(names.TOPIC_DECISIONS), accepted_losses(names.TOPIC_TRANSACTIONS, "left")),
     ),
     Check(
         "in topic_2 = held",
         Messages(names.TOPIC_DECISIONS),
         Held(names.TOPIC_DECISIONS),
-        (_lost(names.TOPIC_DECISIONS),),
+        (accepted_losses(names.TOPIC_DECISIONS),),
     ),
     Check(
         "decided = in the database",
         _DECIDED,
         At("database"),
-        (_lost(names.TOPIC_DECISIONS, "left"),),
+        (accepted_losses(names.TOPIC_DECISIONS, "left"),),
     ),
     Check("read = features", _READ, Distinct(names.GOLD_FEATURES, _ID)),
     Check(
         "flagged = alarms",
         Sql(_FLAGGED),
         Keys(names.TOPIC_ALARMS),
-        (_expired(names.TOPIC_ALARMS),),
+        (past_retention(names.TOPIC_ALARMS),),
     ),
     Check(
         "confirmed = sent",
         Keys(names.TOPIC_OUTCOMES),
         Distinct(names.BRONZE_OUTCOMES, _ID),
-        (_lost(names.TOPIC_OUTCOMES), _expired(names.TOPIC_OUTCOMES, "left")),
+        (accepted_losses(names.TOPIC_OUTCOMES), past_retention(names.TOPIC_OUTCOMES, "left")),
     ),
 )
 CARDS = Domain(

@@ -7,16 +7,16 @@ from lakehouse.checks import (
     Check,
     Conflicts,
     Distinct,
-    Expired,
     Held,
     Keys,
-    Lost,
     Messages,
     Net,
     Number,
     OwnEvents,
     Sql,
     Sum,
+    accepted_losses,
+    past_retention,
 )
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.names import MYSQL_STREAMS
@@ -32,10 +32,6 @@ def _since_champion(table: str) -> Distinct:
     return Distinct(table, ("User", "Date"), since="Date", model=names.MODEL_NAME)
 
 
-def _lost(topic: str) -> Net:
-    return Net(f"accepted losses, {topic}", Lost(topic), "messages")
-
-
 CHECKS = (
     Check("sent = stored in MySQL", At("sent"), At("mysql")),
     Check("outbox empty", At("outbox"), Number(0)),
@@ -43,13 +39,13 @@ CHECKS = (
         "stored in MySQL = distinct events in the lake",
         At("mysql"),
         OwnEvents(names.TOPIC_EVENTS, _STREAMS),
-        (_lost(names.TOPIC_EVENTS),),
+        (accepted_losses(names.TOPIC_EVENTS),),
     ),
     Check(
         "in Kafka = bronze + quarantined",
         Messages(names.TOPIC_EVENTS),
         Held(names.TOPIC_EVENTS),
-        (_lost(names.TOPIC_EVENTS),),
+        (accepted_losses(names.TOPIC_EVENTS),),
     ),
     Check(
         "distinct in bronze = counted in silver",
@@ -74,20 +70,14 @@ CHECKS = (
         "scored = mirrored to Kafka",
         _SCORED,
         Keys(names.TOPIC_PREDICTIONS),
-        (
-            Net(
-                f"past their retention, {names.TOPIC_PREDICTIONS}",
-                Expired(names.TOPIC_PREDICTIONS),
-                "messages",
-            ),
-        ),
+        (past_retention(names.TOPIC_PREDICTIONS),),
     ),
     Check(
         "outcomes in MySQL = in the lake",
         Sql(_OUTCOMES),
         Distinct(names.BRONZE_OUTCOMES, contracts.CDR_OUTCOME.key),
         (
-            _lost(names.TOPIC_OUTCOMES),
+            accepted_losses(names.TOPIC_OUTCOMES),
             Net(
                 f"refused, {names.TOPIC_OUTCOMES}",
                 Distinct(names.QUARANTINE_OUTCOMES, contracts.QUARANTINE_OUTCOMES.key),

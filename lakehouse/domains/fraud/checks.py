@@ -6,13 +6,13 @@ from lakehouse.checks import (
     At,
     Check,
     Distinct,
-    Expired,
     Held,
     Keys,
     Messages,
     Net,
     OwnEvents,
     accepted_losses,
+    past_retention,
 )
 from lakehouse.domains.fraud import names
 from lakehouse.names import MYSQL_STREAMS
@@ -21,10 +21,6 @@ _STREAMS = f"SELECT stream_id FROM {MYSQL_STREAMS} WHERE domain = '{names.NAME}'
 _ID = ("message_id",)
 _SCORED = Distinct(names.PREDICTIONS, _ID)
 _JOINED = Distinct(names.JOINED, _ID)
-
-
-def _expired(topic: str) -> Net:
-    return Net(f"past their retention, {topic}", Expired(topic), "messages")
 
 
 CHECKS = (
@@ -47,7 +43,7 @@ CHECKS = (
         "scored = published",
         _SCORED,
         Keys(names.TOPIC_PREDICTIONS),
-        (_expired(names.TOPIC_PREDICTIONS),),
+        (past_retention(names.TOPIC_PREDICTIONS),),
     ),
     Check(
         "truth in Kafka = bronze + quarantined",
@@ -66,5 +62,10 @@ CHECKS = (
     ),
     Check("each joined once", _JOINED, At("joined")),
     Check("joined = mirrored to MySQL", _JOINED, At("mysql joined")),
-    Check("joined = published", _JOINED, Keys(names.TOPIC_JOINED), (_expired(names.TOPIC_JOINED),)),
+    Check(
+        "joined = published",
+        _JOINED,
+        Keys(names.TOPIC_JOINED),
+        (past_retention(names.TOPIC_JOINED),),
+    ),
 )

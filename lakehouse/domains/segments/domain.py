@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakehouse.checks import Check, Distinct, Held, Lost, Messages, Net
+from lakehouse.checks import Check, Distinct, Held, Messages, accepted_losses
 from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Service, Station, Topic, Words
 from lakehouse.domains.segments import contracts, names
 
@@ -88,13 +88,7 @@ CHECKS = (
         "in Kafka = bronze + quarantined",
         Messages(names.TOPIC_PURCHASES),
         Held(names.TOPIC_PURCHASES),
-        (
-            Net(
-                f"accepted losses, {names.TOPIC_PURCHASES}",
-                Lost(names.TOPIC_PURCHASES),
-                "messages",
-            ),
-        ),
+        (accepted_losses(names.TOPIC_PURCHASES),),
     ),
     Check(
         "history = scored",
