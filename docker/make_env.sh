@@ -5,7 +5,7 @@
 set -euo pipefail
 file=${1:-.env}
 if [ -e "$file" ]; then
-  echo "$file: needed no such file, got one; keep it, or remove it together with the volumes (docs/operations.md)." >&2
+  echo "$file: expected no such file, but got one; keep it, or remove it together with the volumes (docs/operations.md)." >&2
   exit 1
 fi
 secret() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
