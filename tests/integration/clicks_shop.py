@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 from confluent_kafka import Message
 
-from cdrlake.clicks import connector
+from cdrlake.clicks import connector, position
 from cdrlake.services.connect import ConnectWorker
 from cdrlake.services.jars import Java
 from flaskapp.clicks import shop
@@ -99,11 +99,33 @@ def administer(site: Settings, *statements: str) -> None:
             cursor.execute(statement)
 
 
-def log_readers(site: Settings) -> list[int]:
-    """Connections of the database that read its binary log."""
-    with mysql.connect(site.mysql, admin=True) as connection, connection.cursor() as cursor:
-        cursor.execute("SHOW PROCESSLIST")
-        return [row[0] for row in cursor.fetchall() if str(row[4]).startswith("Binlog Dump")]
+def forget_log_readers(site: Settings) -> None:
+    """End the database's side of connections that read its binary log.
+
+    It notices a dead reader only when it next writes to it, and purges no log that is being read.
+    """
+
+    def readers() -> list[int]:
+        with mysql.connect(site.mysql, admin=True) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW PROCESSLIST")
+            return [row[0] for row in cursor.fetchall() if str(row[4]).startswith("Binlog Dump")]
+
+    administer(site, *(f"KILL CONNECTION {number}" for number in readers()))
+    wait_for(lambda: readers() == [], "the database to let go of the worker")
+
+
+def purge_logs(site: Settings) -> str:
+    """Leave the database with the newest of its binary logs, and name that."""
+    administer(site, "FLUSH BINARY LOGS")
+    newest = position.logs(site)[-1]
+
+    def purged() -> bool:
+        # Without an error, a log is kept while a reader has it or a checkpoint is to come.
+        administer(site, f"PURGE BINARY LOGS TO '{newest}'")
+        return position.logs(site) == [newest]
+
+    wait_for(purged, "the database to purge its logs")
+    return newest
 
 
 def typed(site: Settings, words: str) -> str:
