@@ -77,7 +77,7 @@ test-e2e: $(VENV)/.dev ## the main path on a small world, over HTTP
 test-cluster: $(VENV)/.dev ## the main path on a Spark cluster, a worker killed, against one machine
 	$(BIN)/python -m pytest -s tests/cluster
 
-test-domains: $(VENV)/.dev ## killed processes, outages and use cases that are not yet part of `make test`
+test-domains: $(VENV)/.dev ## processes of fraud and clicks killed again and again
 	$(BIN)/python -m pytest -m domains tests/integration
 
 test-long: $(VENV)/.dev ## the simulator's hardest tests in full: twenty kills, outages of thirty seconds

@@ -13,7 +13,7 @@ import pytest
 from lakehouse.children import die_with_parent
 from lakehouse.settings import ROOT
 
-pytestmark = [pytest.mark.integration, pytest.mark.domains]
+pytestmark = pytest.mark.integration
 
 
 def test_two_parts_at_a_time_may_be_away() -> None:
