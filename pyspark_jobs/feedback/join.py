@@ -44,15 +44,17 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
 def with_features(answers: DataFrame) -> DataFrame:
     """Rows of bronze as rows of `gold.served_predictions` whose truth is not known.
 
-    A message without features, which is not from our service, gets none.
+    Features are in the order of their names, whatever order a caller gave them in. A message
+    without features, which is not from our service, gets none.
     """
     no_values = f.array().cast("array<double>")
-    kept = f.from_json("extras", "features map<string, double>")["features"]
+    read = f.from_json("extras", "features map<string, double>")["features"]
+    kept = f.array_sort(f.map_entries(read))
     return answers.withColumn("kept", kept).select(
         *(name for name in contracts.PREDICTION.names if name != "version"),
         f.col("version").alias("model_version"),
-        f.coalesce(f.array_join(f.map_keys("kept"), ","), f.lit("")).alias("feature_names"),
-        f.coalesce(f.map_values("kept"), no_values).alias("features"),
+        f.coalesce(f.array_join("kept.key", ","), f.lit("")).alias("feature_names"),
+        f.coalesce(f.col("kept.value"), no_values).alias("features"),
     )
 
 

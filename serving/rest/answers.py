@@ -64,6 +64,7 @@ class Scored:
     """Rows and the scores that a model gave them; `seconds` is what each stage took.
 
     `key` is whose rows they are, where the caller said so, and `as_of` their moment if looked up.
+    `text` is the JSON list in which the caller named each row's features, if it was one.
     """
 
     model: LoadedModel
@@ -71,6 +72,7 @@ class Scored:
     scores: Scores
     key: str | None = None
     as_of: str | None = None
+    text: bytes | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property

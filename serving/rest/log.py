@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +17,7 @@ import msgspec
 
 from lakehouse.clock import Clock
 from lakehouse.errors import AccessError, ServiceError
+from lakehouse.models.forest import Floats
 from lakehouse.retry import Backoff
 from serving.rest.answers import Scored
 from serving.rest.records import reader
@@ -24,6 +26,9 @@ LOG = logging.getLogger(__name__)
 PREDICTIONS, TRUTHS = "served-predictions", "served-truths"
 _IDLE_S, _FLUSH_S = 0.2, 10.0
 _LOT = 1_000
+# Text of a caller that is longer than so many times the rows it holds is not kept.
+_LONGEST = 8
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -35,7 +40,7 @@ class Served(msgspec.Struct, frozen=True):
     served_at: datetime
     model: str
     version: int
-    features: dict[str, float] | msgspec.Struct
+    features: msgspec.Struct | msgspec.Raw
     probability: float
     prediction: int
     entity: str | None
@@ -109,6 +114,8 @@ class PredictionLog:
             self._dropped(count)
             return
         self._waiting += count
+        if scored.text is not None and not _is_plain(scored.text, scored.rows):
+            scored = replace(scored, text=None)
         self._queue.append((scored, shadow, request, self._clock.now()))
 
     def add_truth(self, request_id: str, record: int, truth: int) -> bool:
@@ -165,14 +172,32 @@ def _size(entry: _Entry | Truth) -> int:
 
 def _records(entry: _Entry) -> Iterator[Served]:
     scored, shadow, request, at = entry
-    model, rows = scored.model, scored.rows.tolist()
-    record = reader(model.features).record
+    model, features = scored.model, _features(scored)
     shadow_version = shadow.model.version if shadow else None
-    told = shadow.probabilities if shadow else [None] * len(rows)
-    pairs = zip(rows, scored.probabilities, scored.predictions, told, strict=True)
-    for number, (row, probability, prediction, other) in enumerate(pairs):
+    told = shadow.probabilities if shadow else [None] * len(features)
+    answers = zip(features, scored.probabilities, scored.predictions, told, strict=True)
+    for number, (record, probability, prediction, other) in enumerate(answers):
         request_id, place = (request, number) if isinstance(request, str) else (request[number], 0)
         yield Served(
             f"{request_id}:{place}", request_id, place, at, model.name, model.version,
-            record(*row), probability, prediction, scored.key, shadow_version, other,
+            record, probability, prediction, scored.key, shadow_version, other,
         )  # fmt: skip
+
+
+def _is_plain(text: bytes, rows: Floats) -> bool:
+    """Whether it is not much longer than the rows, and names each of their values once.
+
+    Of a name that a record has twice, the model saw the last value.
+    """
+    return len(text) <= _LONGEST * rows.nbytes and text.count(b'"') == 2 * rows.size
+
+
+def _features(scored: Scored) -> Sequence[msgspec.Struct | msgspec.Raw]:
+    """Each row's features by name, in the words of the caller where these were kept.
+
+    To write a hundred rows of numbers anew takes longer than to score them.
+    """
+    if scored.text is not None:
+        return _LIST.decode(scored.text)
+    record = reader(scored.model.features).record
+    return [record(*row) for row in scored.rows.tolist()]

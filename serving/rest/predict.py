@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -69,7 +70,7 @@ async def _predict(door: Door, exchange: Exchange, version: int | None) -> None:
 
 def _many(door: Door, model: LoadedModel, body: bytes, key: str | None) -> Scored:
     rows = reader(model.features).many(body, door.settings.max_records)
-    return door.score(model, rows, key)
+    return replace(door.score(model, rows, key), text=body)
 
 
 async def _one(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -68,7 +69,9 @@ class RecordReader:
         return self._rows([tuple(row[place] for place in order) for row in data])
 
     def _rows(self, values: list[tuple[float, ...]]) -> Floats:
-        rows = np.array(values, dtype=np.float64)
+        count = len(values) * len(self.features)
+        rows = np.fromiter(chain.from_iterable(values), np.float64, count)
+        rows = rows.reshape(len(values), -1)
         require_finite(rows, self.features)
         return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from pathlib import Path
@@ -103,6 +104,19 @@ def test_answers_are_logged_by_feature_name_and_the_truth_joins_them(tmp_path: P
     assert (first["model"], first["version"], first["entity"]) == (NAME, 1, "m7")
     assert second["event_id"] == f"{request}:1" == truth["event_id"]
     assert truth["truth"] == 1
+
+
+def test_what_the_model_saw_is_logged_however_a_list_was_written(tmp_path: Path) -> None:
+    plain = json.dumps([dict(reversed(RECORD.items()))])
+    name, value = list(RECORD.items())[-1]
+    twice = plain.replace("[{", f'[{{"{name}": {value + 1}, ')
+    with running(tmp_path) as service:
+        for body in (plain, twice, plain.replace(",", f",{' ' * 2_000}")):
+            assert service.client.post(f"/models/{NAME}/predict", content=body).status_code == 200
+        until(lambda: len(service.log.messages) == 3)
+    logged = [message["features"] for _, message in service.log.messages]
+    assert logged == [RECORD] * 3
+    assert tuple(logged[1]) == FEATURES  # and not the text, which has a name twice
 
 
 def test_feedback_that_cannot_join_anything_is_refused(tmp_path: Path) -> None:
