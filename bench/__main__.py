@@ -33,6 +33,8 @@ def main() -> int:
     parser.add_argument("--part", default="all", help="all, or names with commas between them")
     parser.add_argument("--size", choices=("small", "full"), default="full")
     options = parser.parse_args()
+    if options.size == "small":
+        os.environ.update(QUICK)
     if options.part == "all" and options.size == "small":
         return _in_processes(LANES, "small", at_once=len(LANES))
     wanted = PARTS if options.part == "all" else tuple(options.part.split(","))
@@ -51,13 +53,9 @@ def first_failure(codes: Iterable[int]) -> int:
 
 
 def _in_processes(groups: Sequence[Sequence[str]], size: Size, at_once: int) -> int:
-    environment = os.environ | (QUICK if size == "small" else {})
-
     def run(parts: Sequence[str]) -> int:
         command = [sys.executable, "-m", "bench", "--size", size, "--part", ",".join(parts)]
-        return subprocess.run(
-            command, env=environment, check=False, preexec_fn=die_with_parent()
-        ).returncode
+        return subprocess.run(command, check=False, preexec_fn=die_with_parent()).returncode
 
     with ThreadPoolExecutor(at_once) as threads:
         return first_failure(list(threads.map(run, groups)))

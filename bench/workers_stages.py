@@ -66,7 +66,8 @@ def stages(size: Size, stand: Stand) -> list[Measurement]:
         lakes, found = Lakes(lake, folder / "warm"), []
         for stage, name in NAMES.items():
             figure = Figure(name, "s", False, f"{rows:,} subscriber-days, {BUCKETS} buckets", NOTE)
-            again = partial(_seconds, stage, settings, master, lakes, before)
+            warm = [] if size == "small" else [str(lakes.warm)]
+            again = partial(_seconds, [stage, *warm], settings, master, lakes, before)
             lakes.copy_to(before)
             ours: Callable[[], float] = partial(again, WORKERS)
             theirs: Callable[[], float] = partial(again, 1)
@@ -106,9 +107,12 @@ class Lakes:
 
 
 def _seconds(
-    stage: str, settings: Settings, master: str, lakes: Lakes, before: Lakes, workers: int
+    stage: list[str], settings: Settings, master: str, lakes: Lakes, before: Lakes, workers: int
 ) -> float:
-    """Seconds of a stage with so many executors, from the lakes as they were before."""
+    """Seconds of a stage with so many executors, from the lakes as they were before.
+
+    `stage` is what `bench.stages` takes: its name and, to warm up, the folder of another lake.
+    """
     before.copy_to(lakes)
     options = {
         "spark.cores.max": str(workers),
@@ -126,7 +130,7 @@ def _seconds(
         "CDRLAKE_SPARK__SMALL_BATCH_ROWS": "0",
         "CDRLAKE_SPARK__OPTIONS": msgspec.json.encode(options).decode(),
     }
-    command = [sys.executable, "-m", "bench.stages", stage, str(lakes.warm)]
+    command = [sys.executable, "-m", "bench.stages", *stage]
     answer = subprocess.run(command, cwd=ROOT, env=os.environ | values, check=True,
                             stdout=subprocess.PIPE, text=True,
                             preexec_fn=die_with_parent())  # fmt: skip

@@ -100,7 +100,8 @@ class DomainSettings(Section):
 class SparkSettings(Section):
     """The Spark session and the triggers of the streaming queries.
 
-    The progress of each batch is kept in `ops.query_progress` for `progress_days`. A table of
+    A query that reads Kafka begins a micro-batch every `trigger_seconds`; one that follows a table
+    of the lake looks for a new version every `follow_seconds`. The progress of each batch is kept in `ops.query_progress` for `progress_days`. A table of
     entities is made with `buckets` buckets, which tasks process in parallel: two for two cores, a
     multiple of the executors on a cluster. Batches of up to `small_batch_rows` rows are processed
     in the driver, where starting tasks would take longer than the work.
@@ -111,6 +112,7 @@ class SparkSettings(Section):
     shuffle_partitions: int = Field(2, ge=1)
     trigger: Literal["processingTime", "availableNow"] = "processingTime"
     trigger_seconds: float = Field(1.0, ge=0)
+    follow_seconds: float = Field(0.1, ge=0)
     max_offsets_per_trigger: int = Field(2_000_000, ge=1)
     max_files_per_trigger: int = Field(64, ge=1)
     progress_days: int = Field(30, ge=1)
