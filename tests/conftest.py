@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from lakehouse.children import end_with_parent
+
+# A JVM of a test runs most of its code a few times only: compiled quickly, not well, it takes a
+# sixth less of the processors.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 def pytest_configure(config: pytest.Config) -> None:
