@@ -101,10 +101,12 @@ class SparkSettings(Section):
     """The Spark session and the triggers of the streaming queries.
 
     A query that reads Kafka begins a micro-batch every `trigger_seconds`; one that follows a table
-    of the lake looks for a new version every `follow_seconds`. The progress of each batch is kept in `ops.query_progress` for `progress_days`. A table of
-    entities is made with `buckets` buckets, which tasks process in parallel: two for two cores, a
-    multiple of the executors on a cluster. Batches of up to `small_batch_rows` rows are processed
-    in the driver, where starting tasks would take longer than the work.
+    of the lake looks for a new version every `follow_seconds` (in an object store, each look is a
+    request). The progress of each batch is kept in `ops.query_progress` for `progress_days`.
+
+    A table of entities is made with `buckets` buckets, which tasks process in parallel: two for two
+    cores, a multiple of the executors on a cluster. Batches of up to `small_batch_rows` rows are
+    processed in the driver, where starting tasks would take longer than the work.
     """
 
     master: str = "local[2]"

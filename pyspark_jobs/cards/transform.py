@@ -20,7 +20,8 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     rows = readers.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
     transform = Transform(spark, settings).write_batch
     write = queries.noting(names.TRANSFORM, settings, transform, names.GOLD_FEATURES)
-    return queries.start(names.TRANSFORM, rows, write, settings.lake_uri, every_seconds)
+    every = queries.following(settings.spark, every_seconds)
+    return queries.start(names.TRANSFORM, rows, write, settings.lake_uri, every)
 
 
 class Transform:

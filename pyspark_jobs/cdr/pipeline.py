@@ -71,14 +71,13 @@ class Pipeline:
         return self._supervisor.run_to_end()
 
     def _serve(self) -> None:
-        spark = self._settings.spark
-        follow = spark.follow_seconds
-        for start in [*self._ingest(spark.trigger_seconds), self._transform(follow)]:
+        every = self._settings.spark.trigger_seconds
+        for start in [*self._ingest(every), self._transform(every)]:
             self._supervisor.add(start)
         parts = self._spark, self._settings, self._registry, self._clock, self._stop
         model = FirstModel(*parts, self._report)
         try:
-            self._supervisor.serve(lambda: self._score(follow) if model.has_arrived() else None)
+            self._supervisor.serve(lambda: self._score(every) if model.has_arrived() else None)
         finally:
             model.close()
 

@@ -64,7 +64,8 @@ def start(
     bronze = table_uri(settings.lake_uri, names.BRONZE_EVENTS)
     events = readers.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
     write = Transform(settings, clock).write_batch
-    return queries.start(names.TRANSFORM, events, write, settings.lake_uri, every_seconds)
+    every = queries.following(settings.spark, every_seconds)
+    return queries.start(names.TRANSFORM, events, write, settings.lake_uri, every)
 
 
 def create_tables(settings: Settings) -> None:

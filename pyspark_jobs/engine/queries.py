@@ -28,6 +28,15 @@ def interval(spark: SparkSettings) -> float | None:
     return spark.trigger_seconds if spark.trigger == "processingTime" else None
 
 
+def following(spark: SparkSettings, every_seconds: float | None) -> float | None:
+    """Seconds between looks at a table; None to read what is there and end.
+
+    A query that began a micro-batch with those that fill its table would find each version only
+    when the next one is on its way.
+    """
+    return None if every_seconds is None else min(every_seconds, spark.follow_seconds)
+
+
 def has_begun(identity: QueryIdentity, settings: Settings) -> bool:
     """Whether the query has a checkpoint with at least one batch in it."""
     folder = identity.checkpoint(settings.lake_uri)

@@ -38,7 +38,8 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     truths = readers.table_stream(spark, table_uri(place, names.BRONZE_TRUTHS), most)
     news = with_features(answers).unionByName(truths.select(_KEY, *_TOLD), allowMissingColumns=True)
     write = queries.noting(names.JOIN, settings, Join(place).write_batch, names.PREDICTIONS)
-    return queries.start(names.JOIN, news, write, place, every_seconds)
+    every = queries.following(settings.spark, every_seconds)
+    return queries.start(names.JOIN, news, write, place, every)
 
 
 def with_features(answers: DataFrame) -> DataFrame:

@@ -58,7 +58,8 @@ def start(
     join = Join(settings, own, clock).write_batch
     written = (PREDICTIONS.name, WAITING.name, JOINED.name, names.QUARANTINE_TRUTH)
     write = queries.noting(names.JOIN, settings, join, *written)
-    return queries.start(names.JOIN, news, write, place, every_seconds)
+    every = queries.following(settings.spark, every_seconds)
+    return queries.start(names.JOIN, news, write, place, every)
 
 
 class Join:

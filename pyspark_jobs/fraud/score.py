@@ -61,7 +61,8 @@ def start(
     most = settings.spark.max_files_per_trigger
     events = readers.table_stream(spark, bronze, most, _BATCH_BYTES)
     write = Scoring(settings, own, registry, clock).write_batch
-    return queries.start(names.SCORE, events, write, settings.lake_uri, every_seconds)
+    every = queries.following(settings.spark, every_seconds)
+    return queries.start(names.SCORE, events, write, settings.lake_uri, every)
 
 
 class Scoring:

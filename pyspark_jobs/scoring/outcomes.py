@@ -41,4 +41,5 @@ def start(
         predictions.label(cast(pl.DataFrame, pl.from_arrow(keys.toArrow())))
 
     write = queries.noting(context.labelling, settings, write_batch, scored.table.name)
-    return queries.start(context.labelling, arrived, write, settings.lake_uri, every_seconds)
+    every = queries.following(context.settings.spark, every_seconds)
+    return queries.start(context.labelling, arrived, write, settings.lake_uri, every)

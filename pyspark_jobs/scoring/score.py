@@ -52,7 +52,8 @@ def start(
     else:
         rows = _changed_rows(spark, scoring, context, is_wanted)
     wanted, write = rows.where(is_wanted), scoring.write_batch
-    return queries.start(context.scoring, wanted, write, settings.lake_uri, every_seconds)
+    every = queries.following(context.settings.spark, every_seconds)
+    return queries.start(context.scoring, wanted, write, settings.lake_uri, every)
 
 
 def _changed_rows(

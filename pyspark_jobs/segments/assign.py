@@ -57,7 +57,8 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     wanted = rows.where(f.col("_change_type").isin(*_NEW) & (f.col("as_of") >= f.lit(since)))
     assign = Assign(spark, settings, *registries).write_batch
     write = queries.noting(names.ASSIGN, settings, assign, names.GOLD_SEGMENTS)
-    return queries.start(names.ASSIGN, wanted, write, settings.lake_uri, every_seconds)
+    every = queries.following(settings.spark, every_seconds)
+    return queries.start(names.ASSIGN, wanted, write, settings.lake_uri, every)
 
 
 class Assign:

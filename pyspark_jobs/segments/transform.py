@@ -32,7 +32,8 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     transform = Transform(spark, settings).write_batch
     written = (names.GOLD_HISTORY, names.GOLD_OUTCOMES)
     write = queries.noting(names.TRANSFORM, settings, transform, *written)
-    return queries.start(names.TRANSFORM, rows, write, settings.lake_uri, every_seconds)
+    every = queries.following(settings.spark, every_seconds)
+    return queries.start(names.TRANSFORM, rows, write, settings.lake_uri, every)
 
 
 class Transform:

@@ -53,7 +53,7 @@ PREDICTIONS = Contract(
         *PREDICTION.fields[:5],
         Field("model_version", "int", "version that answered"),
         *PREDICTION.fields[6:],
-        Field("feature_names", "string", "the record's features, in order of name, comma-separated"),
+        Field("feature_names", "string", "the features, in order of name, comma-separated"),
         Field("features", "doubles", "their values, in that order"),
         Field("truth", "int", "what turned out to be true; null until known", nullable=True),
         Field("known_at", "timestamp", "since when the truth is known", nullable=True),
