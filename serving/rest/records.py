@@ -69,9 +69,8 @@ class RecordReader:
         return self._rows([tuple(row[place] for place in order) for row in data])
 
     def _rows(self, values: list[tuple[float, ...]]) -> Floats:
-        count = len(values) * len(self.features)
-        rows = np.fromiter(chain.from_iterable(values), np.float64, count)
-        rows = rows.reshape(len(values), -1)
+        shape = len(values), len(self.features)
+        rows = np.fromiter(chain.from_iterable(values), np.float64).reshape(shape)
         require_finite(rows, self.features)
         return rows
 

@@ -49,7 +49,7 @@ def answer(request: str, second: int = 0, probability: float = 0.7) -> dict[str,
     return {
         "event_id": f"{request}:0", "request_id": request, "served_at": at, "model": "m",
         "version": 3, "probability": probability, "prediction": 1, "served_date": at.date(),
-        "extras": json.dumps({"features": FEATURES}),
+        "extras": json.dumps({"features": dict(reversed(FEATURES.items()))}),
     }  # fmt: skip
 
 
