@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from lakehouse.compiled import compiled
 from lakehouse.models.forest import Floats, Integers
 
 Columns = npt.NDArray[np.int32]
@@ -24,7 +24,7 @@ Flags = npt.NDArray[np.uint8]
 SIZE_SHARE = 0.1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _rescale(row: Any, low: Any, high: Any, scaled: Any) -> None:
     """Put each value on the scale of the limits seen so far; a constant column gives 0."""
     for i in range(row.shape[0]):
@@ -35,7 +35,7 @@ def _rescale(row: Any, low: Any, high: Any, scaled: Any) -> None:
         scaled[i] = (row[i] - low[i]) / span if span != 0.0 else 0.0
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _child(node: Any, value: Any, is_missing: Any, threshold: Any, latest: Any) -> Any:
     """The node that a row goes to: by its value, or the child that saw more of this window."""
     left = 2 * node + 1
@@ -44,7 +44,7 @@ def _child(node: Any, value: Any, is_missing: Any, threshold: Any, latest: Any) 
     return left if value < threshold else left + 1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _score(scaled: Any, missing: Any, forest: Any, masses: Any, least: Any) -> Any:
     """Sum over the trees of the mass at each node passed x 2^depth, as far as masses reach."""
     feature, threshold = forest
@@ -64,7 +64,7 @@ def _score(scaled: Any, missing: Any, forest: Any, masses: Any, least: Any) -> A
     return total
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def score_rows(
     rows: Floats,
     limits: tuple[Floats, Floats],
@@ -91,7 +91,7 @@ def score_rows(
     return scores
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def score_and_learn(
     rows: Floats,
     limits: tuple[Floats, Floats],
@@ -134,7 +134,7 @@ def score_and_learn(
     return scores
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _widen(row: Any, low: Any, high: Any) -> None:
     for i in range(row.shape[0]):
         # Of -0.0 and 0.0 the first to come would win; adding 0.0 makes both the same.
@@ -144,14 +144,14 @@ def _widen(row: Any, low: Any, high: Any) -> None:
             high[i] = row[i] + 0.0
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def widen(rows: Floats, low: Floats, high: Floats) -> None:
     """Widen the limits in place to those of `rows`; missing values change nothing."""
     for n in range(rows.shape[0]):
         _widen(rows[n], low, high)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def count_masses(
     rows: Floats,
     limits: tuple[Floats, Floats],

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from lakehouse.compiled import compiled
 from lakehouse.errors import ModelError
 from lakehouse.models.forest import LEAF, Floats, Forest, Integers
 
@@ -92,7 +92,7 @@ def _refuse(what: str, got: int, most: int) -> None:
         raise ModelError("forest", f"at most {most} {what}", str(got), "train a smaller forest")
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _bin_rows(cuts: Floats, rows: Floats, bins: npt.NDArray[np.uint8]) -> None:
     for i in range(rows.shape[0]):
         for f in range(rows.shape[1]):
@@ -104,7 +104,7 @@ def _bin_rows(cuts: Floats, rows: Floats, bins: npt.NDArray[np.uint8]) -> None:
             bins[i, f] = count
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _vote(packed: Packed, rows: Floats, total: Floats) -> None:
     cuts, nodes, values, roots, depths = packed
     bins = np.empty((_BLOCK_ROWS, rows.shape[1]), np.uint8)
@@ -138,7 +138,7 @@ def _vote(packed: Packed, rows: Floats, total: Floats) -> None:
                 i += 1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _explain(packed: Packed, rows: Floats, moved: Floats) -> None:
     cuts, nodes, values, roots, depths = packed
     bins = np.empty((_BLOCK_ROWS, rows.shape[1]), np.uint8)
@@ -157,7 +157,7 @@ def _explain(packed: Packed, rows: Floats, moved: Floats) -> None:
                     a = below
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _vote_one(packed: Packed, row: Floats) -> float:
     """Run one row through all trees, eight at a time; votes are added in the order of `_vote`."""
     cuts, nodes, values, roots, depths = packed

@@ -22,6 +22,9 @@ from pyspark_jobs.delta.tables import with_statistics
 
 WRITER = "cdrlake.writer"
 """Key in a file's metadata; its value is the host and the process that wrote the file."""
+_SAMPLE = 4_096
+# By this share of distinct values in the sample, a dictionary would have some 40,000 entries.
+_MOSTLY_DISTINCT = 0.95
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,22 @@ def write_file(
         pq.write_table(
             table.replace_schema_metadata({WRITER: writer}),
             target,
-            use_dictionary=[name for name in names if name not in contract.key],
+            use_dictionary=_repetitive(rows.select(names)),
             write_statistics=False,
             write_page_checksum=True,
         )
         size = target.tell()
     return PendingFile(path, size, _statistics(rows, contract), values, len(rows))
+
+
+def _repetitive(rows: pl.DataFrame) -> list[str]:
+    """Columns that a dictionary makes smaller; for the others it only takes time, and then fails.
+
+    Arrow begins every column with one, and gives it up at a megabyte.
+    """
+    sample = rows.sample(_SAMPLE, seed=0) if len(rows) > _SAMPLE else rows
+    distinct = sample.select(pl.all().n_unique()).row(0, named=True)
+    return [name for name, count in distinct.items() if count < _MOSTLY_DISTINCT * len(sample)]
 
 
 def _statistics(rows: pl.DataFrame, contract: Contract) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from lakehouse.compiled import compiled_on_borrowed
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
@@ -23,13 +24,13 @@ _EXACT_DIGITS = 15
 _LEADING_ZEROS = 3
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def byte(data: Bytes, at: int) -> int:
     """The byte at `at`; as an unsigned index, numba need not check whether it is negative."""
     return data[np.uintp(at)]  # type: ignore[no-any-return]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def past_spaces(data: Bytes, at: int, end: int) -> int:
     """The first position from `at` on that holds none of JSON's four whitespace characters."""
     while at < end and byte(data, at) <= SPACE:
@@ -40,7 +41,7 @@ def past_spaces(data: Bytes, at: int, end: int) -> int:
     return at
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def is_literal(data: Bytes, at: int, end: int, word: Bytes) -> bool:
     """Whether `word` stands at `at`."""
     if at + len(word) > end:
@@ -51,16 +52,16 @@ def is_literal(data: Bytes, at: int, end: int, word: Bytes) -> bool:
     return True
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def ends_here(data: Bytes, at: int, end: int) -> bool:
     """Whether a number can end before the byte at `at`."""
     if at >= end:
         return True
     value = byte(data, at)
-    return value == COMMA or value == CLOSE or value <= SPACE  # type: ignore[no-any-return]
+    return value in (COMMA, CLOSE) or value <= SPACE
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def skip_value(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     """Where the value at `at` ends, and whether Python's encoder would write it exactly like that.
 
@@ -70,18 +71,18 @@ def skip_value(data: Bytes, at: int, end: int) -> tuple[int, bool]:
         return NOT_FOUND, False
     value = byte(data, at)
     if value == QUOTE:
-        return _skip_string(data, at, end)  # type: ignore[no-any-return]
+        return _skip_string(data, at, end)
     if value in (OPEN, _OPEN_LIST):
         return _skip_brackets(data, at, end), False
     if value == MINUS or ZERO <= value <= NINE:
-        return _skip_number(data, at, end)  # type: ignore[no-any-return]
+        return _skip_number(data, at, end)
     for word in (TRUE, FALSE, NULL_WORD):
         if is_literal(data, at, end, word):
             return at + len(word), True
     return NOT_FOUND, False
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _skip_string(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     as_encoded, at = True, at + 1
     while at < end and byte(data, at) != QUOTE:
@@ -94,7 +95,7 @@ def _skip_string(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     return (at + 1, as_encoded) if at < end else (NOT_FOUND, False)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _skip_brackets(data: Bytes, at: int, end: int) -> int:
     depth = 0
     while at < end:
@@ -116,7 +117,7 @@ def _skip_brackets(data: Bytes, at: int, end: int) -> int:
     return NOT_FOUND
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _skip_number(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     """As `skip_value`; as encoded are whole numbers, and decimals that a double keeps exactly."""
     begin = at + (byte(data, at) == MINUS)
@@ -147,7 +148,7 @@ def _skip_number(data: Bytes, at: int, end: int) -> tuple[int, bool]:
     return after, byte(data, begin) != ZERO or zeros <= _LEADING_ZEROS
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def copy_texts(data: Bytes, start: Integers, ends: Integers, copied: Bytes) -> None:
     """Concatenate the texts that begin at `start`, so that they end at `ends[1:]`."""
     for row in range(len(start)):
@@ -155,7 +156,7 @@ def copy_texts(data: Bytes, start: Integers, ends: Integers, copied: Bytes) -> N
             copied[ends[row] + k] = data[start[row] + k]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def copy_span(data: Bytes, at: int, end: int, buffer: Bytes, written: int) -> int:
     """Copy the bytes between `at` and `end` into `buffer` at `written`; returns where they end."""
     for k in range(at, end):

@@ -8,8 +8,8 @@ JSON.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from lakehouse.compiled import compiled_on_borrowed
 from pyspark_jobs.ingest.fast_json_bytes import (
     BACKSLASH,
     CLOSE,
@@ -31,12 +31,14 @@ from pyspark_jobs.ingest.fast_json_scalars import (
     BOOLEAN,
     DAY,
     DOUBLE,
+    TEXT,
     THOUSANDTHS,
     is_number,
     parse_boolean,
     parse_double,
     parse_number,
     parse_text,
+    parse_time,
 )
 
 # Names of the fields behind one another, where each begins and ends, and their forms.
@@ -55,7 +57,7 @@ REFUSED, GOOD, EXTRAS_AS_ENCODED, EXTRAS_RAW = range(4)
 _SPLIT = np.frombuffer(b"columns", np.uint8)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def read_rows(data: Bytes, bounds: Integers, layout: Layout, cells: Cells, extras: Extras) -> None:
     """Fill the cells and the extras of the objects between `bounds`."""
     first, second, form = cells
@@ -74,7 +76,7 @@ def read_rows(data: Bytes, bounds: Integers, layout: Layout, cells: Cells, extra
         ends[row] = written
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _read_row(
     data: Bytes, places: tuple[int, int, int], layout: Layout, cells: Cells, buffer: Bytes
 ) -> tuple[int, int]:
@@ -117,23 +119,25 @@ def _read_row(
     return outcome, written
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _past_colon(data: Bytes, at: int, end: int) -> int:
     """Where the value of the name that ends at `at` begins."""
     at = past_spaces(data, at, end)
     if at >= end or byte(data, at) != COLON:
         return NOT_FOUND
-    return past_spaces(data, at + 1, end)  # type: ignore[no-any-return]
+    return past_spaces(data, at + 1, end)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _usual_value(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int, int]:
     """The two numbers of a cell and where its value ends; `~at` for a value in another form."""
     first, second, after = 0, 0, NOT_FOUND
     if kind <= THOUSANDTHS:
         first, after = parse_number(data, at, end, kind == THOUSANDTHS)
+    elif kind == TEXT:
+        first, second, after = parse_text(data, at, end)
     elif kind <= DAY:
-        first, second, after = parse_text(data, at, end, kind)
+        first, after = parse_time(data, at, end, kind)
     elif kind == DOUBLE:
         first, second, after = parse_double(data, at, end)
     elif kind == BOOLEAN:
@@ -141,7 +145,7 @@ def _usual_value(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int, i
     return first, second, after if after >= 0 else ~at
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _other_value(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int, int, int]:
     """As `_usual_value`, for null and for a value that is only delimited; the form comes third."""
     after, _ = skip_value(data, at, end)
@@ -154,7 +158,7 @@ def _other_value(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int, i
     return at, after - at, LONG_NUMBER if is_long else RAW, after
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _extra(
     data: Bytes, span: tuple[int, int], so_far: tuple[int, int], outcome: int, buffer: Bytes
 ) -> tuple[int, int, int]:
@@ -182,7 +186,7 @@ def _extra(
     return EXTRAS_AS_ENCODED if keeps else EXTRAS_RAW, written, after
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _field(data: Bytes, at: int, end: int, names: Bytes, bounds: Integers, expected: int) -> int:
     """The field whose quoted name is at `at`; the expected one is tried first."""
     count = len(bounds) - 1
@@ -203,7 +207,7 @@ def _field(data: Bytes, at: int, end: int, names: Bytes, bounds: Integers, expec
     return NOT_FOUND
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _past_name(data: Bytes, at: int, end: int) -> int:
     """Where the unknown name at `at` ends; nowhere if it might be more than an extra field."""
     if at >= end or byte(data, at) != QUOTE:
@@ -222,12 +226,12 @@ def _past_name(data: Bytes, at: int, end: int) -> int:
     return after + 1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _is_before(data: Bytes, left: int, right: int) -> bool:
     """Whether the quoted name at `left` sorts before the one at `right`; both are plain ASCII."""
     k = 1
     while byte(data, left + k) == byte(data, right + k) and byte(data, left + k) != QUOTE:
         k += 1
     if byte(data, left + k) == QUOTE or byte(data, right + k) == QUOTE:
-        return byte(data, right + k) != QUOTE  # type: ignore[no-any-return]
-    return byte(data, left + k) < byte(data, right + k)  # type: ignore[no-any-return]
+        return byte(data, right + k) != QUOTE
+    return byte(data, left + k) < byte(data, right + k)

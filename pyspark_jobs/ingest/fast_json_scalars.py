@@ -6,19 +6,16 @@ Each returns the value and the position after it, or `NOT_FOUND` for any other f
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from lakehouse.compiled import compiled_on_borrowed
 from pyspark_jobs.ingest.fast_json_bytes import (
-    BACKSLASH,
     COLON,
     FALSE,
-    LAST_PRINTABLE,
     MINUS,
     NINE,
     NOT_FOUND,
     POINT,
     QUOTE,
-    SPACE,
     TRUE,
     ZERO,
     Bytes,
@@ -39,11 +36,14 @@ _MOST_DIGITS = 18
 # Numbers Accurately, 1990).
 _EXACT_DIGITS = 15
 _NOT_A_DIGIT = -100_000
+_LONGEST_TIME = len("2026-03-05T10:11:12.123456Z")
+# For each byte, whether it stands for itself in a text: printable ASCII, no quote, no backslash.
+_IS_PLAIN = np.array([32 <= b <= 126 and b not in b'"\\' for b in range(256)], np.uint8)
 _POWERS = np.array([10**k for k in range(8)])
 _DAY_US = 86_400_000_000
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def parse_boolean(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """1 for `true`, 0 for `false`."""
     if is_literal(data, at, end, TRUE):
@@ -53,29 +53,34 @@ def parse_boolean(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return 0, NOT_FOUND
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def parse_text(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int, int]:
-    """Where plain text begins and how long it is; for a time or a date, its number and 0."""
+@compiled_on_borrowed
+def parse_text(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
+    """Where plain text begins and how long it is."""
     if at >= end or byte(data, at) != QUOTE:
         return 0, 0, NOT_FOUND
     after = at + 1
-    while after < end and byte(data, after) != QUOTE:
-        if (
-            byte(data, after) < SPACE
-            or byte(data, after) > LAST_PRINTABLE
-            or byte(data, after) == BACKSLASH
-        ):
-            return 0, 0, NOT_FOUND
+    while after < end and byte(_IS_PLAIN, byte(data, after)):
         after += 1
-    if after >= end:
+    if after >= end or byte(data, after) != QUOTE:
         return 0, 0, NOT_FOUND
-    if kind == TEXT:
-        return at + 1, after - at - 1, after + 1
-    moment = _date(data, at + 1, after) if kind == DAY else _moment(data, at + 1, after)
-    return moment, 0, after + 1 if moment != _FAILED else NOT_FOUND
+    return at + 1, after - at - 1, after + 1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
+def parse_time(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int]:
+    """A quoted date in days since 1970, or a moment in microseconds."""
+    if at >= end or byte(data, at) != QUOTE:
+        return 0, NOT_FOUND
+    after, limit = at + 1, min(end, at + 1 + _LONGEST_TIME + 1)
+    while after < limit and byte(data, after) != QUOTE:
+        after += 1
+    if after >= limit:
+        return 0, NOT_FOUND
+    number = _date(data, at + 1, after) if kind == DAY else _moment(data, at + 1, after)
+    return number, after + 1 if number != _FAILED else NOT_FOUND
+
+
+@compiled_on_borrowed
 def parse_number(data: Bytes, at: int, end: int, in_thousandths: bool) -> tuple[int, int]:
     """A whole number, possibly with zeros after the point, or thousandths."""
     is_negative = at < end and byte(data, at) == MINUS
@@ -99,7 +104,7 @@ def parse_number(data: Bytes, at: int, end: int, in_thousandths: bool) -> tuple[
     return -whole if is_negative else whole, at
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def parse_double(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     """Mantissa and decimal exponent of a number that they represent exactly."""
     is_negative = at < end and byte(data, at) == MINUS
@@ -123,7 +128,7 @@ def parse_double(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     return -mantissa if is_negative else mantissa, exponent, at
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def is_number(data: Bytes, at: int, end: int) -> bool:
     """Whether the text between `at` and `end` is a number in JSON's grammar."""
     at += byte(data, at) == MINUS
@@ -147,7 +152,7 @@ def is_number(data: Bytes, at: int, end: int) -> bool:
     return at == end
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _digits_from(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """The number formed by the digits from `at` on, and where they end; 19 or more overflow."""
     number = 0
@@ -157,21 +162,21 @@ def _digits_from(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return number, at
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _digits(data: Bytes, at: int, count: int) -> int:
     """The number formed by exactly `count` digits at `at`; -1 if one is not a digit."""
     number, end = _digits_from(data, at, at + count)
     return number if end == at + count else -1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _two(data: Bytes, at: int) -> int:
     """The number formed by the two digits at `at`; far below zero if one is not a digit."""
     tens, ones = byte(data, at) - ZERO, byte(data, at + 1) - ZERO
     return tens * 10 + ones if 0 <= tens <= 9 and 0 <= ones <= 9 else _NOT_A_DIGIT
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _date(data: Bytes, at: int, end: int) -> int:
     """Days from 1970-01-01 to `YYYY-MM-DD` in the proleptic Gregorian calendar.
 
@@ -200,7 +205,7 @@ def _date(data: Bytes, at: int, end: int) -> int:
     return int(era * 146_097 + year_of_era * 365 + leap_days + day_of_year - 719_468)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled_on_borrowed
 def _moment(data: Bytes, at: int, end: int) -> int:
     """Microseconds from 1970 to `YYYY-MM-DDTHH:MM:SSZ`, with up to six decimals of a second."""
     length = end - at

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from lakehouse.contracts import Contract, Field
@@ -33,7 +34,7 @@ def flip(file: StoredFile) -> None:
     place = Path(file.uri) / file.path
     content = bytearray(place.read_bytes())
     footer = int.from_bytes(content[-8:-4], "little") + 8
-    content[(len(content) - footer) // 2] ^= 1
+    content[len(content) - footer - 1] ^= 1  # the last byte of the last page
     place.write_bytes(content)
 
 
@@ -70,3 +71,12 @@ def test_a_file_of_another_hash_is_named_with_both(file: StoredFile) -> None:
     difference = check(noted, {}).difference
     assert difference is not None
     assert (difference.expected, difference.stored[:8]) == (f"SHA-256 {noted.sha256}", "SHA-256 ")
+
+
+def test_only_columns_that_repeat_themselves_have_a_dictionary(tmp_path: Path) -> None:
+    rows = pl.DataFrame(
+        {"meter": [f"m{n % 300}" for n in range(9_000)], "value": [n / 7 for n in range(9_000)]}
+    )
+    written = write_file(rows, str(tmp_path), READINGS, {})
+    group = pq.read_metadata(tmp_path / written.path).row_group(0)
+    assert [group.column(n).has_dictionary_page for n in (0, 1)] == [True, False]

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from flaskapp.cdr.world.latent import GONE, MOOD_MEMORY, MOOD_NOISE, RETURN
 from flaskapp.cdr.world.usage import DAY_NOISE
+from lakehouse.compiled import compiled
 
 Floats = npt.NDArray[np.float64]
 SILENT = -1.0
@@ -43,7 +43,7 @@ class Laws(NamedTuple):
     level: Floats
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def follow(
     laws: Laws, before: Floats, mood: float, amounts: Floats, first: int, silence: Floats
 ) -> Floats:
@@ -75,7 +75,7 @@ def follow(
     return found
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _move(moves: Floats, go: float, belief: Floats, home: Floats) -> None:
     """Every possible state a day later: loyalty first, only of those at home, then holidays."""
     for to in range(5):
@@ -89,7 +89,7 @@ def _move(moves: Floats, go: float, belief: Floats, home: Floats) -> None:
         belief[to, 1] = leaving + (1 - _BACK) * away
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _mix(
     moves: Floats, belief: Floats, moments: Floats, mixed: Floats, share: Floats, states: int
 ) -> None:
@@ -126,7 +126,7 @@ def _mix(
         moments[to, 4] = _MEMORY * _MEMORY * moments[to, 4] + _MOOD
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _observe(
     laws: Laws, day: int, kind: int, amount: float, belief: Floats, moments: Floats
 ) -> None:
