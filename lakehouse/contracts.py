@@ -90,6 +90,8 @@ BATCH = (
 )
 # Rows of one entity are always in the same bucket, so a task that has a bucket has all of them.
 BUCKET = Field("bucket", "int", "hash of the entity, modulo the table's number of buckets")
+# Of a table of changed features: a change of one version is in a later one.
+BASE_VERSION = Field("base_version", "long", "version of the features before the change")
 EXTRAS = Field("extras", "string", "unknown fields as JSON", nullable=True)
 # Why a message is refused; a domain adds reasons of its own.
 REASONS = (

@@ -105,9 +105,9 @@ class Scored:
 
     `entity` and `time` name the key columns that `features` and `table` share; `time` is a date or
     a timestamp. If the rows of `features` are replaced when they change, `changes` names the table
-    that each changed row is added to. `chunk` is the period that monitoring groups rows by, unless
-    settings say otherwise. A model without outcomes that a classifier could be judged by is not
-    watched: `is_watched` is false.
+    that each changed row is added to, with its `BASE_VERSION`. `chunk` is the period that
+    monitoring groups rows by, unless settings say otherwise. A model without outcomes that a
+    classifier could be judged by is not watched: `is_watched` is false.
     """
 
     model: str

@@ -29,7 +29,12 @@ from pyspark_jobs.cdr import daily
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.transform_task import PutChanges, TransformTask
 from pyspark_jobs.delta import tables
-from pyspark_jobs.delta.table_writer import ATTEMPTS, DeltaTableWriter, OvertakenError
+from pyspark_jobs.delta.table_writer import (
+    ATTEMPTS,
+    CHANGES_NOTE,
+    DeltaTableWriter,
+    OvertakenError,
+)
 from pyspark_jobs.engine import bucket_tasks, queries, readers
 from pyspark_jobs.engine.bucket_tasks import BucketTask, Changes
 from pyspark_jobs.engine.query_notes import QueryNotes
@@ -210,7 +215,7 @@ class Transform:
         due = msgspec.json.decode(note, type=Due) if note else None
         if due is None or due.gold_id != self._gold_id():
             return
-        if self._gold.last_note("changes") != due.token:
+        if self._gold.last_note(CHANGES_NOTE) != due.token:
             self._put(due, run)
 
     def _gold_id(self) -> str:
@@ -239,4 +244,4 @@ class Transform:
 
 
 def _note(due: Due) -> dict[str, str]:
-    return {"closed_through": due.closed_through, "changes": due.token}
+    return {"closed_through": due.closed_through, CHANGES_NOTE: due.token}

@@ -25,12 +25,20 @@ from pyspark_jobs.delta.predicates import matches
 
 ATTEMPTS = 5
 HISTORY = 200
+CHANGES_NOTE = "changes"
+"""Key of the note with which features take in what is in their table of changes by then."""
 COMPACT_EVERY = 200
 LARGE_BYTES = 32 * 2**20
 
 
 class OvertakenError(Exception):
     """Another commit has changed the files that a replacement was made from."""
+
+
+def last_noted(table: DeltaTable, key: str) -> tuple[int, str] | None:
+    """The latest commit that recorded something under `key`: its version and the value."""
+    noted = (commit for commit in table.history(HISTORY) if key in commit)
+    return next(((int(one["version"]), str(one[key])) for one in noted), None)
 
 
 class DeltaTableWriter:
@@ -64,8 +72,8 @@ class DeltaTableWriter:
 
     def last_note(self, key: str) -> str | None:
         """The latest value that a commit recorded under `key`; None if there is none."""
-        commits = self._open().history(HISTORY)
-        return next((str(commit[key]) for commit in commits if key in commit), None)
+        noted = last_noted(self._open(), key)
+        return None if noted is None else noted[1]
 
     def append_files(
         self, files: Sequence[PendingFile], query: str, batch_id: int, at: datetime, note: str = ""

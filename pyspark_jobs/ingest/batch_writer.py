@@ -22,6 +22,7 @@ from pyspark_jobs.ingest.parse import parse, refusals
 from pyspark_jobs.ingest.rules import Rules
 
 ROWS_PER_FILE = 500_000
+MESSAGES_AT_ONCE, BYTES_AT_ONCE = 20_000, 64 * 2**20
 SAMPLES = 3
 WRITTEN_SCHEMA = """good boolean, messages long, latest date, samples string, path string,
     size long, stats string"""
@@ -111,8 +112,8 @@ class BatchWriter:
         if self.known is not None:
             rules = replace(rules, known=self.known.value)
         topic = pl.lit(feed.topic).alias("topic")
-        for batch in batches:
-            wire = pl.DataFrame(pl.from_arrow(batch)).with_columns(topic)
+        for table in _larger(batches):
+            wire = pl.DataFrame(pl.from_arrow(table)).with_columns(topic)
             held.append(self._parsed(wire, rules))
             if sum(map(len, held)) >= ROWS_PER_FILE:
                 yield from self._write(held)
@@ -162,6 +163,21 @@ class BatchWriter:
             return cast(date, rows[feed.event_date].max())
         moment = cast(datetime, rows[feed.event_time].max())
         return moment.astimezone(self.rules.zone).date()
+
+
+def _larger(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Small batches put together, so that what each parsing costs is spread over many messages."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if (
+            sum(map(len, held)) >= MESSAGES_AT_ONCE
+            or sum(one.nbytes for one in held) >= BYTES_AT_ONCE
+        ):
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def _samples(rows: pl.DataFrame) -> str:

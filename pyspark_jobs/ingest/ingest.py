@@ -38,6 +38,9 @@ from pyspark_jobs.ingest.batch_writer import (
 from pyspark_jobs.ingest.known import KnownEntities, SharedList
 from pyspark_jobs.ingest.rules import Rules
 
+# A thousand of the largest messages that a broker takes by default are a gigabyte.
+_SMALL_BATCHES = "spark.sql.execution.arrow.maxRecordsPerBatch", 1_000
+
 
 @dataclass(frozen=True)
 class Intake:
@@ -188,6 +191,7 @@ class Ingest:
             rules, settings.lake_uri, options, batch_id, known, Address.of(settings)
         )
         moment = f.col("timestamp").alias("kafka_timestamp")
+        messages.sparkSession.conf.set(*_SMALL_BATCHES)
         wire = messages.select("key", "value", "partition", "offset", moment)
         return [
             WrittenFile(**row.asDict())

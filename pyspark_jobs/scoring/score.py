@@ -8,12 +8,13 @@ from typing import cast
 
 import msgspec
 import polars as pl
+from deltalake import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse import store
-from lakehouse.contracts import BUCKET
+from lakehouse.contracts import BASE_VERSION, BUCKET
 from lakehouse.domain import Scored
 from lakehouse.errors import StreamError
 from lakehouse.models.bundle import Bundle
@@ -21,6 +22,7 @@ from lakehouse.names import table_uri
 from lakehouse.registry import ModelVersion
 from lakehouse.settings import Settings
 from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.table_writer import CHANGES_NOTE, last_noted
 from pyspark_jobs.engine import bucket_tasks, queries, readers
 from pyspark_jobs.engine.bucket_tasks import Changes
 from pyspark_jobs.engine.query_notes import QueryNotes
@@ -61,17 +63,24 @@ def _changed_rows(
 ) -> DataFrame:
     """The stream of changed features; at the query's first start, all features are scored first.
 
-    What is named as a change by the time that they are read may be scored once more.
+    Changes that they have taken in by then are left out of the stream; later ones that are in what
+    is read are scored once more.
     """
     settings, scored = context.settings, context.scored
     changes = table_uri(settings.lake_uri, cast(str, scored.changes))
     latest = store.version(changes, settings.lake_options)
     if latest is None:
         raise StreamError(changes, "a table of changed features", "none", "start transform first")
-    if not queries.has_begun(context.scoring, settings):
-        features = table_uri(settings.lake_uri, scored.features)
-        scoring.write_batch(readers.read_table(spark, features).where(is_wanted), -1)
-    return readers.added_rows(spark, changes, settings.spark.max_files_per_trigger, latest)
+    stream = readers.added_rows(spark, changes, settings.spark.max_files_per_trigger, latest)
+    if queries.has_begun(context.scoring, settings):
+        return stream
+    features = table_uri(settings.lake_uri, scored.features)
+    taken_in = last_noted(DeltaTable(features, storage_options=settings.lake_options), CHANGES_NOTE)
+    scoring.write_batch(readers.read_table(spark, features).where(is_wanted), -1)
+    if taken_in is None:
+        return stream
+    # The next change is made on that version at the earliest; those before it are in what was read.
+    return stream.where(f.col(BASE_VERSION.name) >= f.lit(taken_in[0]))
 
 
 def backfill(

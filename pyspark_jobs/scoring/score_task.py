@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 import polars as pl
 
-from lakehouse.contracts import BUCKET, Contract
+from lakehouse.contracts import BASE_VERSION, BUCKET, Contract
 from lakehouse.domain import Scored
 from lakehouse.kinds import polars_schema
 from lakehouse.models.model_kinds import model_kind
@@ -23,7 +23,7 @@ from pyspark_jobs.delta.files import write_file
 from pyspark_jobs.engine.bucket_tasks import Changes, together
 
 # Columns that order several states of a row: of a change feed, and of a table of changes.
-ORDERS = "_commit_version", "base_version"
+ORDERS = "_commit_version", BASE_VERSION.name
 UPDATED = "rows to update"
 # With the score, what tells that a row was scored from other data; of a later emission, too.
 _INPUTS = (FEATURES, "last_emitted_at")

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import polars as pl
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
@@ -29,6 +29,7 @@ from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.delta import tables
+from pyspark_jobs.delta.table_writer import CHANGES_NOTE
 from pyspark_jobs.engine import readers
 from pyspark_jobs.scoring import outcomes, parallel, score, score_task
 from pyspark_jobs.scoring.context import ScoringContext
@@ -126,6 +127,24 @@ def test_a_changed_day_of_gold_changes_its_prediction_alone(
     assert changed.select("User", "Date").rows() == [(user, day)]
     assert features_of(changed.to_dicts()[0])["out_calls_sum_2d"] == -10.0
     assert len(after) == len(before)
+
+
+@pytest.mark.parametrize(("base", "is_scored_again"), [(0, False), (1, True)])
+def test_at_first_only_changes_that_gold_has_not_taken_in_are_scored_beside_it(
+    spark: SparkSession, copy: Site, base: int, is_scored_again: bool
+) -> None:
+    gold = table_uri(copy.settings.lake_uri, names.GOLD_FEATURES)
+    user, day = pl.read_delta(gold).select("User", pl.col("Date").max()).row(0)
+    change(copy, user, day, 10.0, base)
+    note = CommitProperties(custom_metadata={CHANGES_NOTE: "a change"})
+    nothing = pl.read_delta(gold).clear().to_arrow()
+    write_deltalake(gold, nothing, mode="append", commit_properties=note)
+    assert DeltaTable(gold).version() == 1
+    run_to_end(score.start(spark, context(copy), None))
+    row = predictions(copy).row(
+        by_predicate=(pl.col("User") == user) & (pl.col("Date") == day), named=True
+    )
+    assert (features_of(row)["out_calls_sum_2d"] == 10.0) is is_scored_again
 
 
 def test_an_outcome_that_matures_fills_the_label(spark: SparkSession, copy: Site) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from lakehouse.contracts import BUCKET, Contract, Field
+from lakehouse.contracts import BASE_VERSION, BUCKET, Contract, Field
 from lakehouse.domains.cdr.contracts import MEASURES, PROCESSED_COLUMNS
 from lakehouse.domains.cdr.names import FEATURE_CHANGES, GOLD_FEATURES
 
@@ -136,11 +136,10 @@ def changes_contract(windows: Windows) -> Contract:
     Rows are only added, and `KEEP_CHANGES_DAYS` later their whole day is deleted.
     """
     gold = gold_contract(windows)
-    base = Field("base_version", "long", "version of gold before the change")
     changed = Field("changed_on", "date", "date of the change, UTC")
     return Contract(
         FEATURE_CHANGES,
-        (*gold.fields, base, changed),
+        (*gold.fields, BASE_VERSION, changed),
         key=gold.key,
         partition_by=(changed.name, BUCKET.name),
         bucket_by=gold.bucket_by,
