@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from bench import results
@@ -66,13 +66,10 @@ def _run(part: str, size: Size, stand: Stand) -> int:
     measured: list[Measurement] = []
     print(f"{part} begins", flush=True)
     try:
-        took = seconds(lambda: measured.extend(_measure(part, size, stand)))
+        took = seconds(lambda: measured.extend(_shown(_measure(part, size, stand))))
     except Exception:
         traceback.print_exc()
         return 1
-    for one in measured:
-        print(f"{one.name}: {one.ours:,.4g} {one.unit}, {one.against}: {one.theirs:,.4g}, "
-              f"ratio {one.ratio:.2f} (spread {one.spread:.2f})")  # fmt: skip
     print(f"{part} done in {took:.1f} s", flush=True)
     if size == "full":
         if measured:
@@ -81,8 +78,16 @@ def _run(part: str, size: Size, stand: Stand) -> int:
     return 0
 
 
-def _measure(part: str, size: Size, stand: Stand) -> list[Measurement]:
-    found: list[Measurement] = importlib.import_module(f"bench.parts.{part}").run(size, stand)
+def _shown(found: Iterable[Measurement]) -> Iterator[Measurement]:
+    """The same, each printed as soon as it is there: a part may take half an hour."""
+    for one in found:
+        print(f"{one.name}: {one.ours:,.4g} {one.unit}, {one.against}: {one.theirs:,.4g}, "
+              f"ratio {one.ratio:.2f} (spread {one.spread:.2f})", flush=True)  # fmt: skip
+        yield one
+
+
+def _measure(part: str, size: Size, stand: Stand) -> Iterable[Measurement]:
+    found: Iterable[Measurement] = importlib.import_module(f"bench.parts.{part}").run(size, stand)
     return found
 
 

@@ -49,7 +49,7 @@ NOTE = (
 )
 
 
-def stages(size: Size, stand: Stand) -> list[Measurement]:
+def stages(size: Size, stand: Stand) -> Iterator[Measurement]:
     """Seconds of each stage with two workers and with one."""
     subscribers, days = SUBSCRIBERS[size], DAYS[size]
     with stand.site() as settings, scratch() as folder, _cluster(folder) as master:
@@ -63,7 +63,7 @@ def stages(size: Size, stand: Stand) -> list[Measurement]:
         shutil.copytree(lake, folder / "warm")
         rows += fill(settings, subscribers, days - WARM_DAYS, last)
         to_end(ingest())
-        lakes, found = Lakes(lake, folder / "warm"), []
+        lakes = Lakes(lake, folder / "warm")
         for stage, name in NAMES.items():
             figure = Figure(name, "s", False, f"{rows:,} subscriber-days, {BUCKETS} buckets", NOTE)
             warm = [] if size == "small" else [str(lakes.warm)]
@@ -71,8 +71,7 @@ def stages(size: Size, stand: Stand) -> list[Measurement]:
             lakes.copy_to(before)
             ours: Callable[[], float] = partial(again, WORKERS)
             theirs: Callable[[], float] = partial(again, 1)
-            found.append(compare(figure, "one worker", ours, theirs, ROUNDS[size]))
-        return found
+            yield compare(figure, "one worker", ours, theirs, ROUNDS[size])
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bench import workers_stages, workers_train
 from bench.measure import Measurement, Size
 from bench.stand import Stand
 
 
-def run(size: Size, stand: Stand) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> Iterator[Measurement]:
     """All figures; each starts executors of its own."""
-    return [*workers_stages.stages(size, stand), workers_train.two_beside_one(size)]
+    yield from workers_stages.stages(size, stand)
+    yield workers_train.two_beside_one(size)
