@@ -22,9 +22,9 @@ from pyspark_jobs.delta.tables import with_statistics
 
 WRITER = "cdrlake.writer"
 """Key in a file's metadata; its value is the host and the process that wrote the file."""
-_SAMPLE = 4_096
-# By this share of distinct values in the sample, a dictionary would have some 40,000 entries.
-_MOSTLY_DISTINCT = 0.95
+_SAMPLE = 1_024
+# By this share of distinct values in the sample, a dictionary would have some 25,000 entries.
+_MOSTLY_DISTINCT = 0.98
 
 
 @dataclass(frozen=True)
