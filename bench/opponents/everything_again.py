@@ -88,6 +88,9 @@ def _table(spark: SparkSession, settings: MysqlSettings) -> DataFrame:
         "user": settings.user,
         "password": secret.get_secret_value() if secret else "",
         "driver": "com.mysql.cj.jdbc.Driver",
+        # Otherwise the driver holds all rows in memory before it gives the first.
+        "useCursorFetch": "true",
+        "fetchsize": "10000",
     }
     url = f"jdbc:mysql://{settings.host}:{settings.port}/{settings.database}"
     return spark.read.jdbc(url, TABLE, properties=properties)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -22,8 +22,9 @@ from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.registry import open_registry
 
-WORK = {"small": (200, 20), "full": (5_000, 180)}
+WORK = {"small": (200, 20), "full": (5_000, 1_000)}
 DAY = timedelta(days=1)
+DAYS_AT_ONCE = 100
 Days = Callable[[int], pl.DataFrame]
 NOTE = (
     "ours takes the day's messages from Kafka through bronze, silver and gold to predictions; the "
@@ -39,23 +40,28 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
         spark = stand.session()
         crown(open_registry(settings, CHURN), settings, first + days * DAY)
 
-        history = events(users, first, days)
-
         def day(number: int) -> pl.DataFrame:
             return events(users, first + (days + number) * DAY, 1, users * (days + number), number)
 
         text = f"{users:,} events of the next day, {users * days:,} events before it"
         figure = Figure("day_vs_everything_again", "s", False, text, NOTE)
         with scratch() as folder:
-            ours = _ours(spark, settings, history, day)
-            theirs = _theirs(spark, settings, folder, history, day)
+            ours = _ours(spark, settings, _history(users, first, days), day)
+            theirs = _theirs(spark, settings, folder, _history(users, first, days), day)
             against = "JDBC read of all, MLlib over all"
             measured = compare(figure, against, ours, theirs, ROUNDS[size])
     return [measured]
 
 
+def _history(users: int, first: date, days: int) -> Iterator[pl.DataFrame]:
+    """An event of each subscriber on each day, in parts that fit into memory."""
+    for done in range(0, days, DAYS_AT_ONCE):
+        some = min(DAYS_AT_ONCE, days - done)
+        yield events(users, first + done * DAY, some, users * done, seed=done)
+
+
 def _ours(
-    spark: SparkSession, settings: Settings, history: pl.DataFrame, day: Days
+    spark: SparkSession, settings: Settings, history: Iterator[pl.DataFrame], day: Days
 ) -> Callable[[], float]:
     """Take in the history; the work that takes in the day after the last."""
     stages = [work(stage, spark, settings) for stage in STAGES]
@@ -64,17 +70,23 @@ def _ours(
         send(settings, frame["DP_MSISDN"].to_list(), messages(frame))
         return sum(seconds(partial(to_end, stage)) for stage in stages)
 
-    taken(history)
+    for part in history:
+        taken(part)
     numbers = count()
     return lambda: taken(day(next(numbers)))
 
 
 def _theirs(
-    spark: SparkSession, settings: Settings, folder: Path, history: pl.DataFrame, day: Days
+    spark: SparkSession,
+    settings: Settings,
+    folder: Path,
+    history: Iterator[pl.DataFrame],
+    day: Days,
 ) -> Callable[[], float]:
     """Load the history and teach a model; the work that scores everything with one more day."""
     everything_again.create(settings.mysql)
-    everything_again.append(settings.mysql, history, folder)
+    for part in history:
+        everything_again.append(settings.mysql, part, folder)
     model = everything_again.teach(spark, settings.mysql)
     numbers = count()
 
