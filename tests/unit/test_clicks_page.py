@@ -42,7 +42,7 @@ def test_before_anything_has_run_the_page_says_how_to_start_it(
 ) -> None:
     shown = page(settings, monkeypatch)
     assert "cdrlake up --domain clicks" in shown
-    assert '<b id="precision">\u2013</b>' in shown
+    assert 'class="figure">\u2013</p>' in shown
 
 
 def test_figures_steps_and_files_are_shown(
@@ -60,8 +60,8 @@ def test_figures_steps_and_files_are_shown(
     sql_plans.write(settings.state, names.NAME, [FilePlan("a", text, "a: a stream", "Project")])
 
     shown = page(settings, monkeypatch)
-    assert '<b id="windows">6</b>' in shown and '<b id="called">5</b>' in shown
-    assert '<b id="precision">75.0%</b>' in shown and "3 of 4 windows" in shown
+    assert 'class="figure">6</p>' in shown and 'class="figure">5</p>' in shown
+    assert 'class="figure">75.0%</p>' in shown and "3 of 4 windows" in shown
     assert "<td>7 messages, 0 s</td>" in shown and "1,200 rows" in shown
     assert "SELECT 1 &lt; 2 -- &amp; more" in shown
     assert "a: a stream" in shown and "Project" in shown
