@@ -55,14 +55,15 @@ def write_file(
     path = f"{folder}part-{uuid4().hex}.parquet"
     names = [name for name in contract.names if name not in values]
     handler = DeltaStorageHandler(uri, dict(options))
-    table = rows.select(names).to_arrow(compat_level=pl.CompatLevel.oldest())
+    kept = rows.select(names)
+    table = kept.to_arrow(compat_level=pl.CompatLevel.oldest())
     writer = f"{socket.gethostname()}/{os.getpid()}"
     with PyFileSystem(handler).open_output_stream(path) as target:
         # Unlike polars and delta-rs, Arrow can store a checksum in each page.
         pq.write_table(
             table.replace_schema_metadata({WRITER: writer}),
             target,
-            use_dictionary=_repetitive(rows.select(names)),
+            use_dictionary=_repetitive(kept),
             write_statistics=False,
             write_page_checksum=True,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,10 +69,12 @@ def start(
     write_batch: BatchSink,
     lake_uri: str,
     every_seconds: float | None,
+    properties: Mapping[str, str] | None = None,
 ) -> StreamingQuery:
     """Start the query `identity`: each micro-batch of `source` goes to `write_batch`.
 
     With `every_seconds` it runs until stopped, otherwise until all available data has been read.
+    `properties` are Spark's, for this query alone.
     Raises `StreamError` when another process runs the query.
     """
     query_lock.take(identity, lake_uri)
@@ -81,9 +83,11 @@ def start(
         .option("checkpointLocation", identity.checkpoint(lake_uri))
         .foreachBatch(_answering(identity.name, write_batch))
     )
+    own = dict(properties or {})
     if every_seconds is None:
-        return writer.trigger(availableNow=True).start()
-    with _configured(source.sparkSession, _SMALL_BATCHES):
+        with _configured(source.sparkSession, own):
+            return writer.trigger(availableNow=True).start()
+    with _configured(source.sparkSession, own | _SMALL_BATCHES):
         return writer.trigger(processingTime=f"{every_seconds} seconds").start()
 
 

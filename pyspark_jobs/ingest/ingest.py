@@ -39,7 +39,7 @@ from pyspark_jobs.ingest.known import KnownEntities, SharedList
 from pyspark_jobs.ingest.rules import Rules
 
 # A thousand of the largest messages that a broker takes by default are a gigabyte.
-_SMALL_BATCHES = "spark.sql.execution.arrow.maxRecordsPerBatch", 1_000
+_FEW_AT_ONCE = {"spark.sql.execution.arrow.maxRecordsPerBatch": "1000"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,9 @@ def start(
         spark, settings.kafka, feed.topic, limit, stop_at_gap=not overrides.lost_messages
     )
     write = Ingest(intake, settings, clock, overrides.bad_messages).write_batch
-    return queries.start(feed.identity, messages, write, settings.lake_uri, every_seconds)
+    return queries.start(
+        feed.identity, messages, write, settings.lake_uri, every_seconds, _FEW_AT_ONCE
+    )
 
 
 class Ingest:
@@ -191,7 +193,6 @@ class Ingest:
             rules, settings.lake_uri, options, batch_id, known, Address.of(settings)
         )
         moment = f.col("timestamp").alias("kafka_timestamp")
-        messages.sparkSession.conf.set(*_SMALL_BATCHES)
         wire = messages.select("key", "value", "partition", "offset", moment)
         return [
             WrittenFile(**row.asDict())
