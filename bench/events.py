@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
@@ -72,6 +72,18 @@ def send(
         raise RuntimeError(f"{left} messages were not taken by the broker")
 
 
+def history(users: int, first: date, days: int) -> Iterator[pl.DataFrame]:
+    """An event of each subscriber on each day, in parts that fit into memory.
+
+    The events of a day have ids of their own.
+    """
+    start = first.toordinal() * users
+    at_once = max(1, 500_000 // users)
+    for done in range(0, days, at_once):
+        some = min(at_once, days - done)
+        yield events(users, first + timedelta(days=done), some, start + done * users, seed=done)
+
+
 def fill(
     settings: Settings,
     users: int,
@@ -83,14 +95,8 @@ def fill(
     """Publish one event for each subscriber and day up to `last`; how many these are.
 
     With `extra` each message has a field of that name that no contract knows.
-    The events of a day have ids of their own.
     """
-    first = last - timedelta(days=days - 1)
-    start = first.toordinal() * users
-    at_once = max(1, 500_000 // users)
-    for done in range(0, days, at_once):
-        some = min(at_once, days - done)
-        frame = events(users, first + timedelta(days=done), some, start + done * users, seed=done)
+    for frame in history(users, last - timedelta(days=days - 1), days):
         if extra is not None:
             frame = frame.with_columns(pl.lit("an unknown field").alias(extra))
         send(settings, frame["DP_MSISDN"].to_list(), messages(frame), topic)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,7 +12,7 @@ import polars as pl
 from pyspark.sql import SparkSession
 
 from bench.champion import crown
-from bench.events import events, messages, send
+from bench.events import events, history, messages, send
 from bench.measure import ROUNDS, Figure, Measurement, Size, compare, seconds
 from bench.opponents import everything_again
 from bench.stages import STAGES, to_end, work
@@ -24,7 +24,6 @@ from lakehouse.registry import open_registry
 
 WORK = {"small": (200, 20), "full": (5_000, 1_000)}
 DAY = timedelta(days=1)
-DAYS_AT_ONCE = 100
 Days = Callable[[int], pl.DataFrame]
 NOTE = (
     "ours takes the day's messages from Kafka through bronze, silver and gold to predictions; the "
@@ -46,22 +45,15 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
         text = f"{users:,} events of the next day, {users * days:,} events before it"
         figure = Figure("day_vs_everything_again", "s", False, text, NOTE)
         with scratch() as folder:
-            ours = _ours(spark, settings, _history(users, first, days), day)
-            theirs = _theirs(spark, settings, folder, _history(users, first, days), day)
+            ours = _ours(spark, settings, history(users, first, days), day)
+            theirs = _theirs(spark, settings, folder, history(users, first, days), day)
             against = "JDBC read of all, MLlib over all"
             measured = compare(figure, against, ours, theirs, ROUNDS[size])
     return [measured]
 
 
-def _history(users: int, first: date, days: int) -> Iterator[pl.DataFrame]:
-    """An event of each subscriber on each day, in parts that fit into memory."""
-    for done in range(0, days, DAYS_AT_ONCE):
-        some = min(DAYS_AT_ONCE, days - done)
-        yield events(users, first + done * DAY, some, users * done, seed=done)
-
-
 def _ours(
-    spark: SparkSession, settings: Settings, history: Iterator[pl.DataFrame], day: Days
+    spark: SparkSession, settings: Settings, before: Iterator[pl.DataFrame], day: Days
 ) -> Callable[[], float]:
     """Take in the history; the work that takes in the day after the last."""
     stages = [work(stage, spark, settings) for stage in STAGES]
@@ -70,7 +62,7 @@ def _ours(
         send(settings, frame["DP_MSISDN"].to_list(), messages(frame))
         return sum(seconds(partial(to_end, stage)) for stage in stages)
 
-    for part in history:
+    for part in before:
         taken(part)
     numbers = count()
     return lambda: taken(day(next(numbers)))
@@ -80,12 +72,12 @@ def _theirs(
     spark: SparkSession,
     settings: Settings,
     folder: Path,
-    history: Iterator[pl.DataFrame],
+    before: Iterator[pl.DataFrame],
     day: Days,
 ) -> Callable[[], float]:
     """Load the history and teach a model; the work that scores everything with one more day."""
     everything_again.create(settings.mysql)
-    for part in history:
+    for part in before:
         everything_again.append(settings.mysql, part, folder)
     model = everything_again.teach(spark, settings.mysql)
     numbers = count()
