@@ -21,6 +21,7 @@ from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.delta import table_writer as rows_module
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import DeltaTableWriter
+from pyspark_jobs.ingest import batch_writer
 from pyspark_jobs.ingest.batch_writer import BatchWriter, Tally, WrittenFile, files_of
 from pyspark_jobs.ingest.rules import Rules
 
@@ -122,3 +123,13 @@ def test_a_batch_without_a_good_row_is_noted_too(lake: str) -> None:
     table.append_files([], "q", 4, NOW, "batch 4")
     assert table.last_note("userMetadata") == "batch 4"
     assert rows(lake, BRONZE).is_empty()
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MESSAGES_AT_ONCE", 3), ("BYTES_AT_ONCE", 200)])
+def test_batches_that_are_put_together_keep_each_message_once(
+    lake: str, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(batch_writer, limit, value)
+    written = write(lake, [outcome(number) for number in range(9)])
+    found = [pl.read_parquet(f"{table_uri(lake, BRONZE.name)}/{one.path}") for one in written]
+    assert sorted(pl.concat(found)["offset"]) == list(range(9))
