@@ -42,6 +42,12 @@ def past_spaces(data: Bytes, at: int, end: int) -> int:
 
 
 @compiled_on_borrowed
+def is_plain(value: int) -> bool:
+    """Whether a byte stands for itself in a text: printable ASCII, no quote, no backslash."""
+    return SPACE <= value <= LAST_PRINTABLE and value != QUOTE and value != BACKSLASH
+
+
+@compiled_on_borrowed
 def is_literal(data: Bytes, at: int, end: int, word: Bytes) -> bool:
     """Whether `word` stands at `at`."""
     if at + len(word) > end:

@@ -11,7 +11,6 @@ import numpy as np
 
 from lakehouse.compiled import compiled_on_borrowed
 from pyspark_jobs.ingest.fast_json_bytes import (
-    BACKSLASH,
     CLOSE,
     COLON,
     COMMA,
@@ -24,6 +23,7 @@ from pyspark_jobs.ingest.fast_json_bytes import (
     byte,
     copy_span,
     is_literal,
+    is_plain,
     past_spaces,
     skip_value,
 )
@@ -214,11 +214,9 @@ def _past_name(data: Bytes, at: int, end: int) -> int:
         return NOT_FOUND
     after = at + 1
     # An escape or a letter beyond ASCII may spell a name in another way; the validator knows.
-    while after < end and byte(data, after) != QUOTE:
-        if byte(data, after) < 32 or byte(data, after) > 126 or byte(data, after) == BACKSLASH:
-            return NOT_FOUND
+    while after < end and is_plain(byte(data, after)):
         after += 1
-    if after >= end:
+    if after >= end or byte(data, after) != QUOTE:
         return NOT_FOUND
     # A message in pandas' "split" layout, where `columns` names the fields of many rows.
     if after - at - 1 == len(_SPLIT) and is_literal(data, at + 1, after, _SPLIT):

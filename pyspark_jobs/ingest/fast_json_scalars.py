@@ -22,6 +22,7 @@ from pyspark_jobs.ingest.fast_json_bytes import (
     byte,
     ends_here,
     is_literal,
+    is_plain,
 )
 
 # The forms of values: a whole number, one in thousandths, text, a moment, a date, a double, a
@@ -37,8 +38,6 @@ _MOST_DIGITS = 18
 _EXACT_DIGITS = 15
 _NOT_A_DIGIT = -100_000
 _LONGEST_TIME = len("2026-03-05T10:11:12.123456Z")
-# For each byte, whether it stands for itself in a text: printable ASCII, no quote, no backslash.
-_IS_PLAIN = np.array([32 <= b <= 126 and b not in b'"\\' for b in range(256)], np.uint8)
 _POWERS = np.array([10**k for k in range(8)])
 _DAY_US = 86_400_000_000
 
@@ -59,7 +58,7 @@ def parse_text(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     if at >= end or byte(data, at) != QUOTE:
         return 0, 0, NOT_FOUND
     after = at + 1
-    while after < end and byte(_IS_PLAIN, byte(data, after)):
+    while after < end and is_plain(byte(data, after)):
         after += 1
     if after >= end or byte(data, after) != QUOTE:
         return 0, 0, NOT_FOUND
