@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
@@ -22,7 +23,7 @@ NOTE = (
 )
 
 
-def run(size: Size, stand: Stand) -> list[Measurement]:
+def run(size: Size, stand: Stand) -> Iterator[Measurement]:
     """Events per second until the sums of them all are written."""
     users, days = WORK[size]
     with stand.site() as settings:
@@ -34,13 +35,12 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
         with flink.ready(settings.kafka, count) as ask:
             figure = Figure("daily_sums_vs_flink", "events/s", True, text, f"{NOTE}, in Parquet")
             theirs = partial(_theirs, ask, count)
-            beside_flink = compare(figure, "Flink SQL, TUMBLE", ours, theirs, ROUNDS[size])
+            yield compare(figure, "Flink SQL, TUMBLE", ours, theirs, ROUNDS[size])
         with pathway.ready(settings.kafka, count) as ask:
             note = f"{NOTE}, in {pathway.NOTE}"
             figure = Figure("daily_sums_vs_pathway", "events/s", True, text, note)
             theirs = partial(_theirs, ask, count)
-            beside = compare(figure, "Pathway, windowby tumbling", ours, theirs, ROUNDS[size])
-    return [beside_flink, beside]
+            yield compare(figure, "Pathway, windowby tumbling", ours, theirs, ROUNDS[size])
 
 
 def _ours(spark: SparkSession, settings: Settings, count: int) -> float:

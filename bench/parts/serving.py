@@ -83,7 +83,7 @@ class Server:
         return float(found.user + found.system)
 
 
-def run(size: Size, _: Stand) -> list[Measurement]:
+def run(size: Size, _: Stand) -> Iterator[Measurement]:
     """All figures. Raises `AssertionError` when two servers give other probabilities."""
     seconds = SECONDS[size]
     with scratch() as folder, ExitStack() as stack:
@@ -99,14 +99,12 @@ def run(size: Size, _: Stand) -> list[Measurement]:
         mlflow = server("mlflow_server", "/invocations", "/invocations", _frame)
         _require_equal([ours, fastapi, flask, mlflow], records)
         rate = partial(_rate, body=records[0], seconds=seconds)
-        return [
-            _against("serving_vs_fastapi", FASTAPI, rate, ours, fastapi, size),
-            _against("serving_vs_flask", "Flask, waitress, scikit-learn", rate, ours, flask, size),
-            _against("serving_vs_mlflow", "MLflow's scoring server", rate, ours, mlflow, size),
-            _lists(ours, fastapi, records, size),
-            _p99(ours, records[0], size),
-            _overload(ours, records[0], size),
-        ]
+        yield _against("serving_vs_fastapi", FASTAPI, rate, ours, fastapi, size)
+        yield _against("serving_vs_flask", "Flask, waitress, scikit-learn", rate, ours, flask, size)
+        yield _against("serving_vs_mlflow", "MLflow's scoring server", rate, ours, mlflow, size)
+        yield _lists(ours, fastapi, records, size)
+        yield _p99(ours, records[0], size)
+        yield _overload(ours, records[0], size)
 
 
 def _plain(body: Any) -> Any:
