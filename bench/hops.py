@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import mean
 
+import polars as pl
 from pyspark.sql.streaming.query import StreamingQuery
+
+from lakehouse import store
+from lakehouse.names import PROGRESS, table_uri
 
 Span = tuple[float, float]
 
@@ -41,15 +45,32 @@ def batches(queries: Iterable[StreamingQuery]) -> list[Batch]:
     ]
 
 
+def recorded(lake_uri: str) -> list[Batch]:
+    """The batches that queries of another process have told of, after their end."""
+    rows = store.scan(table_uri(lake_uri, PROGRESS)).filter(pl.col("batch_seconds") > 0)
+    chosen = rows.select("query", "at", "batch_seconds", "phases_ms").sort("at").collect()
+    return [
+        Batch(
+            query.partition("__")[2] or query,
+            (at - timedelta(seconds=took)).timestamp(),
+            json.loads(phases),
+        )
+        for query, at, took, phases in chosen.iter_rows()
+    ]
+
+
+def within(spans: Sequence[Span], found: Sequence[Batch]) -> dict[str, list[Batch]]:
+    """The batches of each query that ran within these spans of time."""
+    inside = [one for one in found if any(b <= one.end and one.begin <= e for b, e in spans)]
+    names = sorted({one.query for one in inside})
+    return {name: [one for one in inside if one.query == name] for name in names}
+
+
 def text(spans: Sequence[Span], found: Sequence[Batch]) -> str:
     """A table of the batches of each query that ran while somebody waited: how many, how long."""
     waited = sum(end - begin for begin, end in spans)
-    lines = [f"{len(spans)} windows, {waited / len(spans):.2f} s each; of a window, in batches of:"]
-    for query in sorted({one.query for one in found}):
-        own = [one for one in found if one.query == query]
-        inside = [one for one in own if any(b <= one.end and one.begin <= e for b, e in spans)]
-        if not inside:
-            continue
+    lines = [f"{len(spans)} spans, {waited / len(spans):.2f} s each; of a span, in batches of:"]
+    for query, inside in within(spans, found).items():
         lengths = [one.end - one.begin for one in inside]
         phases = {name for one in inside for name in one.phases} - {"triggerExecution"}
         parts = {name: mean(one.phases.get(name, 0) for one in inside) for name in phases}

@@ -71,11 +71,17 @@ grow. [Scaling](scaling.md) explains what follows from this.
 ## What a million events cost
 
 Scaled from the run with the most subscribers above. Memory is the peak of the process and its
-children, including the JVM's heap of up to 1.4 GiB.
+children, including the JVM's heap of up to 1.4 GiB; pages that they share count once.
 
 | stage | wall s | processor s | MiB written | peak MiB |
 | --- | --- | --- | --- | --- |
 {_costs(frame)}
+
+The driver plans and commits, and its tasks, here in processes beside it, hold the rows:
+
+| stage | subscribers | days | peak MiB | of it the driver's Python |
+| --- | --- | --- | --- | --- |
+{_memory(frame)}
 
 Machine: {run.machine}.
 """
@@ -105,6 +111,17 @@ def _costs(frame: pl.DataFrame) -> str:
         f"| {row['cpu_seconds'] * MILLION / row['events']:.1f} "
         f"| {row['written_mib'] * MILLION / row['events']:,.0f} | {row['peak_mib']:,.0f} |"
         for row in largest.iter_rows(named=True)
+    )
+
+
+def _memory(frame: pl.DataFrame) -> str:
+    """Peaks at the fewest and at the most events, of the stages that have a driver."""
+    driven = frame.filter(pl.col("driver_mib") > 0)
+    chosen = driven.filter(pl.col("events").is_in([driven["events"].min(), driven["events"].max()]))
+    return "\n".join(
+        f"| {row['stage']} | {row['subscribers']:,} | {row['days']} "
+        f"| {row['peak_mib']:,.0f} | {row['driver_mib']:,.0f} |"
+        for row in chosen.sort("stage", "events", "subscribers").iter_rows(named=True)
     )
 
 

@@ -32,12 +32,17 @@ from pyspark_jobs.scoring import score
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Wall seconds, processor seconds, MiB of memory at the peak and MiB written to disk."""
+    """Wall seconds, processor seconds, MiB of memory at the peak and MiB written to disk.
+
+    `driver_mib` is the peak of the process that plans and commits; its JVM and its Python workers
+    are left out of it.
+    """
 
     seconds: float
     cpu_seconds: float
     peak_mib: float
     written_mib: float
+    driver_mib: float = 0.0
 
 
 def main() -> None:
@@ -59,7 +64,7 @@ def cost_of(stage: str, spark: SparkSession, settings: Settings) -> Cost:
     with Sampler() as sampler:
         took = seconds(lambda: to_end(start))
     cpu, written = sampler.used
-    return Cost(took, cpu, sampler.peak_mib, written)
+    return Cost(took, cpu, sampler.peak_mib, written, sampler.own_peak_mib)
 
 
 def work(stage: str, spark: SparkSession, settings: Settings) -> Start:

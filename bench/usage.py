@@ -22,7 +22,7 @@ class Sampler:
         self._cpu: dict[tuple[int, float], float] = {}
         self._written: dict[tuple[int, float], int] = {}
         self._before = (0.0, 0)
-        self.peak_mib = 0.0
+        self.peak_mib = self.own_peak_mib = 0.0
 
     def __enter__(self) -> Sampler:
         self._sample()
@@ -50,12 +50,13 @@ class Sampler:
             self._sample()
 
     def _sample(self) -> None:
-        memory = 0
-        this = psutil.Process()
+        memory, this = dict[int, float](), psutil.Process()
         for process in (this, *this.children(recursive=True)):
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 key, times = (process.pid, process.create_time()), process.cpu_times()
                 self._cpu[key] = times.user + times.system
                 self._written[key] = process.io_counters().write_bytes
-                memory += process.memory_info().rss
-        self.peak_mib = max(self.peak_mib, memory / MIB)
+                # Shared pages, as of libraries, count once, as they do for a container.
+                memory[process.pid] = process.memory_full_info().pss / MIB
+        self.peak_mib = max(self.peak_mib, sum(memory.values()))
+        self.own_peak_mib = max(self.own_peak_mib, memory.get(this.pid, 0.0))

@@ -9,17 +9,22 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import mean
 
+import msgspec
 import polars as pl
 from confluent_kafka import Producer
 
+from bench import hops
 from bench.champion import crown
 from bench.driver import driver, in_service, waiting_for
 from bench.events import events, fill, messages
 from bench.measure import ROUNDS, Figure, Measurement, Name, Size, held
+from bench.stages import STAGES
 from bench.stand import Stand
 from lakehouse import kafka, store
 from lakehouse.clock import SystemClock, today
@@ -72,11 +77,22 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
             before, fast = _in_bronze(settings), Pace("fast", FAST_RATE, FAST_S[size])
             more = len(_produce(settings, users, fast, count + len(sent.users)).users)
             waiting_for(lambda: _in_bronze(settings) == before + more, "bronze")
+        span = (sent.moments[0] / 1e6 + WARM_S[size], sent.moments[-1] / 1e6)
+        batches = hops.recorded(settings.lake_uri)
+        print(hops.text([span], batches))
         ages = {table: _ages(settings, table, sent, WARM_S[size]) for table in _TABLES}
         bronze = _of_bronze(settings, fast)
     text = f"{RATE:,} events/s, {users:,} subscribers, {HISTORY_DAYS} days"
     found = [_measurement(table, ages[table], RATE * ROUND_S[size], text) for table in _TABLES]
-    return [bronze, *found]
+    last = msgspec.structs.replace(found[-1], note=f"{found[-1].note}; {_hops(span, batches)}")
+    return [bronze, *found[:-1], last]
+
+
+def _hops(span: hops.Span, batches: Sequence[hops.Batch]) -> str:
+    """What a batch of each query took: an event waits for one and then goes through another."""
+    ran = hops.within([span], batches)
+    told = (f"{name} {mean(one.end - one.begin for one in ran[name]):.2f} s" for name in STAGES)
+    return f"a batch takes {', '.join(told)}"
 
 
 _TABLES = (names.SILVER_DAILY, names.PREDICTIONS)

@@ -67,7 +67,8 @@ def _at(subscribers: int, days: int, stand: Stand, way: Way) -> list[Grown]:
     for stage, cost in costs.items():
         found.append(Grown(stage, subscribers, days, cost))
         print(f"{stage}, {subscribers:,} subscribers, {days} days: {cost.seconds:.1f} s, "
-              f"{cost.peak_mib:,.0f} MiB", flush=True)  # fmt: skip
+              f"{cost.peak_mib:,.0f} MiB, {cost.driver_mib:,.0f} of them in the driver's Python",
+              flush=True)  # fmt: skip
     return found
 
 

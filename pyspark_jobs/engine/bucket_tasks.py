@@ -65,18 +65,28 @@ def together(parts: Iterable[Changes]) -> Changes:
 
 
 def _run(task: BucketTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    held = list(batches)
+    held, wake = list[pa.RecordBatch](), set[int]()
+    for batch in batches:
+        wake.update(batch[BUCKET.name].unique().to_pylist())
+        # Only a batch with a mark is copied: the rows of a bucket may be most of the memory.
+        is_row = batch[_IS_ROW]
+        rest = batch if is_row.true_count == len(batch) else batch.filter(is_row)
+        held.append(rest.drop_columns([_IS_ROW]))
     if not held:
         return
     rows = cast(pl.DataFrame, pl.from_arrow(pa.Table.from_batches(held)))
     del held
-    wake = rows[BUCKET.name].unique().to_list()
-    for number, some in _buckets(rows.filter(_IS_ROW).drop(_IS_ROW), wake):
+    for number, some in _buckets(rows, wake):
         encoded = msgspec.msgpack.encode(task(number, some))
         yield pa.RecordBatch.from_pylist([{"changes": encoded}], schema=_RESULT)
 
 
 def _buckets(rows: pl.DataFrame, wake: Iterable[int]) -> Iterator[tuple[int, pl.DataFrame]]:
-    found = {int(number): some for (number,), some in rows.group_by(BUCKET.name)}
+    numbers = rows[BUCKET.name].unique().to_list()
+    found = {numbers[0]: rows} if len(numbers) == 1 else _parted(rows)
     for number in sorted({*found, *wake}):
         yield number, found.get(number, rows.clear())
+
+
+def _parted(rows: pl.DataFrame) -> dict[int, pl.DataFrame]:
+    return {int(number): some for (number,), some in rows.group_by(BUCKET.name)}

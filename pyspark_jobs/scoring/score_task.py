@@ -28,6 +28,7 @@ UPDATED = "rows to update"
 # With the score, what tells that a row was scored from other data; of a later emission, too.
 _INPUTS = (FEATURES, "last_emitted_at")
 ROWS_AT_ONCE = 50_000
+_ROW = "_row"
 
 
 @dataclass(frozen=True)
@@ -132,19 +133,23 @@ class ScoreTask:
             return {}
         latest = self._latest(rows)
         parts = (
-            self.files.write(self._scored(model, some))
+            self.files.write(self._scored(model, rows[latest.slice(first, ROWS_AT_ONCE)]))
             for model in self.models
-            for some in latest.iter_slices(ROWS_AT_ONCE)
+            for first in range(0, len(latest), ROWS_AT_ONCE)
         )
         return together(parts)
 
-    def _latest(self, rows: pl.DataFrame) -> pl.DataFrame:
-        order = next((name for name in ORDERS if name in rows.columns), None)
-        ordered = rows if order is None else rows.sort(order, maintain_order=True)
+    def _latest(self, rows: pl.DataFrame) -> pl.Series:
+        """The numbers of the rows that count, by time: files then hold few dates each.
+
+        The rows themselves stay where they are; a copy of a bucket may be most of the memory.
+        """
         key = [self.scored.entity, self.scored.time]
+        orders = [name for name in ORDERS if name in rows.columns]
+        told = rows.select(*key, *orders[:1]).with_row_index(_ROW)
+        ordered = told.sort(orders[0], maintain_order=True) if orders else told
         last = ordered.unique(key, keep="last", maintain_order=True)
-        # Files then hold few dates each.
-        return last.sort(self.scored.time, self.scored.entity)
+        return last.sort(self.scored.time, self.scored.entity)[_ROW]
 
     def _scored(self, model: ScoringModel, rows: pl.DataFrame) -> pl.DataFrame:
         found = score_frame(model.scorer, rows, self.scored).with_columns(
