@@ -66,9 +66,9 @@ def _at(subscribers: int, days: int, stand: Stand, way: Way) -> list[Grown]:
     costs = _pipeline(subscribers, days, stand, way) | _monitor(subscribers, days, way)
     for stage, cost in costs.items():
         found.append(Grown(stage, subscribers, days, cost))
+        driver = f", driver's Python {cost.driver_mib:,.0f}" if cost.driver_mib else ""
         print(f"{stage}, {subscribers:,} subscribers, {days} days: {cost.seconds:.1f} s, "
-              f"{cost.peak_mib:,.0f} MiB, {cost.driver_mib:,.0f} of them in the driver's Python",
-              flush=True)  # fmt: skip
+              f"{cost.peak_mib:,.0f} MiB{driver}", flush=True)  # fmt: skip
     return found
 
 
