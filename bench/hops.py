@@ -69,7 +69,7 @@ def within(spans: Sequence[Span], found: Sequence[Batch]) -> dict[str, list[Batc
 def text(spans: Sequence[Span], found: Sequence[Batch]) -> str:
     """A table of the batches of each query that ran while somebody waited: how many, how long."""
     waited = sum(end - begin for begin, end in spans)
-    lines = [f"{len(spans)} spans, {waited / len(spans):.2f} s each; of a span, in batches of:"]
+    lines = [f"spans: {len(spans)}, of {waited / len(spans):.2f} s; of a span, in batches of:"]
     for query, inside in within(spans, found).items():
         lengths = [one.end - one.begin for one in inside]
         phases = {name for one in inside for name in one.phases} - {"triggerExecution"}

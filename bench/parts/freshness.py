@@ -24,7 +24,6 @@ from bench.champion import crown
 from bench.driver import driver, in_service, waiting_for
 from bench.events import events, fill, messages
 from bench.measure import ROUNDS, Figure, Measurement, Name, Size, held
-from bench.stages import STAGES
 from bench.stand import Stand
 from lakehouse import kafka, store
 from lakehouse.clock import SystemClock, today
@@ -90,9 +89,9 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
 
 def _hops(span: hops.Span, batches: Sequence[hops.Batch]) -> str:
     """What a batch of each query took: an event waits for one and then goes through another."""
-    ran = hops.within([span], batches)
-    told = (f"{name} {mean(one.end - one.begin for one in ran[name]):.2f} s" for name in STAGES)
-    return f"a batch takes {', '.join(told)}"
+    ran = hops.within([span], batches).items()
+    told = (f"{name} {mean(one.end - one.begin for one in each):.2f} s" for name, each in ran)
+    return f"a batch takes: {', '.join(told)}"
 
 
 _TABLES = (names.SILVER_DAILY, names.PREDICTIONS)
