@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import mean
 
-import msgspec
 import polars as pl
 from confluent_kafka import Producer
 
@@ -82,9 +81,8 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
         ages = {table: _ages(settings, table, sent, WARM_S[size]) for table in _TABLES}
         bronze = _of_bronze(settings, fast)
     text = f"{RATE:,} events/s, {users:,} subscribers, {HISTORY_DAYS} days"
-    found = [_measurement(table, ages[table], RATE * ROUND_S[size], text) for table in _TABLES]
-    last = msgspec.structs.replace(found[-1], note=f"{found[-1].note}; {_hops(span, batches)}")
-    return [bronze, *found[:-1], last]
+    told, in_round = _hops(span, batches), RATE * ROUND_S[size]
+    return [bronze, *(_measurement(name, ages[name], in_round, text, told) for name in _TABLES)]
 
 
 def _hops(span: hops.Span, batches: Sequence[hops.Batch]) -> str:
@@ -97,11 +95,11 @@ def _hops(span: hops.Span, batches: Sequence[hops.Batch]) -> str:
 _TABLES = (names.SILVER_DAILY, names.PREDICTIONS)
 
 
-def _measurement(table: str, ages: pl.Series, in_round: int, text: str) -> Measurement:
+def _measurement(table: str, ages: pl.Series, in_round: int, text: str, told: str) -> Measurement:
     p50, p99, most = (_quantile(ages, q) for q in (0.5, 0.99, 1.0))
     note = (
         f"the median of the rounds' p95, a round being {in_round:,} events in a row of one run; of "
-        f"all events p50 {p50:.2f} s, p99 {p99:.2f} s, most {most:.2f} s"
+        f"all events p50 {p50:.2f} s, p99 {p99:.2f} s, most {most:.2f} s; {told}"
     )
     silver = table == names.SILVER_DAILY
     name: Name = "freshness_silver_p95_s" if silver else "freshness_prediction_p95_s"
