@@ -58,6 +58,7 @@ Name = Literal[
     "serving_vs_fastapi",
     "serving_vs_flask",
     "serving_vs_mlflow",
+    "serving_vs_ray",
     "serving_list_vs_fastapi",
     "serving_p99_ms",
     "serving_overload_goodput",

@@ -29,7 +29,7 @@ Ask = Callable[[Job, Path], float]
 @contextmanager
 def child(script: Path, kafka: KafkaSettings, variables: Mapping[str, str]) -> Iterator[Ask]:
     """Run `script` on the topic of events, in the environment that its folder's pins describe."""
-    command = [str(_python(script.parent)), str(script), kafka.bootstrap_servers]
+    command = [str(python_of(script.parent)), str(script), kafka.bootstrap_servers]
     with subprocess.Popen(
         [*command, names.TOPIC_EVENTS],
         env=os.environ | variables,
@@ -66,7 +66,7 @@ def _answer(process: subprocess.Popen[str], script: Path, prefix: str) -> str:
     raise ServiceError(script.parent.name, "an answer", "its end", f"run {script} by hand")
 
 
-def _python(folder: Path) -> Path:
+def python_of(folder: Path) -> Path:
     """The interpreter of the environment that `folder`/requirements.txt pins, made once."""
     home = CACHE / folder.name
     python = home / "bin" / "python"

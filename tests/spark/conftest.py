@@ -10,12 +10,15 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cdrlake.services import jars
+from lakehouse.clock import FixedClock
 from lakehouse.domains.settings import Settings
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings import ROOT
 from lakehouse.settings.model import LakeSettings, SparkSettings
+from pyspark_jobs.cdr.verify import Verifier
 from pyspark_jobs.engine.session import open_session
+from tests.spark import sound_lake
 from tests.spark.model_site import DAYS, Data, Site, installation, telling, train_site
 
 
@@ -35,6 +38,20 @@ def lake(tmp_path: Path) -> Settings:
     """Settings of an empty lake and state folder, for one test."""
     uri = str(tmp_path / "lake")
     return Settings(state_dir=str(tmp_path / "state"), lake=LakeSettings(uri=uri))
+
+
+@pytest.fixture
+def made(spark: SparkSession, lake: Settings) -> Settings:
+    """A lake whose silver and gold follow from its bronze."""
+    sound_lake.fill(spark, lake)
+    return lake
+
+
+@pytest.fixture
+def verifier(spark: SparkSession, made: Settings, tmp_path: Path) -> Verifier:
+    """What verifies the lake `made`, which has no model."""
+    store = MemoryStore(tmp_path / "registry")
+    return Verifier(spark, made, Registry(store, FixedClock(sound_lake.NOW)))
 
 
 Trained = Callable[[Data], Site]

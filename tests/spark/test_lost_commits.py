@@ -21,7 +21,7 @@ from pyspark_jobs.cdr.transform import create_tables
 from pyspark_jobs.engine import queries, readers
 from pyspark_jobs.scoring import score
 from tests.spark.model_site import Site
-from tests.spark.test_verify import bronze
+from tests.spark.sound_lake import bronze
 
 QUERY = QueryIdentity("copy", "silver.few", 1)
 

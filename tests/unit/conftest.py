@@ -16,6 +16,7 @@ from lakehouse.models.forest import LEAF, from_nodes
 from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.manifest import FOREST, Costs, Figures, Interval, Manifest
 from lakehouse.models.model_kinds import model_kind
+from lakehouse.registry.mlflow_store import MlflowStore
 
 FEATURES = ("days_silent", "calls")
 MakeBundle = Callable[..., tuple[Path, str]]
@@ -102,3 +103,18 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
 def sealed_bundle(make_bundle: MakeBundle) -> tuple[Path, str]:
     """One sealed folder."""
     return make_bundle()
+
+
+def mlflow_store(
+    database: Path, artifacts: Path, model: str = "first", runs: str = "runs"
+) -> MlflowStore:
+    """The store of one model in a database."""
+    return MlflowStore(f"sqlite:///{database}", artifacts, model, runs)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow takes seconds to create its tables; every test copies this file."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow_store(path, path.parent)._client.search_registered_models()
+    return path

@@ -13,9 +13,9 @@ import uvicorn
 from fastapi import Body, FastAPI, Header, HTTPException
 from pydantic import ConfigDict, create_model
 
-from bench.opponents.serving import model
+from bench.opponents.serving import served
 
-NAMES = tuple(f"f{number}" for number in range(model.FEATURES))
+NAMES = tuple(f"f{number}" for number in range(served.FEATURES))
 FIELDS: dict[str, Any] = dict.fromkeys(NAMES, (float, ...))
 Record = create_model(
     "Record", __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **FIELDS
@@ -27,7 +27,7 @@ def application(folder: Path) -> FastAPI:
     """The application."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession((folder / model.ONNX).read_bytes(), options)
+    session = onnxruntime.InferenceSession((folder / served.ONNX).read_bytes(), options)
     app = FastAPI()
 
     def score(records: list[Any]) -> list[Any]:
@@ -38,7 +38,7 @@ def application(folder: Path) -> FastAPI:
         ]
 
     def authorise(authorization: str) -> None:
-        if not hmac.compare_digest(authorization.removeprefix("Bearer "), model.TOKEN):
+        if not hmac.compare_digest(authorization.removeprefix("Bearer "), served.TOKEN):
             raise HTTPException(401)
 
     async def predict(

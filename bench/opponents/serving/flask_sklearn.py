@@ -12,21 +12,21 @@ import numpy as np
 from flask import Flask, abort, jsonify, request
 from waitress import serve
 
-from bench.opponents.serving import model
+from bench.opponents.serving import served
 
 THREADS = 8
 
 
 def application(folder: Path) -> Flask:
     """The application."""
-    fitted = joblib.load(folder / model.FITTED)
-    names = [f"f{number}" for number in range(model.FEATURES)]
+    fitted = joblib.load(folder / served.FITTED)
+    names = [f"f{number}" for number in range(served.FEATURES)]
     app = Flask(__name__)
 
     @app.post("/predict")
     def predict() -> Any:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given, model.TOKEN):
+        if not hmac.compare_digest(given, served.TOKEN):
             abort(401)
         body = request.get_json()
         records = body if isinstance(body, list) else [body]

@@ -14,31 +14,26 @@ import polars as pl
 from sklearn.ensemble import RandomForestClassifier
 
 from bench import forest_data
+from bench.opponents.serving import served
 from lakehouse.models import bundle, forest_scorer, onnx_file
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.manifest import Costs, Figures, Manifest
 
-FEATURES, TREES, DEPTH, THRESHOLD = 29, 100, 10, 0.5
-NAME, TOKEN = "bench", "bench-token"
-FITTED, ONNX, BUNDLE, MANIFEST_HASH = "model.joblib", "model.onnx", "bundle", "manifest.sha256"
-MLFLOW = "mlflow"
-MAX_RECORDS = 1_000
-
 
 def make(folder: Path) -> list[dict[str, float]]:
     """Write the forest into `folder`; returns a hundred records to ask about."""
-    taught = forest_data.draw(5_000, FEATURES, seed=1)
-    fitted = RandomForestClassifier(TREES, max_depth=DEPTH, random_state=1)
+    taught = forest_data.draw(5_000, served.FEATURES, seed=1)
+    fitted = RandomForestClassifier(served.TREES, max_depth=served.DEPTH, random_state=1)
     fitted.fit(taught.rows, taught.label)
-    joblib.dump(fitted, folder / FITTED)
-    asked = forest_data.draw(100, FEATURES, seed=2)
+    joblib.dump(fitted, folder / served.FITTED)
+    asked = forest_data.draw(100, served.FEATURES, seed=2)
     records = asked.frame.drop("label", "weight").to_dicts()
-    _save_for_mlflow(fitted, folder / MLFLOW, records)
+    _save_for_mlflow(fitted, folder / served.MLFLOW, records)
     forest = forest_data.from_sklearn(fitted)
     # Log-odds and back: the probability is the mean vote, as scikit-learn gives it.
-    model = ForestModel(taught.names, forest, Calibration(1.0, 0.0), THRESHOLD)
-    (folder / ONNX).write_bytes(onnx_file.encode(model))
+    model = ForestModel(taught.names, forest, Calibration(1.0, 0.0), served.THRESHOLD)
+    (folder / served.ONNX).write_bytes(onnx_file.encode(model))
     _seal(folder, model, taught.frame)
     return records
 
@@ -54,13 +49,13 @@ def _save_for_mlflow(fitted: Any, place: Path, records: list[dict[str, float]]) 
 
 
 def _seal(folder: Path, model: ForestModel, rows: pl.DataFrame) -> None:
-    place = folder / BUNDLE
+    place = folder / served.BUNDLE
     place.mkdir()
-    (place / ONNX).write_bytes(onnx_file.encode(model))
+    (place / served.ONNX).write_bytes(onnx_file.encode(model))
     (place / bundle.CARD).write_text("# The forest of the benchmark")
     rows.head(100).write_parquet(place / bundle.REFERENCE)
     sha256 = bundle.finalize(place, _manifest(model))
-    (folder / MANIFEST_HASH).write_text(sha256)
+    (folder / served.MANIFEST_HASH).write_text(sha256)
 
 
 def _manifest(model: ForestModel) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench.opponents.serving import model
+from bench.opponents.serving import served
 from lakehouse.clock import SystemClock
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
@@ -32,12 +32,12 @@ def main(folder: Path, port: int) -> None:
     """Serve until SIGTERM, validated, authenticated and logged."""
     clock, metrics = SystemClock(), Metrics()
     registry = Registry(MemoryStore(folder / "store"), clock)
-    registry.register(folder / model.BUNDLE, (folder / model.MANIFEST_HASH).read_text())
+    registry.register(folder / served.BUNDLE, (folder / served.MANIFEST_HASH).read_text())
     registry.promote(1, "the only one")
-    keys = {"api_keys": {"client": model.TOKEN}, "port": port, "max_concurrent": 512}
+    keys = {"api_keys": {"client": served.TOKEN}, "port": port, "max_concurrent": 512}
     settings = Settings.model_validate({"serving": keys})
     log = PredictionLog(Nowhere, clock, settings.serving.log_queue, metrics.log_dropped.inc)
-    models = Models({model.NAME: registry}, clock)
+    models = Models({served.NAME: registry}, clock)
     door = Door(models, settings.serving, clock, metrics, log, {})
     server.run(App(door, settings), settings.serving)
 

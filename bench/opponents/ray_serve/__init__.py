@@ -1,0 +1,18 @@
+"""Ray Serve, in a virtual environment of its own.
+
+It runs in what its manual calls the high-throughput mode: HAProxy takes the requests and hands them
+to the replica. That needs the program `haproxy` on the path; without it Ray's own proxy takes them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+HOME = Path(__file__).parent
+# None of its processes is to report to its makers.
+VARIABLES = {
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_ENABLE_HA_PROXY": "1" if shutil.which("haproxy") else "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
