@@ -31,7 +31,7 @@ def main(folder: Path, port: int) -> None:
     class Scorer:
         """A replica, which has a core."""
 
-    serve.run(Scorer.bind())
+    serve.run(Scorer.bind())  # type: ignore[attr-defined]
     threading.Event().wait()
 
 
