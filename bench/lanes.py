@@ -21,6 +21,7 @@ ON_DEMAND = (
     "cards",
     "fraud_quality",
     "serving",
+    "score_grid",
     "predict",
     "clicks",
 )
