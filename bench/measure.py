@@ -31,6 +31,7 @@ Name = Literal[
     "score_one_row_us",
     "score_rows_per_second",
     "score_grid_vs_onnx",
+    "score_grid_vs_nvforest",
     "transform_two_vs_one_worker",
     "score_two_vs_one_worker",
     "train_vs_sklearn",

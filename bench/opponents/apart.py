@@ -1,7 +1,7 @@
 """Opponents that need other versions than ours: an environment and a process of their own.
 
 Such a child prints `ready`, then reads one line a job, its name and the folder that it is to write
-into, and answers each with `took` and the seconds that the job lasted.
+into, and answers each with `took` and the seconds that the job took.
 """
 
 from __future__ import annotations
@@ -9,29 +9,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from lakehouse.children import die_with_parent
-from lakehouse.domains.cdr import names
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
-from lakehouse.settings.kafka import KafkaSettings
 
 CACHE = ROOT / ".cache"
-Job = Literal["rows", "daily_sums"]
 # Seconds that a job took; called with its name and an empty folder.
-Ask = Callable[[Job, Path], float]
+Ask = Callable[[str, Path], float]
 
 
 @contextmanager
-def child(script: Path, kafka: KafkaSettings, variables: Mapping[str, str]) -> Iterator[Ask]:
-    """Run `script` on the topic of events, in the environment that its folder's pins describe."""
-    command = [str(python_of(script.parent)), str(script), kafka.bootstrap_servers]
+def child(script: Path, arguments: Sequence[str], variables: Mapping[str, str]) -> Iterator[Ask]:
+    """Run `script` in the environment that its folder's pins describe."""
     with subprocess.Popen(
-        [*command, names.TOPIC_EVENTS],
+        [str(python_of(script.parent)), str(script), *arguments],
         env=os.environ | variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -46,7 +41,7 @@ def child(script: Path, kafka: KafkaSettings, variables: Mapping[str, str]) -> I
             process.terminate()
 
 
-def expect(opponent: str, job: Job, found: int, count: int) -> None:
+def expect(opponent: str, job: str, found: int, count: int) -> None:
     """Refuse the time of a job that did not write all `count` rows."""
     if found != count:
         raise ServiceError(opponent, f"{count} rows of {job}", str(found), "do not trust its time")

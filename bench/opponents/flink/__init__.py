@@ -15,6 +15,7 @@ import pyspark
 
 from bench.opponents import apart
 from cdrlake.services import jars
+from lakehouse.domains.cdr import names
 from lakehouse.settings import ROOT
 from lakehouse.settings.kafka import KafkaSettings
 
@@ -23,9 +24,11 @@ from lakehouse.settings.kafka import KafkaSettings
 def ready(kafka: KafkaSettings, count: int) -> Iterator[apart.Ask]:
     """A running Flink for a topic of `count` events, one for each subscriber and day."""
     script = Path(__file__).with_name("sql.py")
-    with apart.child(script, kafka, {"HADOOP_CLASSPATH": _classpath()}) as ask:
+    with apart.child(
+        script, [kafka.bootstrap_servers, names.TOPIC_EVENTS], {"HADOOP_CLASSPATH": _classpath()}
+    ) as ask:
 
-        def checked(job: apart.Job, folder: Path) -> float:
+        def checked(job: str, folder: Path) -> float:
             took = ask(job, folder)
             apart.expect("Flink", job, _rows(job, folder), count)
             return took
@@ -33,7 +36,7 @@ def ready(kafka: KafkaSettings, count: int) -> Iterator[apart.Ask]:
         yield checked
 
 
-def _rows(job: apart.Job, folder: Path) -> int:
+def _rows(job: str, folder: Path) -> int:
     """Finished rows below `folder`, or the events that its sums tell of."""
     out = pl.scan_parquet(folder / "part-*")
     number = pl.len() if job == "rows" else pl.col("events").sum()

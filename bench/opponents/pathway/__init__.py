@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from bench.opponents import apart
+from lakehouse.domains.cdr import names
 from lakehouse.settings.kafka import KafkaSettings
 
 THREADS = "2"
@@ -26,9 +27,10 @@ def ready(kafka: KafkaSettings, count: int) -> Iterator[apart.Ask]:
     script = Path(__file__).with_name("dataflow.py")
     # An empty key, whatever the caller's environment holds: the free mode also reports to nobody.
     variables = {"PATHWAY_THREADS": THREADS, "PATHWAY_LICENSE_KEY": ""}
-    with apart.child(script, kafka, variables) as ask:
+    source = [kafka.bootstrap_servers, names.TOPIC_EVENTS]
+    with apart.child(script, source, variables) as ask:
 
-        def checked(job: apart.Job, folder: Path) -> float:
+        def checked(job: str, folder: Path) -> float:
             took = ask(job, folder)
             apart.expect("Pathway", job, _rows(job, folder), count)
             return took
@@ -36,7 +38,7 @@ def ready(kafka: KafkaSettings, count: int) -> Iterator[apart.Ask]:
         yield checked
 
 
-def _rows(job: apart.Job, folder: Path) -> int:
+def _rows(job: str, folder: Path) -> int:
     """Rows left of the stream of changes in `folder`, or the events that its sums tell of."""
     changes = pl.scan_ndjson(folder / f"{job}.jsonl")
     number = pl.col("diff") if job == "rows" else pl.col("diff") * pl.col("events")
