@@ -5,6 +5,8 @@ Two thirds of the features have heavy tails, one third are counts; the score fol
 
 from __future__ import annotations
 
+from monitoring import memory  # noqa: F401  # isort: skip
+
 import json
 import logging
 import resource

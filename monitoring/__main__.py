@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from monitoring import memory  # noqa: F401  # isort: skip
+
 import logging
 import sys
 import threading

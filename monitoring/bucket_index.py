@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 import msgspec
 import polars as pl
@@ -103,3 +104,11 @@ class IndexReader:
             entry = BucketEntry(row["rows"], row["scored_at"], latest)
             entries.setdefault(row["model_version"], {})[self.buckets.text(row[_BUCKET])] = entry
         return entries
+
+
+def read_index(file: Path) -> BucketIndex | None:
+    """The index that is kept in a file; None where there is none, or one of another version."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=BucketIndex)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import polars as pl
-
 from monitoring.analysis.model import Model
 from monitoring.errors import NotFoundError, NotReadyError
 from monitoring.report import VersionMark
 
 if TYPE_CHECKING:
     from lakehouse.models.bundle import Bundle
+    from lakehouse.models.manifest import Manifest
     from lakehouse.registry import ModelVersion
 
 
@@ -48,11 +47,9 @@ def choose(registry: Registry, number: int | None) -> ModelVersion:
     return versions[number]
 
 
-def open_model(registry: Registry, version: ModelVersion) -> tuple[Model, pl.DataFrame]:
-    """What monitoring needs from a version, and its reference rows."""
-    bundle = registry.load(version)
-    manifest = bundle.manifest
-    model = Model(
+def model_of(version: ModelVersion, manifest: Manifest) -> Model:
+    """What monitoring needs to know of a version."""
+    return Model(
         version=version.number,
         run_id=version.run_id,
         features=manifest.features,
@@ -61,7 +58,6 @@ def open_model(registry: Registry, version: ModelVersion) -> tuple[Model, pl.Dat
         score_from=manifest.score_from,
         importance=dict(manifest.figures.importance),
     )
-    return model, bundle.reference()
 
 
 def marks(registry: Registry) -> tuple[VersionMark, ...]:

@@ -20,7 +20,7 @@ from lakehouse.files import replace
 from lakehouse.settings import Settings
 from monitoring import models
 from monitoring.analysis.values import ENTITY, TIME, ChunkValues
-from monitoring.bucket_index import BucketEntry, BucketIndex, IndexReader
+from monitoring.bucket_index import BucketEntry, BucketIndex, IndexReader, read_index
 from monitoring.buckets import day_of
 from monitoring.cache import ChunkCache
 from monitoring.chunks import Bucket, Chunk, Period, batches, plan
@@ -93,7 +93,7 @@ class Monitor:
                 self._period.text, "choose a longer one, or leave it out",
             )  # fmt: skip
         self._fits: dict[Path, _Fit] = {}
-        self._index = _read_index(self._state)
+        self._index = read_index(self._state / INDEX)
 
     def run(self, request: Request, run_id: str) -> Report:
         """The report for `request`. Raises a `RequestError` that says what is missing."""
@@ -152,9 +152,13 @@ class Monitor:
         known = self._fits.pop(folder, None)
         if known is None or known.has_traits < are_known:
             LOG.info("learning the reference of model version %d", version.number)
-            model, rows = models.open_model(self._registry, version)
-            rows = self._enrich(canonical(self._scored, rows))
-            known = _Fit(fit(model, rows, period, self._buckets), ChunkCache(folder), are_known)
+            bundle = self._registry.load(version)
+            # No name keeps the reference's rows, which `fit` lets go of as soon as it can.
+            fitted = fit(
+                models.model_of(version, bundle.manifest),
+                self._enrich(canonical(self._scored, bundle.reference())), period, self._buckets,
+            )  # fmt: skip
+            known = _Fit(fitted, ChunkCache(folder), are_known)
         self._fits[folder] = known
         self._forget()
         return known
@@ -241,10 +245,3 @@ def _marked(entries: Mapping[date, BucketEntry], index: BucketIndex) -> list[Buc
         Bucket(start, entry.rows, f"{index.identity} {entry.version}")
         for start, entry in entries.items()
     ]
-
-
-def _read_index(state: Path) -> BucketIndex | None:
-    try:
-        return msgspec.json.decode((state / INDEX).read_bytes(), type=BucketIndex)
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return None

@@ -81,6 +81,8 @@ def fit(model: Model, reference: pl.DataFrame, period: Period, buckets: Buckets 
     Raises `SingleClassError` when it has labels of one class only.
     """
     known = in_order(_bounded(reference))
+    # The caller has given the rows away, so that the largest thing here is held once.
+    del reference
     if known[LABEL].n_unique() < 2 or known[LABEL].null_count():
         raise SingleClassError(
             f"reference of model version {model.version}", "labels of both classes",
@@ -88,7 +90,9 @@ def fit(model: Model, reference: pl.DataFrame, period: Period, buckets: Buckets 
         )  # fmt: skip
     counted = known.group_by(buckets.floored(pl.col(TIME))).len().sort(TIME).rows()
     chunks = plan([Bucket(start, rows, "") for start, rows in counted], period)
+    rows = known.height
     frame = _frame(known, chunks, keep_entity=True)
+    del known
     engine = NannyEngine(model.features, model.costs)
     normal = ReferenceProfile.of(frame, model.features)
     values = _values(engine.fit, normal, buckets, frame, chunks)
@@ -98,7 +102,7 @@ def fit(model: Model, reference: pl.DataFrame, period: Period, buckets: Buckets 
         buckets=buckets,
         start=counted[0][0],
         end=counted[-1][0],
-        rows=known.height,
+        rows=rows,
         engine=engine,
         normal=normal,
         effects=profile.design_effects(frame, normal),

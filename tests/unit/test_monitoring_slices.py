@@ -146,7 +146,9 @@ class Looked:
     def monitor(self) -> Monitor:
         settings = Settings.model_validate({"state_dir": str(self.folder)})
         (site,) = sites(settings, [CHURN])
-        return Monitor(settings, site, cast(Any, None), FixedClock(NOW), self.enrich)
+        bundle = SimpleNamespace(manifest=None, reference=lambda: NO_ROWS)
+        registry = cast(Any, SimpleNamespace(load=lambda _: bundle))
+        return Monitor(settings, site, registry, FixedClock(NOW), self.enrich)
 
     def enrich(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.with_columns(pl.lit("a").alias(f"{TRAIT}segment")) if self.has_traits else rows
@@ -170,9 +172,7 @@ def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Looked:
         return model
 
     monkeypatch.setattr("monitoring.analysis.fitted.fit", fit)
-    monkeypatch.setattr(
-        "monitoring.models.open_model", lambda _registry, version: (version.run_id, NO_ROWS)
-    )
+    monkeypatch.setattr("monitoring.models.model_of", lambda version, _manifest: version.run_id)
     return found
 
 
