@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cdrlake import jobs
 from cdrlake.cards import door, validated
 from cdrlake.http import Api
 from cdrlake.main_job import PATIENCE_S, Outcome, signs
@@ -20,9 +19,10 @@ from lakehouse.clock import Clock
 from lakehouse.domains.cards import CARDS, names
 from lakehouse.domains.cards.domain import FRAUD
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import CdrlakeError
+from lakehouse.errors import CdrlakeError, ModelError
 from lakehouse.ledger import Ledger
 from lakehouse.registry import open_registry
+from pyspark_jobs.training import requests
 
 VERDICTS, HISTORY, SOME = 30, 15_000, 500
 SOURCE, DATABASE = "cards-source", "mysql"
@@ -37,11 +37,11 @@ def act(stack: Stack, clock: Clock) -> Outcome:
     demo.without_the_database(Waiter(clock, PATIENCE_S, signs=signs(stack)))
     with stack.steps.step(f"{VERDICTS} verdicts, and validated.csv") as step:
         step.say(_confirm(settings))
-    demo.another_version()
+    demo.another_version(Waiter(clock, PATIENCE_S, signs=signs(stack)))
     with stack.steps.step("Every count agrees") as step:
-        balanced = demo.waiter.until(
-            lambda: _balanced(settings, step.say), "the counts to reconcile"
-        )
+        stack.take_away(SOURCE)  # nothing more is to be counted
+        alone = Waiter(clock, PATIENCE_S, signs=signs(stack))
+        balanced = alone.until(lambda: _balanced(settings, step.say), "the counts to reconcile")
     return Outcome(balanced, {}, began)
 
 
@@ -87,16 +87,21 @@ class Demo:
             self.waiter.until(lambda: _rows(settings) >= held + decided or None, "the database")
             step.say(f"{decided:,} decided meanwhile, and recorded afterwards")
 
-    def another_version(self) -> None:
+    def another_version(self, alone: Waiter) -> None:
         """Train with the verdicts; the door changes to the new version if it is promoted."""
         settings = self.settings
         registry = open_registry(settings, FRAUD)
         before = registry.champion()
         with self.stack.steps.step("Train again, with the verdicts") as step:
             self.stack.take_away(SOURCE)  # something has to be left for the next version
-            jobs.run(jobs.of(CARDS, "train"))
+            asked = requests.ask(settings, CARDS.name)
+            told = alone.until(
+                lambda: requests.answered(settings, CARDS.name, asked), "the training"
+            )
             self.stack.restart(SOURCE)
-            newest, champion = registry.versions()[-1], registry.champion()
+            if told.version is None:
+                raise ModelError.sentence(f"No version was trained: {told.reason}")
+            newest, champion = registry.version(told.version), registry.champion()
             step.say(f"version {newest.number}: {newest.verdicts[-1] if newest.verdicts else ''}")
         if champion is None or before is None or champion.number == before.number:
             return

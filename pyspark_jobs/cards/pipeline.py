@@ -1,4 +1,7 @@
-"""All of the domain's queries in one session; a first model is trained once there are frauds."""
+"""All queries of the domain in one session; a first model is trained once there are frauds.
+
+Later ones are trained when somebody asks.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from lakehouse.registry import open_registry
 from pyspark_jobs.cards import transform
 from pyspark_jobs.cards.scoring import scoring_context
 from pyspark_jobs.cards.train import train
+from pyspark_jobs.cards.trainer import trainer
 from pyspark_jobs.engine.aside import Aside
 from pyspark_jobs.engine.supervisor import Supervisor
 from pyspark_jobs.ingest import ingest
@@ -44,6 +48,7 @@ class Pipeline:
         self._supervisor = supervisor
         self._registry = open_registry(settings, FRAUD)
         self._training: Aside[str] | None = None
+        self._trainer = trainer(spark, settings, clock)
         self._look_at, self._scores = 0.0, False
 
     def run(self) -> None:
@@ -60,11 +65,15 @@ class Pipeline:
         finally:
             if self._training is not None:
                 self._training.cancel(LAST_WORDS_S)
+            self._trainer.close()
             self._report("stopped", "")
 
     def _tend(self) -> None:
-        """Start scoring once there is a champion, and train the first one."""
-        if self._scores or self._clock.monotonic() < self._look_at:
+        """Train the first model, start scoring once there is a champion, then train on request."""
+        if self._scores:
+            self._trainer.look()
+            return
+        if self._clock.monotonic() < self._look_at:
             return
         self._look_at = self._clock.monotonic() + LOOK_AGAIN_S
         if self._registry.champion() is not None:
