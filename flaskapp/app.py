@@ -25,9 +25,8 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(pages.blueprint(parts))
     app.register_blueprint(home.blueprint(parts))
     app.register_blueprint(shared.blueprint(settings))
-    for number, source in enumerate(parts.sources):
-        prefix = f"/{source.domain}" if number else None
-        app.register_blueprint(source.routes(), url_prefix=prefix)
+    for source in parts.sources:
+        app.register_blueprint(source.routes())
     operations.install(app)
     return app
 

@@ -139,7 +139,7 @@ class StreamSource(Protocol):
         ...
 
     def routes(self) -> Blueprint:
-        """Routes that read the domain's rows."""
+        """Routes that read the domain's rows, with the whole of their paths."""
         ...
 
 
