@@ -21,7 +21,7 @@ from lakehouse.domains.cards.domain import FRAUD
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import CdrlakeError, ModelError
 from lakehouse.ledger import Ledger
-from lakehouse.registry import open_registry
+from lakehouse.registry import Registry, open_registry
 from pyspark_jobs.training import requests
 
 VERDICTS, HISTORY, SOME = 30, 15_000, 500
@@ -101,15 +101,28 @@ class Demo:
             self.stack.restart(SOURCE)
             if told.version is None:
                 raise ModelError.sentence(f"No version was trained: {told.reason}")
-            newest, champion = registry.version(told.version), registry.champion()
+            newest = registry.version(told.version)
             step.say(f"version {newest.number}: {newest.verdicts[-1] if newest.verdicts else ''}")
-        if champion is None or before is None or champion.number == before.number:
-            return
-        number = champion.number
-        with self.stack.steps.step(f"Decisions by version {number}"):
-            self.waiter.until(
-                lambda: _rows(settings, f"model_version = {number}") or None, "its decisions"
-            )
+        if before is not None:
+            self._swap(registry, newest.number, None if told.promoted else before.number)
+
+    def _swap(self, registry: Registry, number: int, back_to: int | None) -> None:
+        """See the door change to a version; one that the gates refused only for a moment."""
+        title = f"Decisions by version {number}"
+        if back_to is not None:
+            title += f", then by version {back_to} again"
+            registry.promote(number, "by hand: the demo shows a swap")
+        with self.stack.steps.step(title):
+            self._decided_by(number)
+            if back_to is not None:
+                registry.rollback(back_to)
+                self._decided_by(back_to)
+
+    def _decided_by(self, number: int) -> None:
+        """Wait for more decisions by a version."""
+        chosen = f"model_version = {number}"
+        before = _rows(self.settings, chosen)
+        self.waiter.until(lambda: _rows(self.settings, chosen) > before or None, "its decisions")
 
 
 def _sent(settings: Settings) -> int:
