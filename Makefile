@@ -126,6 +126,9 @@ swaps: $(VENV)/.dev ## swap the served champion 200 times in a minute under load
 cards-outages: $(VENV)/.dev ## take each part of the alarm path away, and each pair, and count what is lost (SECONDS=60)
 	$(BIN)/python -m bench.cards_outages --seconds $(or $(SECONDS),60)
 
+cards-parity: $(VENV)/.dev ## a million decisions on cards under restarts, held against the lake to the bit
+	$(BIN)/python -m bench.cards_parity
+
 stream-kills: $(VENV)/.dev ## kill -9 a stream service twenty times while two share a topic, compare every decision and state
 	$(BIN)/python -m bench.stream_kills
 

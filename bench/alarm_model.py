@@ -15,11 +15,13 @@ from lakehouse.domains.cards import features
 from lakehouse.domains.cards.card_state import CardState, step
 from lakehouse.domains.cards.transaction import transaction
 from lakehouse.models import forest as flat
+from lakehouse.models import forest_scorer, onnx_file
 from lakehouse.models.bundle import Bundle
 from lakehouse.models.calibration import Calibration
 from lakehouse.models.forest import LEAF, Floats, Forest
 from lakehouse.models.forest_model import ForestModel
 from lakehouse.models.forest_scorer import ForestScorer
+from lakehouse.models.manifest import FOREST
 from lakehouse.registry import ModelVersion
 from lakehouse.registry.standing import Standing
 from pyspark_jobs.cards.forest import binned, cuts
@@ -44,15 +46,20 @@ def labelled(world: World, days: float) -> tuple[Floats, Floats, Floats]:
 
 
 @cache
-def scorer() -> ForestScorer:
+def model() -> ForestModel:
     """A forest of 100 trees of depth 10 on a small world."""
     rows, label, _ = labelled(World(100, start=START), 20)
     at = cuts(rows)
     grown = RandomForestClassifier(TREES, max_depth=DEPTH, random_state=1)
     grown.fit(binned(rows, at), label.astype(int))
     trees = [one.tree_ for one in grown.estimators_]
-    model = ForestModel(features.NAMES, _flat(trees, at), Calibration(1.0, 0.0), 0.5)
-    return ForestScorer(model)
+    return ForestModel(features.NAMES, _flat(trees, at), Calibration(1.0, 0.0), 0.5)
+
+
+@cache
+def scorer() -> ForestScorer:
+    """What scores with it."""
+    return ForestScorer(model())
 
 
 class Versions:
@@ -68,8 +75,16 @@ class Versions:
         return Standing({1: one}, champion=1)
 
     def load(self, _: ModelVersion) -> Bundle:
-        """As much of a bundle as the door reads."""
-        return cast(Bundle, SimpleNamespace(scorer=scorer(), manifest=SimpleNamespace(recipe={})))
+        """As much of a bundle as the door and the lake read."""
+        manifest = SimpleNamespace(
+            recipe={}, kind=FOREST, details=forest_scorer.details(model()), features=features.NAMES
+        )
+        file = onnx_file.encode(model())
+        return cast(Bundle, SimpleNamespace(scorer=scorer(), manifest=manifest, file=file))
+
+    def version(self, number: int) -> ModelVersion:
+        """The one version."""
+        return self.standing().versions[number]
 
 
 def _flat(trees: list[Any], at: list[Floats]) -> Forest:

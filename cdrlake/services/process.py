@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from lakehouse.clock import SystemClock
 from lakehouse.errors import ServiceError
 
 SUPERVISOR = "supervisor"
+_FRAME = re.compile(r"\s*(at \S+\(|\.\.\. \d+ more)")
 _GRACE_S = 2.0
 _REAP_S = 3.0
 
@@ -78,9 +80,10 @@ class Child:
         return cpu_seconds(tree(self.pid))
 
     def tail(self, lines: int) -> str:
-        """The last lines of its log, joined by ` | `."""
+        """The last lines of its log but for frames of a Java stack, joined by ` | `."""
         text = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return " | ".join(line.strip() for line in text[-lines:] if line.strip()) or "an empty log"
+        told = [line.strip() for line in text if line.strip() and not _FRAME.match(line)]
+        return " | ".join(told[-lines:]) or "an empty log"
 
     def ask_to_stop(self) -> None:
         """Ask the process to end, without waiting for it."""

@@ -161,6 +161,14 @@ def test_the_log_is_for_the_owner_only(tmp_path: Path) -> None:
     child.stop(1)
 
 
+def test_the_end_of_a_log_is_told_without_frames_of_a_stack(tmp_path: Path) -> None:
+    lines = ["java.lang.StackOverflowError", "\tat java.base/a.B$C.match(B.java:4)", "\t... 9 more"]
+    child = start(tmp_path, f"print({chr(10).join(lines)!r})")
+    wait_for(lambda: not child.alive, "its end")
+    assert child.tail(2) == "java.lang.StackOverflowError"
+    child.stop(1)
+
+
 def _zombie(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
