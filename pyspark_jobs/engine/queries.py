@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deltalake.fs import DeltaStorageHandler
+from py4j.protocol import Py4JJavaError
 from pyarrow.fs import FileSelector, PyFileSystem
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -21,6 +22,10 @@ from pyspark_jobs.engine.query_notes import QueryNotes
 # Code made for a batch of some thousand rows is compiled for longer than it runs.
 _SMALL_BATCHES = {"spark.sql.codegen.wholeStage": "false"}
 BatchSink = Callable[[DataFrame, int], None]
+
+
+class JavaError(Exception):
+    """A failure in the JVM, as its stack trace tells it."""
 
 
 def interval(spark: SparkSettings) -> float | None:
@@ -92,15 +97,19 @@ def start(
 
 
 def _answering(query: str, write_batch: BatchSink) -> BatchSink:
-    """`write_batch`, wrapped so that every failure reaches Spark.
+    """`write_batch`, wrapped so that every failure reaches Spark and can be read there.
 
     A Rust library that panics raises something that is not an `Exception`. The bridge to the JVM
-    would let it pass, and Spark would wait for minutes only to get an empty answer.
+    would let it pass, and Spark would wait for minutes only to get an empty answer. Of the bridge's
+    own exception Spark cuts the message out with an expression that overflows the stack where the
+    trace is long, and then tells of that overflow alone: it gets another one.
     """
 
     def write(rows: DataFrame, batch_id: int) -> None:
         try:
             write_batch(rows, batch_id)
+        except Py4JJavaError as error:
+            raise JavaError(str(error).partition("\n: ")[2]) from None
         except Exception:
             raise
         except BaseException as panic:

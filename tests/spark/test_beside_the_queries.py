@@ -161,3 +161,26 @@ def test_a_panic_in_a_batch_ends_the_query_with_a_sentence(
     said = str(failures.of_query("job__table_v1", error))
     assert said.startswith("job__table_v1: batch 0 met a failure inside a library")
     assert said.endswith("out of range for slice of length 4")
+
+
+def test_a_long_failure_of_a_query_that_is_stopped_is_told_as_it_is(
+    spark: SparkSession, lake: Settings, tmp_path: Path
+) -> None:
+    pl.DataFrame({"a": [1]}).write_delta(str(tmp_path / "table"))
+    long, begun, stopping = "x" * 200_000, threading.Event(), threading.Event()
+
+    def fail(_rows: DataFrame, _batch_id: int) -> None:
+        begun.set()
+        stopping.wait(60)
+        spark._jvm.java.net.URI(f"{long} ")  # type: ignore[union-attr]
+
+    rows = readers.table_stream(spark, str(tmp_path / "table"), 1)
+    query = queries.start(QueryIdentity("job", "table", 1), rows, fail, lake.lake_uri, None)
+    begun.wait(60)
+    stop = threading.Thread(target=query.stop)
+    stop.start()
+    Waiter(SystemClock(), 60).until(lambda: not query.isActive or None, "the stop", 0.01)
+    stopping.set()
+    stop.join()
+    told = str(query.exception())
+    assert "java.net.URISyntaxException" in told and "StackOverflow" not in told
