@@ -75,14 +75,16 @@ class DeltaTableWriter:
         noted = last_noted(self._open(), key)
         return None if noted is None else noted[1]
 
+    @stamina.retry(on=CommitFailedError, attempts=ATTEMPTS, wait_initial=0.05)
     def append_files(
         self, files: Sequence[PendingFile], query: str, batch_id: int, at: datetime, note: str = ""
     ) -> None:
         """Commit `files` in a transaction that a replay of batch `batch_id` of `query` skips.
 
         `at` is when they were written, and `note` goes into the commit as `userMetadata`; without
-        files and without a note there is no commit. From time to time small files are merged into
-        one, so that the log does not grow with every batch.
+        files and without a note there is no commit. It is retried if another writer replaces files
+        meanwhile, as one that sets labels does. From time to time small files are merged into one,
+        so that the log does not grow with every batch.
         """
         table = self._open()
         done = table.transaction_version(query)

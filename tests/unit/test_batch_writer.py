@@ -133,3 +133,23 @@ def test_batches_that_are_put_together_keep_each_message_once(
     written = write(lake, [outcome(number) for number in range(9)])
     found = [pl.read_parquet(f"{table_uri(lake, BRONZE.name)}/{one.path}") for one in written]
     assert sorted(pl.concat(found)["offset"]) == list(range(9))
+
+
+def test_a_batch_is_committed_although_another_writer_replaces_files_meanwhile(
+    lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = DeltaTableWriter(lake, BRONZE, {})
+    table.append_files(files_of(write(lake, [outcome(0)]), True), "q", 1, NOW)
+    opened, looks = table._open, list[int]()
+
+    def overtaken() -> DeltaTable:
+        found = opened()
+        looks.append(found.version())
+        if len(looks) == 2:  # between the last look at the table and the commit
+            DeltaTable(table.uri).delete("offset = 0")
+        return found
+
+    monkeypatch.setattr(table, "_open", overtaken)
+    table.append_files(files_of(write(lake, [outcome(1)]), True), "q", 2, NOW)
+    assert rows(lake, BRONZE)["DP_MSISDN"].to_list() == ["4512000001"]
+    assert len(looks) > 2
