@@ -21,6 +21,8 @@ from pyspark_jobs.engine.query_notes import QueryNotes
 
 # Code made for a batch of some thousand rows is compiled for longer than it runs.
 _SMALL_BATCHES = {"spark.sql.codegen.wholeStage": "false"}
+# A stopped query whose batch fails with one of these has ended well; Spark looks for them itself.
+_INTERRUPTED = ("InterruptedException", "InterruptedIOException", "ClosedByInterruptException")
 BatchSink = Callable[[DataFrame, int], None]
 
 
@@ -109,7 +111,10 @@ def _answering(query: str, write_batch: BatchSink) -> BatchSink:
         try:
             write_batch(rows, batch_id)
         except Py4JJavaError as error:
-            raise JavaError(str(error).partition("\n: ")[2]) from None
+            told = str(error)
+            if any(name in told for name in _INTERRUPTED):
+                raise
+            raise JavaError(told.partition("\n: ")[2] or told) from None
         except Exception:
             raise
         except BaseException as panic:
