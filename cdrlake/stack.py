@@ -83,12 +83,10 @@ class Stack(Watch):
         self.settings = secrets.ensure(self.settings)
 
     def _servers(self) -> None:
-        settings = self.settings
+        settings, server, broker = self.settings, self.database_server(), self.broker()
         if settings.mysql.embedded:
-            server = MySqlServer(settings.mysql, settings.state, self._jars.mariadb, settings.cache)
             self.keep("mysql", server.start)
         if settings.kafka.embedded:
-            broker = KafkaBroker(settings.kafka, settings.state, self._jars.kafka, self._java)
             self.keep("kafka", broker.start)
         if settings.mysql.embedded:
             with self.steps.step("Start the database") as step:
@@ -98,6 +96,16 @@ class Stack(Watch):
             with self.steps.step("Start the broker") as step:
                 self._await("kafka", broker.healthy)
                 step.say(f"port {settings.kafka.port}")
+
+    def database_server(self) -> MySqlServer:
+        """The embedded database; measurements put it behind a network of their own."""
+        settings = self.settings
+        return MySqlServer(settings.mysql, settings.state, self._jars.mariadb, settings.cache)
+
+    def broker(self) -> KafkaBroker:
+        """The embedded broker, likewise."""
+        settings = self.settings
+        return KafkaBroker(settings.kafka, settings.state, self._jars.kafka, self._java)
 
     def _database(self) -> None:
         with self.steps.step("Create database, procedure and topics"):

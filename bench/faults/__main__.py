@@ -39,7 +39,7 @@ def main() -> int:
 
 def run(folder: Path, points: list[Point], options: argparse.Namespace) -> Iterator[page.Row]:
     """Each point with what came of it."""
-    with Plant(folder, WORLD) as plant:
+    with Plant(folder, WORLD, linked=True) as plant:
         scene = Scene(plant, Random(options.seed), Truth(plant.world()))
         before = scene.truth.verdict(plant.settings, plant.last_day()).events
         for point in points:

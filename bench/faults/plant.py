@@ -16,6 +16,8 @@ import psutil
 from confluent_kafka import KafkaException
 
 from bench import installation
+from bench.faults.linked import LinkedStack
+from bench.faults.network import Link
 from cdrlake import doctor
 from cdrlake.console import Steps
 from cdrlake.http import Api
@@ -41,12 +43,12 @@ DAYS_PER_STREAM = 10
 class Plant:
     """The processes of one installation, by name, and the stream that runs through them."""
 
-    def __init__(self, folder: Path, values: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, values: Mapping[str, str], linked: bool = False) -> None:
         chosen = installation.SMALL | dict(values)
         world = {f"CDRLAKE_{name}": value for name, value in chosen.items()}
         os.environ.update(installation.environment(folder) | world)
         self.clock, self._never = SystemClock(), threading.Event()
-        self._stack = Stack(load(), Steps(), self.clock)
+        self._stack = (LinkedStack if linked else Stack)(load(), Steps(), self.clock)
 
     def __enter__(self) -> Plant:
         doctor.require_disk(self._stack.settings.state)
@@ -66,6 +68,11 @@ class Plant:
     def settings(self) -> Settings:
         """The settings in force."""
         return self._stack.settings
+
+    def link(self, name: str) -> Link:
+        """The network before the broker (`kafka`) or the database (`mysql`)."""
+        assert isinstance(self._stack, LinkedStack)
+        return self._stack.links[name]
 
     def child(self, name: str) -> Child:
         """The running process called `name`."""

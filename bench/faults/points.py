@@ -13,12 +13,13 @@ from random import Random
 import psutil
 
 from bench.faults import messages
+from bench.faults.network import WELL, Condition, Link
 from bench.faults.plant import PROCESSES, Plant
 from bench.faults.truth import Truth
 from lakehouse.domains.cdr.names import BRONZE_EVENTS
 from lakehouse.names import QueryIdentity, table_uri
 
-PAUSE_S, FULL_S, REFUSAL_S = 30.0, 8.0, 240.0
+PAUSE_S, FULL_S, REFUSAL_S, RESETS = 30.0, 8.0, 240.0, 5
 LONGEST_MOMENT_S = 2.5
 GOES_ON = "it resumes where it stopped"
 WAITS = "the others wait, then all continue"
@@ -79,6 +80,35 @@ def refuse_writes(scene: Scene, name: str) -> None:
             part.rlimit(psutil.RLIMIT_FSIZE, (1, psutil.RLIM_INFINITY))
     scene.plant.wait(FULL_S)
     restart(scene, name)
+
+
+def worsen(scene: Scene, name: str, condition: Condition) -> None:
+    """Make the network before a server worse for half a minute; some connection must feel it."""
+    link = scene.plant.link(name)
+    before = link.touched
+    link.change(condition)
+    try:
+        scene.plant.wait(PAUSE_S)
+    finally:
+        link.change(WELL)
+    _require_touched(link, before)
+    scene.plant.revive()
+
+
+def resets(scene: Scene, name: str) -> None:
+    """Reset every connection to a server at five random moments."""
+    link = scene.plant.link(name)
+    before = link.touched
+    for _ in range(RESETS):
+        scene.plant.wait(scene.random.uniform(0.05, LONGEST_MOMENT_S))
+        link.reset()
+    _require_touched(link, before)
+    scene.plant.revive()
+
+
+def _require_touched(link: Link, before: int) -> None:
+    if link.touched == before:
+        raise AssertionError("no connection was open while the network was bad")
 
 
 def cut(scene: Scene, find: Callable[[Path], Path]) -> None:
@@ -177,6 +207,12 @@ def _on(hurt: Callable[..., None], *arguments: object) -> Callable[[Scene], None
 _SHARES = {"kafka": 0.17, "mysql": 0.18, "simulator": 0.2, "pipeline": 0.1, "mirror": 0.2,
            "monitoring": 0.1}  # fmt: skip
 _LIVE = {"kafka": "the broker", "mysql": "the database"}
+_NETWORKS = {
+    "slow (0.3 s each way)": Condition(delay_s=0.3),
+    "narrow (30 kB/s)": Condition(bytes_per_s=30_000),
+    "silent": Condition(silent=True),
+    "closed": Condition(closed=True),
+}
 POINTS = (
     *(
         Point(f"kill -9 of {_LIVE.get(name, name)}", GOES_ON, _on(kill, name), share)
@@ -194,6 +230,15 @@ POINTS = (
     *(
         Point(f"disk full for {_LIVE.get(name, name)}", WAITS, _on(refuse_writes, name))
         for name in ("kafka", "mysql", "pipeline")
+    ),
+    *(
+        Point(f"network to {_LIVE[name]} {what} for 30 s", WAITS, _on(worsen, name, condition))
+        for name in _LIVE
+        for what, condition in _NETWORKS.items()
+    ),
+    *(
+        Point(f"connections to {_LIVE[name]} reset, five times", WAITS, _on(resets, name))
+        for name in _LIVE
     ),
     Point("offset log of a checkpoint cut in half", REFUSES, _on(cut, newest_offsets)),
     Point("Delta log of bronze cut in half", REFUSES, _on(cut, newest_commit)),
