@@ -9,31 +9,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import Any, cast
 
 from pyspark.sql import SparkSession
 
+from bench import alarm_door
 from bench.alarm_model import START, Versions
 from bench.stand import Stand
 from cdrlake.waiting import patiently
 from flaskapp.cards import stations
 from flaskapp.cards.world.world import World
 from lakehouse import kafka
-from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cards import CARDS, names
 from lakehouse.domains.settings import Settings
 from lakehouse.publisher import Publisher
 from lakehouse.registry import Registry
-from lakehouse.settings import ROOT
 from pyspark_jobs.cards import transform
 from pyspark_jobs.cards.parity import Parity, compare
 from pyspark_jobs.ingest import ingest
@@ -121,16 +118,7 @@ def _send(settings: Settings, rows: list[dict[str, Any]]) -> int:
 
 
 def _start(settings: Settings) -> subprocess.Popen[bytes]:
-    folder = Path(settings.state) / "door-state"
-    env = os.environ | {
-        "CDRLAKE_STATE_DIR": str(settings.state),
-        "CDRLAKE_KAFKA__PORT": str(settings.kafka.port),
-        "CDRLAKE_CARDS__SNAPSHOT_DIR": str(folder),
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "bench.alarm_door"], cwd=ROOT, env=env,
-        stderr=subprocess.DEVNULL, preexec_fn=die_with_parent(),
-    )  # fmt: skip
+    return alarm_door.start(settings, settings.state / "door-state", subprocess.DEVNULL)
 
 
 def _held(spark: SparkSession, settings: Settings) -> Parity:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,18 +17,17 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
+from bench import alarm_door
 from bench.alarm_model import START, scorer
 from bench.measure import Figure, Measurement, Size, compare, held, machine
 from bench.stand import Stand
 from flaskapp.cards.world.world import World
 from lakehouse import kafka
-from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cards import CARDS, names
 from lakehouse.domains.cards.card_state import CardState, step
 from lakehouse.domains.cards.messages import read_fast
 from lakehouse.domains.settings import Settings
-from lakehouse.settings import ROOT
 from pyspark_jobs.engine import readers
 
 RATE = {"small": 200.0, "full": 1_000.0}
@@ -108,14 +104,8 @@ def _topics(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def _door(settings: Settings) -> Iterator[None]:
-    folder = settings.state / "alarm-state"
-    env = os.environ | {
-        "CDRLAKE_STATE_DIR": str(settings.state),
-        "CDRLAKE_KAFKA__PORT": str(settings.kafka.port),
-        "CDRLAKE_CARDS__SNAPSHOT_DIR": str(folder / str(time.time_ns())),
-    }
-    command = [sys.executable, "-m", "bench.alarm_door"]
-    process = subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=die_with_parent())
+    folder = settings.state / "alarm-state" / str(time.time_ns())
+    process = alarm_door.start(settings, folder)
     try:
         yield
     finally:
