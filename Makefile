@@ -117,6 +117,9 @@ race: $(VENV)/.dev ## three thousand commits that replace files, while OPTIMIZE 
 faults: $(VENV)/.dev ## inject faults into every process and count what is lost (docs/reliability.md; ONLY=poison)
 	$(BIN)/python -m bench.faults --only '$(ONLY)' --publish
 
+corruptions: $(VENV)/.dev ## damage 500 files, one at a time, and see what names it (COUNT=500)
+	$(BIN)/python -m bench.corruptions --count $(or $(COUNT),500) --publish
+
 soak: $(VENV)/.dev ## five million events, and the memory of each process meanwhile (docs/benchmarks.md)
 	$(BIN)/python -m bench.soak
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import outages_page
+from bench import corruptions_page, outages_page
 from bench.measure import machine
 from lakehouse.settings import ROOT
 
@@ -64,13 +64,14 @@ def publish(rows: Sequence[Row], seed: int, order: Sequence[str], kept: Path = K
     run = Kept(machine(), seed, {name: known[name] for name in order if name in known})
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
-    PAGE.write_text(text(run) + outages_page.section(), encoding="utf-8")
+    again(kept)
 
 
-def again() -> None:
+def again(kept: Path = KEPT) -> None:
     """Write the page of what is kept once more."""
-    run = msgspec.json.decode(KEPT.read_bytes(), type=Kept)
-    PAGE.write_text(text(run) + outages_page.section(), encoding="utf-8")
+    run = msgspec.json.decode(kept.read_bytes(), type=Kept)
+    sections = outages_page.section() + corruptions_page.section()
+    PAGE.write_text(text(run) + sections, encoding="utf-8")
 
 
 def text(run: Kept) -> str:
@@ -97,7 +98,9 @@ Spark.
 
 "Catch-up" is the time from the last repair until all counts agreed, including the rest of the
 running stream and the checks themselves. "Disk full" affects one process at a time: its files may
-not grow (`RLIMIT_FSIZE`). A producer's clock is the timestamp that it gives its messages.
+not grow (`RLIMIT_FSIZE`). A producer's clock is the timestamp that it gives its messages. The network
+is a relay before the server: a silent one takes bytes and delivers none, a closed one resets every
+connection. A point counts only if at least one open connection felt it.
 
 Machine: {run.machine}.
 """
