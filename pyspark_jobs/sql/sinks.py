@@ -61,17 +61,20 @@ class Sinks:
         """Write one micro-batch; a repeated one changes neither table nor documents."""
         table = self.file.settings.get("table")
         held = None if table is None else self._held(table, batch_id)
-        if held is None:
-            rows = rows.persist()
+        if held is not None:
+            self._send(held)
+            # Nobody needs them again, but windows and seen keys are kept while rows are computed.
+            rows.write.format("noop").mode("overwrite").save()
+            return
+        rows = rows.persist()
         try:
-            if held is None and rows.isEmpty():
+            if rows.isEmpty():
                 return
-            if held is None and table is not None:
+            if table is not None:
                 self._append(rows, table, batch_id)
-            self._send(rows if held is None else held)
+            self._send(rows)
         finally:
-            if held is None:
-                rows.unpersist()
+            rows.unpersist()
 
     def _held(self, table: str, batch_id: int) -> DataFrame | None:
         """The rows of this micro-batch that the table has already; None if it is a new one."""

@@ -12,11 +12,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
 from lakehouse import store, ticks
 from lakehouse.domains.clicks import CLICKS, contracts, names
 from lakehouse.domains.settings import Settings
+from lakehouse.errors import UnreachableError
 from lakehouse.kinds import arrow_schema
 from lakehouse.names import table_uri
 from lakehouse.settings import ROOT
@@ -100,13 +102,44 @@ def run_to_end(spark: SparkSession, lake: Settings, folder: Path) -> None:
         start().awaitTermination()
 
 
-def test_over_a_lake_windows_close_by_a_tick_and_a_repeated_batch_changes_nothing(
-    spark: SparkSession, lake: Settings, tmp_path: Path
-) -> None:
-    folder = shutil.copytree(FOLDER, tmp_path / "pipeline")
+def without_topic(folder: Path) -> Path:
+    """A copy of the pipeline that writes its results to the table only."""
+    shutil.copytree(FOLDER, folder)
     file = folder / "bot_detection_results.sql"
     text = file.read_text().replace("-- topic: bot_detection_results\n", "")
     file.write_text(text.replace("-- format: avro\n", ""))
+    return folder
+
+
+def test_a_batch_that_failed_after_its_table_was_written_is_finished_with_its_state(
+    spark: SparkSession, lake: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows come from the table, but windows and seen clicks have to be kept all the same."""
+    folder = without_topic(tmp_path / "pipeline")
+    tables.create_missing(lake, contracts.BRONZE_EVENTS)
+    rows = clicks(30)
+    put(lake, rows, 0)
+
+    def fail(*_: object) -> None:
+        raise UnreachableError("the document store", "an answer", "none", "wait")
+
+    with monkeypatch.context() as patch, pytest.raises(StreamingQueryException):
+        patch.setattr(Sinks, "_send", fail)
+        run_to_end(spark, lake, folder)
+    held = results(lake)
+    assert not held.is_empty()
+    ticks.send(lake, "events", rows[-1]["ts"] + timedelta(minutes=11))
+    run_to_end(spark, lake, folder)
+    whole = results(lake)
+    assert whole.select(pl.sum_horizontal(contracts.VIEWS).sum()).item() == 5 * len(rows)
+    assert whole.select(contracts.RESULTS.key).is_duplicated().sum() == 0
+    assert whole.join(held, on=contracts.RESULTS.key).height == held.height
+
+
+def test_over_a_lake_windows_close_by_a_tick_and_a_repeated_batch_changes_nothing(
+    spark: SparkSession, lake: Settings, tmp_path: Path
+) -> None:
+    folder = without_topic(tmp_path / "pipeline")
     tables.create_missing(lake, contracts.BRONZE_EVENTS)
     rows = clicks(30)
     put(lake, rows, 0)
