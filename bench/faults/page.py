@@ -98,9 +98,9 @@ Spark.
 
 "Catch-up" is the time from the last repair until all counts agreed, including the rest of the
 running stream and the checks themselves. "Disk full" affects one process at a time: its files may
-not grow (`RLIMIT_FSIZE`). A producer's clock is the timestamp that it gives its messages. The network
-is a relay before the server: a silent one takes bytes and delivers none, a closed one resets every
-connection. A point counts only if at least one open connection felt it.
+not grow (`RLIMIT_FSIZE`). A producer's clock is the timestamp that it gives its messages. The
+network is a relay before the server: a silent one takes bytes and delivers none, a closed one
+resets every connection. A point counts only if at least one open connection felt it.
 
 Machine: {run.machine}.
 """
