@@ -17,7 +17,8 @@ def accepted_since(settings: Settings, moment: datetime) -> list[str]:
     if not store.exists(uri, settings.lake_options):
         return ["No message was lost: the topics hold everything that was not read yet."]
     table = store.scan(uri, settings.lake_options).filter(pl.col("accepted_at") >= moment)
-    rows = table.sort("topic", "partition", "first").collect()
+    ordered = table.sort("topic", "partition", "first")
+    rows = store.collect(ordered, uri, settings.lake_options)
     if rows.is_empty():
         return ["No further message was lost: the topics hold everything that was not read yet."]
     return [_sentence(row) for row in rows.iter_rows(named=True)]

@@ -73,10 +73,10 @@ def _lake(config: Config, settings: Settings) -> Iterator[pl.DataFrame]:
     wanted = pl.col(DAY).is_between(config.start_date, config.end_date)
     rows = store.scan(events, options).filter(wanted)
     known = store.scan(outcomes, options) if store.exists(outcomes, options) else None
-    counts = rows.group_by(DAY).len().collect().sort(DAY).rows()
+    counts = store.collect(rows.group_by(DAY).len(), events, options).sort(DAY).rows()
     for first, last in _spans(counts):
         some = rows.filter(pl.col(DAY).is_between(first, last)).unique("event_id")
-        yield _labelled(some, known, first, last).collect()
+        yield store.collect(_labelled(some, known, first, last), events, options)
 
 
 def _labelled(

@@ -154,11 +154,20 @@ def reading(uri: str, options: Options | None = None) -> Iterator[None]:
         broken = _broken(uri, options)
         if broken is None and not is_panic:
             raise
-        raise StorageError(
-            f"table {uri}", "Parquet files that can be read",
-            broken or f"a failure of the engine ({error})",
-            "restore the file from a backup, or recompute the table",
-        ) from error  # fmt: skip
+        raise _damaged(uri, broken or f"a failure of the engine ({error})") from error
+
+
+def require_whole(uri: str, options: Options | None = None) -> None:
+    """Read every file of the table at `uri`. Raises `StorageError` naming one that is damaged."""
+    if exists(uri, options) and (broken := _broken(uri, options)):
+        raise _damaged(uri, broken)
+
+
+def _damaged(uri: str, got: str) -> StorageError:
+    return StorageError(
+        f"table {uri}", "Parquet files that can be read", got,
+        "restore the file from a backup, or recompute the table",
+    )  # fmt: skip
 
 
 def _broken(uri: str, options: Options | None) -> str | None:

@@ -83,7 +83,8 @@ def _kept(settings: Settings) -> set[int]:
     uri = table_uri(settings.lake_uri, names.USERS)
     if not store.exists(uri, settings.lake_options):
         return set()
-    return set(store.scan(uri, settings.lake_options).select("id").collect()["id"])
+    ids = store.scan(uri, settings.lake_options).select("id")
+    return set(store.collect(ids, uri, settings.lake_options)["id"])
 
 
 def _key(user: int) -> str:

@@ -117,7 +117,8 @@ def _results(settings: Settings) -> pl.DataFrame:
     uri = table_uri(settings.lake_uri, names.RESULTS)
     if not store.exists(uri, settings.lake_options):
         return pl.DataFrame(schema={"user_id": pl.String, "prediction": pl.String})
-    return store.scan(uri, settings.lake_options).select("user_id", "prediction").collect()
+    rows = store.scan(uri, settings.lake_options).select("user_id", "prediction")
+    return store.collect(rows, uri, settings.lake_options)
 
 
 def _requests(settings: Settings) -> list[dict[str, Any]]:

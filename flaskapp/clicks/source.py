@@ -74,7 +74,8 @@ class ClicksSource:
             if not store.exists(uri, settings.lake_options):
                 return as_json([])
             found = store.scan(uri, settings.lake_options).select(_SHOWN)
-            last = found.top_k(ROWS, by="window_start").collect()
+            newest = found.top_k(ROWS, by="window_start")
+            last = store.collect(newest, uri, settings.lake_options)
             moment = pl.col("window_start").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             rows = last.sort("window_start", descending=True).with_columns(moment)
             return as_json(rows.to_dicts())

@@ -53,6 +53,18 @@ def run_id(file: Path, model: str, version: int) -> str | None:
     return None if found is None else str(found[0])
 
 
+def problem(file: Path) -> str | None:
+    """What SQLite finds wrong with the file; None if nothing."""
+    try:
+        with _reading(file) as connection:
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError:
+        return None  # busy, or not there
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if found == "ok" else found
+
+
 @contextmanager
 def _reading(file: Path) -> Iterator[sqlite3.Connection]:
     """A connection that cannot write, whose reads all see the same state."""

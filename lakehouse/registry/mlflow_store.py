@@ -21,6 +21,7 @@ from urllib.request import url2pathname
 
 from filelock import FileLock
 
+from lakehouse.errors import ModelError
 from lakehouse.registry import mlflow_file
 from lakehouse.registry.stores import Entry, RunRecord
 
@@ -129,6 +130,7 @@ class MlflowStore:
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         with self._only_one_creates():
+            self._require_sound()
             client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
             client.get_experiment_by_name(self._experiment)
         return client
@@ -150,8 +152,11 @@ class MlflowStore:
         if file is not None:
             try:
                 return from_file(file, self._model)
-            except sqlite3.Error as error:
+            except (sqlite3.OperationalError, sqlite3.InterfaceError) as error:
                 LOG.debug("%s: %s; asking MLflow", file, error)
+            except sqlite3.DatabaseError:
+                self._require_sound()
+                raise
         return by_client()
 
     def _experiment_id(self) -> str:
@@ -169,8 +174,36 @@ class MlflowStore:
         return Path(self._uri.removeprefix(_SQLITE)) if self._uri.startswith(_SQLITE) else None
 
     def _is_absent(self) -> bool:
+        self._require_not_lost()
         file = self._file()
         return file is not None and not file.exists()
+
+    def _require_sound(self) -> None:
+        """Raise `ModelError` for a lost or damaged file, which MLflow does not name."""
+        self._require_not_lost()
+        file = self._file()
+        if file is not None and file.exists() and (found := mlflow_file.problem(file)):
+            raise _damaged(file, f"a file that SQLite calls damaged ({found})")
+
+    def _require_not_lost(self) -> None:
+        """Raise `ModelError` where models are but their registry is not.
+
+        A new one would have no champion, as if nobody had ever trained.
+        """
+        file = self._file()
+        if file is None or (file.exists() and file.stat().st_size):
+            return
+        if any(self._artifacts.glob(f"*/artifacts/{_ARTIFACTS}")):
+            raise _damaged(file, "an empty file" if file.exists() else "no file")
+
+
+def _damaged(file: Path, got: str) -> ModelError:
+    return ModelError(
+        str(file),
+        "the registry of the models beside it",
+        got,
+        "restore it from a backup (docs/operations.md, Backup and restore)",
+    )
 
 
 def _entry(found: Any) -> Entry:

@@ -21,7 +21,7 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     transform = Transform(spark, settings).write_batch
     write = queries.noting(names.TRANSFORM, settings, transform, names.GOLD_FEATURES)
     every = queries.following(settings.spark, every_seconds)
-    return queries.start(names.TRANSFORM, rows, write, settings.lake_uri, every)
+    return queries.start(names.TRANSFORM, rows, write, settings, every)
 
 
 class Transform:

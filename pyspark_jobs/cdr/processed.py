@@ -52,7 +52,8 @@ def write(settings: Settings, period: Period, clock: Clock) -> Path:
     )
     wanted = pl.col("Date").is_between(period.first, period.last)
     amounts = gold.read().filter(wanted).select(*KEY, *PROCESSED_COLUMNS)
-    rows = processed_rows(amounts.collect(), _outcomes(settings, period))
+    held = store.collect(amounts, gold.uri, settings.lake_options)
+    rows = processed_rows(held, _outcomes(settings, period))
     if rows.is_empty():
         raise ContractError(
             names.GOLD_FEATURES,
@@ -62,7 +63,7 @@ def write(settings: Settings, period: Period, clock: Clock) -> Path:
         )
     tables.create_missing(settings, PROCESSED_DATA)
     table = DeltaTableWriter(settings.lake_uri, PROCESSED_DATA, settings.lake_options)
-    stored = table.read().filter(wanted).collect()
+    stored = store.collect(table.read().filter(wanted), table.uri, settings.lake_options)
     changed = rows.join(stored, on=rows.columns, how="anti", nulls_equal=True)
     table.upsert(changed, stored.select(KEY))
     return _copy(rows, settings.processed, clock)
@@ -74,7 +75,7 @@ def _outcomes(settings: Settings, period: Period) -> pl.DataFrame:
         return pl.DataFrame(schema=_OUTCOMES)
     wanted = pl.col("date").is_between(period.first, period.last)
     found = store.scan(uri, settings.lake_options).filter(wanted)
-    return found.select(list(_OUTCOMES)).collect()
+    return store.collect(found.select(list(_OUTCOMES)), uri, settings.lake_options)
 
 
 def _copy(rows: pl.DataFrame, folder: Path, clock: Clock) -> Path:

@@ -70,7 +70,7 @@ def start(
     events = readers.table_stream(spark, bronze, settings.spark.max_files_per_trigger)
     write = Transform(settings, clock).write_batch
     every = queries.following(settings.spark, every_seconds)
-    return queries.start(names.TRANSFORM, events, write, settings.lake_uri, every)
+    return queries.start(names.TRANSFORM, events, write, settings, every)
 
 
 def create_tables(settings: Settings) -> None:

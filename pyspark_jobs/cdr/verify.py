@@ -64,7 +64,8 @@ class Verifier:
         uri = table_uri(self._settings.lake_uri, names.SILVER_DAILY)
         if not store.exists(uri, self._options):
             return []
-        found = store.scan(uri, self._options).select("Date").unique().collect()
+        dates = store.scan(uri, self._options).select("Date").unique()
+        found = store.collect(dates, uri, self._options)
         return found["Date"].sort().to_list()
 
     def settled(self) -> list[date]:

@@ -57,7 +57,7 @@ def start(
 
     written = (names.USERS, names.QUARANTINE_USERS)
     write = queries.noting(names.USERS_TABLE, settings, write_batch, *written)
-    return queries.start(names.USERS_TABLE, messages, write, settings.lake_uri, every_seconds)
+    return queries.start(names.USERS_TABLE, messages, write, settings, every_seconds)
 
 
 def with_change(messages: DataFrame) -> DataFrame:

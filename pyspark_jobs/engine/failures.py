@@ -47,6 +47,11 @@ def is_transient(error: str) -> bool:
     return _refused(error) is None and any(text in error for text in TRANSIENT)
 
 
+def is_ours(error: str) -> bool:
+    """Whether an error of ours, which says where and what, is part of the failure."""
+    return bool(_OURS.search(error))
+
+
 def text_of(error: BaseException) -> str:
     """An exception as text, in the form in which a query's failure arrives: with all causes."""
     return "".join(traceback.format_exception(error))
@@ -68,7 +73,7 @@ def summary(error: str) -> str:
 
 def of_query(query: str, error: str) -> CdrlakeError:
     """The error to raise for a query that has failed; our own errors are raised unchanged."""
-    if _OURS.search(error):
+    if is_ours(error):
         return RelayedError(summary(error))
     cause = _refused(error)
     if cause is not None:

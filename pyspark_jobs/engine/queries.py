@@ -9,20 +9,24 @@ from pathlib import Path
 from deltalake.fs import DeltaStorageHandler
 from py4j.protocol import Py4JJavaError
 from pyarrow.fs import FileSelector, PyFileSystem
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from lakehouse import store
 from lakehouse.errors import StreamError
-from lakehouse.names import QueryIdentity
+from lakehouse.names import QueryIdentity, table_uri
 from lakehouse.settings import Settings
 from lakehouse.settings.model import SparkSettings
-from pyspark_jobs.engine import query_lock
+from pyspark_jobs.engine import failures, query_lock
 from pyspark_jobs.engine.query_notes import QueryNotes
 
 # Code made for a batch of some thousand rows is compiled for longer than it runs.
 _SMALL_BATCHES = {"spark.sql.codegen.wholeStage": "false"}
 # A stopped query whose batch fails with one of these has ended well; Spark looks for them itself.
 _INTERRUPTED = ("InterruptedException", "InterruptedIOException", "ClosedByInterruptException")
+# What reads tables beside Spark, which names its files itself.
+_ENGINES = ("polars.exceptions.", "PanicException", "pyarrow.lib.Arrow", "_internal.DeltaError")
 BatchSink = Callable[[DataFrame, int], None]
 
 
@@ -74,7 +78,7 @@ def start(
     identity: QueryIdentity,
     source: DataFrame,
     write_batch: BatchSink,
-    lake_uri: str,
+    settings: Settings,
     every_seconds: float | None,
     properties: Mapping[str, str] | None = None,
 ) -> StreamingQuery:
@@ -82,49 +86,77 @@ def start(
 
     With `every_seconds` it runs until stopped, otherwise until all available data has been read.
     `properties` are Spark's, for this query alone.
-    Raises `StreamError` when another process runs the query.
+    Raises `StreamError` when another process runs the query, or it cannot start from its
+    checkpoint.
     """
-    query_lock.take(identity, lake_uri)
+    query_lock.take(identity, settings.lake_uri)
+    checkpoint = identity.checkpoint(settings.lake_uri)
     writer = (
         source.writeStream.queryName(identity.name)
-        .option("checkpointLocation", identity.checkpoint(lake_uri))
-        .foreachBatch(_answering(identity.name, write_batch))
+        .option("checkpointLocation", checkpoint)
+        .foreachBatch(_answering(identity, settings, write_batch))
     )
     own = dict(properties or {})
     if every_seconds is None:
+        writer = writer.trigger(availableNow=True)
+    else:
+        writer = writer.trigger(processingTime=f"{every_seconds} seconds")
+        own |= _SMALL_BATCHES
+    try:
         with _configured(source.sparkSession, own):
-            return writer.trigger(availableNow=True).start()
-    with _configured(source.sparkSession, own | _SMALL_BATCHES):
-        return writer.trigger(processingTime=f"{every_seconds} seconds").start()
+            return writer.start()
+    except (PySparkException, Py4JJavaError) as error:
+        raise StreamError.sentence(
+            f"{identity.name} did not start with its checkpoint {checkpoint}: "
+            f"{failures.summary(_told(error)).rstrip('. ')}.",
+            where=checkpoint,
+        ) from error
 
 
-def _answering(query: str, write_batch: BatchSink) -> BatchSink:
+def _answering(identity: QueryIdentity, settings: Settings, write_batch: BatchSink) -> BatchSink:
     """`write_batch`, wrapped so that every failure reaches Spark and can be read there.
 
     A Rust library that panics raises something that is not an `Exception`. The bridge to the JVM
     would let it pass, and Spark would wait for minutes only to get an empty answer. Of the bridge's
     own exception Spark cuts the message out with an expression that overflows the stack where the
-    trace is long, and then tells of that overflow alone: it gets another one.
+    trace is long, and then tells of that overflow alone: it gets another one. An engine that meets
+    a damaged file, here or in a task, does not say which.
     """
 
     def write(rows: DataFrame, batch_id: int) -> None:
         try:
             write_batch(rows, batch_id)
         except Py4JJavaError as error:
-            told = str(error)
+            told = _told(error)
             if any(name in told for name in _INTERRUPTED):
                 raise
-            raise JavaError(told.partition("\n: ")[2] or told) from None
-        except Exception:
+            _name_damage(identity, settings, told)
+            raise JavaError(told) from None
+        except Exception as error:
+            _name_damage(identity, settings, failures.text_of(error))
             raise
         except BaseException as panic:
+            _name_damage(identity, settings, failures.text_of(panic))
             raise StreamError.sentence(
-                f"{query}: batch {batch_id} met a failure inside a library, often a damaged file "
-                f"of the lake: {' '.join(str(panic).split())}",
-                where=query,
+                f"{identity.name}: batch {batch_id} met a failure inside a library, often a "
+                f"damaged file of the lake: {' '.join(str(panic).split())}",
+                where=identity.name,
             ) from panic
 
     return write
+
+
+def _told(error: BaseException) -> str:
+    """What the JVM says, without the bridge's own line before it."""
+    return str(error).partition("\n: ")[2] or str(error)
+
+
+def _name_damage(identity: QueryIdentity, settings: Settings, told: str) -> None:
+    """Raise `StorageError` with the damaged file, if a table that the query writes has one."""
+    if not any(engine in told for engine in _ENGINES) or failures.is_ours(told):
+        return
+    for name in QueryNotes(identity, settings).read().tables:
+        store.require_whole(table_uri(settings.lake_uri, name), settings.lake_options)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     news = with_features(answers).unionByName(truths.select(_KEY, *_TOLD), allowMissingColumns=True)
     write = queries.noting(names.JOIN, settings, Join(place).write_batch, names.PREDICTIONS)
     every = queries.following(settings.spark, every_seconds)
-    return queries.start(names.JOIN, news, write, place, every)
+    return queries.start(names.JOIN, news, write, settings, every)
 
 
 def with_features(answers: DataFrame) -> DataFrame:

@@ -59,7 +59,7 @@ def build(
         _append_joined(spark, settings, version)
     uri = table_uri(settings.lake_uri, names.DATASETS)
     rows = store.scan(uri, settings.lake_options).filter(pl.col("version") == version)
-    count = int(rows.select(pl.len()).collect().item())
+    count = int(store.collect(rows.select(pl.len()), uri, settings.lake_options).item())
     if not count:
         return None
     _export_missing(settings, version + 1)
@@ -71,7 +71,8 @@ def latest(settings: Settings) -> int:
     uri = table_uri(settings.lake_uri, names.DATASETS)
     if not store.exists(uri, settings.lake_options):
         return -1
-    found = store.scan(uri, settings.lake_options).select(pl.col("version").max()).collect().item()
+    newest = store.scan(uri, settings.lake_options).select(pl.col("version").max())
+    found = store.collect(newest, uri, settings.lake_options).item()
     return -1 if found is None else int(found)
 
 

@@ -59,7 +59,7 @@ def start(
     written = (PREDICTIONS.name, WAITING.name, JOINED.name, names.QUARANTINE_TRUTH)
     write = queries.noting(names.JOIN, settings, join, *written)
     every = queries.following(settings.spark, every_seconds)
-    return queries.start(names.JOIN, news, write, place, every)
+    return queries.start(names.JOIN, news, write, settings, every)
 
 
 class Join:

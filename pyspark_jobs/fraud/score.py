@@ -62,7 +62,7 @@ def start(
     events = readers.table_stream(spark, bronze, most, _BATCH_BYTES)
     write = Scoring(settings, own, registry, clock).write_batch
     every = queries.following(settings.spark, every_seconds)
-    return queries.start(names.SCORE, events, write, settings.lake_uri, every)
+    return queries.start(names.SCORE, events, write, settings, every)
 
 
 class Scoring:

@@ -99,9 +99,7 @@ def start(
         spark, settings.kafka, feed.topic, limit, stop_at_gap=not overrides.lost_messages
     )
     write = Ingest(intake, settings, clock, overrides.bad_messages).write_batch
-    return queries.start(
-        feed.identity, messages, write, settings.lake_uri, every_seconds, _FEW_AT_ONCE
-    )
+    return queries.start(feed.identity, messages, write, settings, every_seconds, _FEW_AT_ONCE)
 
 
 class Ingest:

@@ -42,4 +42,4 @@ def start(
 
     write = queries.noting(context.labelling, settings, write_batch, scored.table.name)
     every = queries.following(context.settings.spark, every_seconds)
-    return queries.start(context.labelling, arrived, write, settings.lake_uri, every)
+    return queries.start(context.labelling, arrived, write, settings, every)

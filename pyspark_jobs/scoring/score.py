@@ -55,7 +55,7 @@ def start(
         rows = _changed_rows(spark, scoring, context, is_wanted)
     wanted, write = rows.where(is_wanted), scoring.write_batch
     every = queries.following(context.settings.spark, every_seconds)
-    return queries.start(context.scoring, wanted, write, settings.lake_uri, every)
+    return queries.start(context.scoring, wanted, write, settings, every)
 
 
 def _changed_rows(

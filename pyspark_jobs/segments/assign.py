@@ -58,7 +58,7 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     assign = Assign(spark, settings, *registries).write_batch
     write = queries.noting(names.ASSIGN, settings, assign, names.GOLD_SEGMENTS)
     every = queries.following(settings.spark, every_seconds)
-    return queries.start(names.ASSIGN, wanted, write, settings.lake_uri, every)
+    return queries.start(names.ASSIGN, wanted, write, settings, every)
 
 
 class Assign:

@@ -33,7 +33,7 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
     written = (names.GOLD_HISTORY, names.GOLD_OUTCOMES)
     write = queries.noting(names.TRANSFORM, settings, transform, *written)
     every = queries.following(settings.spark, every_seconds)
-    return queries.start(names.TRANSFORM, rows, write, settings.lake_uri, every)
+    return queries.start(names.TRANSFORM, rows, write, settings, every)
 
 
 class Transform:

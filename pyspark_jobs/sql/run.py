@@ -65,8 +65,7 @@ class Pipeline:
         def start() -> StreamingQuery:
             sinks.prepare()
             self.spark.conf.set(NO_DATA, "true")
-            lake = self.settings.lake_uri
             write = queries.noting(identity, self.settings, sinks.write_batch, *sinks.tables)
-            return queries.start(identity, one.frame, write, lake, every_seconds)
+            return queries.start(identity, one.frame, write, self.settings, every_seconds)
 
         return start

@@ -139,7 +139,7 @@ class Panic(BaseException):
 
 
 def test_a_panic_in_a_batch_ends_the_query_with_a_sentence(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, lake: Settings, tmp_path: Path
 ) -> None:
     source = str(tmp_path / "source")
     pl.DataFrame({"number": [1]}).write_delta(source)
@@ -151,7 +151,7 @@ def test_a_panic_in_a_batch_ends_the_query_with_a_sentence(
         QueryIdentity("job", "table", 1),
         readers.table_stream(spark, source, 1),
         write,
-        str(tmp_path / "lake"),
+        lake,
         None,
     )
     with pytest.raises(StreamingQueryException):
@@ -175,7 +175,7 @@ def test_a_long_failure_of_a_query_that_is_stopped_is_told_as_it_is(
         spark._jvm.java.net.URI(f"{long} ")  # type: ignore[union-attr]
 
     rows = readers.table_stream(spark, str(tmp_path / "table"), 1)
-    query = queries.start(QueryIdentity("job", "table", 1), rows, fail, lake.lake_uri, None)
+    query = queries.start(QueryIdentity("job", "table", 1), rows, fail, lake, None)
     begun.wait(60)
     stop = threading.Thread(target=query.stop)
     stop.start()

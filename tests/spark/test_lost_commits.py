@@ -1,12 +1,14 @@
-"""A query whose table has lost the newest commit does not go on."""
+"""A query whose table or checkpoint has lost something does not go on, and says what it was."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from deltalake import write_deltalake
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -18,7 +20,7 @@ from lakehouse.names import QueryIdentity, table_uri
 from pyspark_jobs.cdr import transform
 from pyspark_jobs.cdr.churn_scoring import scoring_context
 from pyspark_jobs.cdr.transform import create_tables
-from pyspark_jobs.engine import queries, readers
+from pyspark_jobs.engine import failures, queries, readers
 from pyspark_jobs.scoring import score
 from tests.spark.model_site import Site
 from tests.spark.sound_lake import bronze
@@ -45,7 +47,7 @@ def test_a_query_stops_where_its_last_commit_is_gone(spark: SparkSession, lake: 
 
     write = queries.noting(QUERY, lake, copy, "silver.few")
     rows = readers.table_stream(spark, source, 1)
-    query = queries.start(QUERY, rows, write, lake.lake_uri, None)
+    query = queries.start(QUERY, rows, write, lake, None)
     assert query.awaitTermination(120)
     assert query.exception() is None
     queries.noting(QUERY, lake, copy, "silver.few")
@@ -54,6 +56,44 @@ def test_a_query_stops_where_its_last_commit_is_gone(spark: SparkSession, lake: 
         StreamError, match=r"silver/few: expected version \d .*, but got (version|a log).*; res"
     ):
         queries.noting(QUERY, lake, copy, "silver.few")
+
+
+@pytest.mark.parametrize("content", [b"", b"{"])
+def test_a_checkpoint_that_no_query_can_start_from_is_named(
+    spark: SparkSession, lake: Settings, content: bytes
+) -> None:
+    source = table_uri(lake.lake_uri, "bronze.few")
+    spark.range(3).write.format("delta").save(source)
+    query = QueryIdentity("none", "silver.few", 1)
+
+    def start() -> StreamingQuery:
+        rows = readers.table_stream(spark, source, 1)
+        return queries.start(query, rows, lambda _rows, _number: None, lake, None)
+
+    run_to_end(start())
+    checkpoint = Path(query.checkpoint(lake.lake_uri))
+    (checkpoint / "metadata").write_bytes(content)
+    (checkpoint / ".metadata.crc").unlink()
+    with pytest.raises(StreamError, match=rf"did not start with its checkpoint {checkpoint}: \w"):
+        start()
+
+
+def test_a_damaged_file_that_an_engine_meets_in_a_batch_is_named(
+    spark: SparkSession, lake: Settings
+) -> None:
+    clock = FixedClock(datetime(2026, 11, 1, tzinfo=UTC))
+    create_tables(lake)
+    uri = table_uri(lake.lake_uri, names.BRONZE_EVENTS)
+    write_deltalake(uri, bronze(), mode="append")
+    run_to_end(transform.start(spark, lake, clock, None))
+    for file in Path(table_uri(lake.lake_uri, names.SILVER_DAILY)).rglob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:-100])
+    write_deltalake(uri, bronze(), mode="append")
+    query = transform.start(spark, lake, clock, None)
+    with pytest.raises(StreamingQueryException):
+        query.awaitTermination(120)
+    said = str(failures.of_query("cdr_transform", str(query.exception())))
+    assert re.search(r"silver/cdr_daily: expected Parquet files .*, but got \S+\.parquet, ", said)
 
 
 def test_usage_is_not_summed_where_silver_has_lost_its_newest_commit(

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from lakehouse.clock import FixedClock
 from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
+from lakehouse.errors import ModelError
 from lakehouse.registry import Registry, open_registry
 from tests.unit.conftest import MakeBundle, mlflow_store
 
@@ -117,6 +119,44 @@ def test_a_moved_installation_reads_and_writes_its_own_models(
     assert home.exists() is not is_home_gone
     if not is_home_gone:
         assert len(list(home.glob("mlflow/artifacts/*"))) == 1
+
+
+def _halve(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def _empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("damage", "got"),
+    [
+        (Path.unlink, "no file"),
+        (_empty, "an empty file"),
+        (_halve, "a file that SQLite"),
+    ],
+)
+def test_a_registry_that_is_lost_or_damaged_is_named_and_not_begun_anew(
+    empty_database: Path,
+    tmp_path: Path,
+    make_bundle: MakeBundle,
+    damage: Callable[[Path], None],
+    got: str,
+) -> None:
+    (tmp_path / "mlflow").mkdir()
+    file = tmp_path / "mlflow" / "mlflow.db"
+    shutil.copy(empty_database, file)
+    settings = Settings(state_dir=str(tmp_path))
+    open_registry(settings, CHURN).register(*make_bundle())
+    damage(file)
+    for ask in (
+        lambda: open_registry(settings, CHURN).champion(),
+        lambda: open_registry(settings, CHURN).versions(),
+        lambda: open_registry(settings, CHURN).register(*make_bundle()),
+    ):
+        with pytest.raises(ModelError, match=rf"{file}: expected the registry .*, but got {got}"):
+            ask()
 
 
 def test_mlflow_itself_loads_a_version_by_its_name(

@@ -31,7 +31,7 @@ def start(spark: SparkSession, settings: Settings, every_seconds: float | None) 
         writer.option("txnAppId", TRANSFORM.name).option("txnVersion", batch_id).save(uri)
 
     write = queries.noting(TRANSFORM, settings, write_batch, USAGE_BY_HOUR.name)
-    return queries.start(TRANSFORM, by_hour(events), write, place, every_seconds)
+    return queries.start(TRANSFORM, by_hour(events), write, settings, every_seconds)
 
 
 def by_hour(events: DataFrame) -> DataFrame:
