@@ -41,6 +41,9 @@ def compare(settings: Settings, visits: Visits, until: Until) -> int:
     ticks.send(settings, names.TOPIC_EVENTS, SystemClock().now() + timedelta(minutes=11))
     until(lambda: len(results(settings)) >= len(wanted), "the last windows")
     until(lambda: len(published(settings)) >= len(wanted), "the last messages")
+    if settings.documents.uri is not None:
+        # They are written after the messages, a few at a time.
+        until(lambda: len(_documents(settings)) >= len(wanted), "the last documents")
     return report(settings, visits, wanted)
 
 
@@ -56,7 +59,7 @@ def report(settings: Settings, visits: Visits, wanted: pl.DataFrame) -> int:
     failed += _check(f"{len(wanted):,} windows, view by view", counted, True)
     failed += _check("messages, those of the table", published(settings).equals(told), True)
     if settings.documents.uri is not None:
-        rows = documents.find(settings.documents, names.TOPIC_RESULTS)
+        rows = _documents(settings)
         stored = pl.DataFrame(
             [(one["user_id"], one["window_start"], one["probability"]) for one in rows],
             schema=told.schema, orient="row",
@@ -89,6 +92,10 @@ def windows(settings: Settings) -> pl.DataFrame:
 def results(settings: Settings) -> pl.DataFrame:
     """The table of results."""
     return store.scan(table_uri(settings.lake_uri, names.RESULTS)).collect()
+
+
+def _documents(settings: Settings) -> list[documents.Document]:
+    return documents.find(settings.documents, names.TOPIC_RESULTS)
 
 
 def published(settings: Settings) -> pl.DataFrame:

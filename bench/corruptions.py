@@ -134,8 +134,8 @@ class Installation:
 
     def _rows(self, name: str, columns: list[str]) -> pl.DataFrame:
         columns = columns or ["User", "Date", *feature_names(self._settings.cdr.feature_windows)]
-        rows = store.scan(table_uri(self._settings.lake_uri, name)).select(columns).collect()
-        return rows.sort(columns[:3])
+        uri = table_uri(self._settings.lake_uri, name)
+        return store.collect(store.scan(uri).select(columns), uri).sort(columns[:3])
 
 
 _MEASURES = [measure.name for measure in contracts.MEASURES]
