@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
-from pyarrow.fs import PyFileSystem
+from deltalake.exceptions import TableNotFoundError
 
-from lakehouse.errors import StorageError
+from lakehouse import damage
 
 Options = dict[str, str]
 
@@ -24,7 +19,6 @@ CHANGE_TYPE = "_change_type"
 _CHANGE_COLUMNS = (CHANGE_TYPE, "_commit_version", "_commit_timestamp")
 _UPSERTS = ("insert", "update_postimage")
 BATCH_ROWS = 200_000
-_ENGINE_ERRORS = (pl.exceptions.PolarsError, DeltaError, pa.ArrowException, OSError)
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,7 @@ class Table:
 
     def __init__(self, uri: str, options: Options | None = None) -> None:
         """Raises `TableNotFoundError` where there is no table; `open_table` returns None there."""
-        self._table = DeltaTable(uri, storage_options=options)
+        self._table = damage.open_log(uri, options)
         self._uri, self._options = uri, options
         self.version = int(self._table.version())
 
@@ -86,7 +80,7 @@ class Table:
         return set(self._feed(after, self.version, [f'"{column}"'])[column].unique())
 
     def _feed(self, after: int, last: int, columns: list[str] | None) -> pl.DataFrame:
-        with reading(self._uri, self._options):
+        with damage.reading(self._uri, self._options):
             reader = self._table.load_cdf(after + 1, last, columns=columns)
             return cast(pl.DataFrame, pl.from_arrow(pa.table(reader.read_all())))
 
@@ -118,13 +112,16 @@ def identity(uri: str, options: Options | None = None) -> str | None:
 
 def has_change_feed(uri: str, options: Options | None = None) -> bool:
     """Whether the table records which rows each version changed."""
-    configuration = DeltaTable(uri, storage_options=options).metadata().configuration
+    configuration = damage.open_log(uri, options).metadata().configuration
     return bool(configuration.get("delta.enableChangeDataFeed") == "true")
 
 
 def scan(uri: str, options: Options | None = None, at: int | None = None) -> pl.LazyFrame:
-    """The table as a lazy frame, as of version `at`; deletion vectors are honoured."""
-    return pl.scan_delta(uri, version=at, storage_options=options)
+    """The table as a lazy frame, as of version `at`; deletion vectors are honoured.
+
+    Raises as `damage.open_log` does.
+    """
+    return pl.scan_delta(damage.open_log(uri, options, at))
 
 
 def collect(rows: pl.LazyFrame, uri: str, options: Options | None = None) -> pl.DataFrame:
@@ -132,69 +129,8 @@ def collect(rows: pl.LazyFrame, uri: str, options: Options | None = None) -> pl.
 
     Raises `StorageError` with the file's name if one of its files cannot be read.
     """
-    with reading(uri, options):
+    with damage.reading(uri, options):
         return rows.collect()
-
-
-@contextmanager
-def reading(uri: str, options: Options | None = None) -> Iterator[None]:
-    """Turn the engines' errors about a damaged file of the table at `uri` into a `StorageError`.
-
-    Polars panics on a truncated Parquet file, which `except Exception` does not catch, so a reading
-    thread would end silently. Errors on undamaged files pass unchanged.
-    """
-    try:
-        yield
-    except BaseException as error:
-        # A panic is no Exception, and each engine's has a class of its own of that name.
-        is_panic = type(error).__name__ == "PanicException"
-        # The reader of changes raises a plain Exception.
-        if not (is_panic or isinstance(error, _ENGINE_ERRORS) or type(error) is Exception):
-            raise
-        broken = _broken(uri, options)
-        if broken is None and not is_panic:
-            raise
-        raise _damaged(uri, broken or f"a failure of the engine ({error})") from error
-
-
-def require_whole(uri: str, options: Options | None = None) -> None:
-    """Read every file of the table at `uri`. Raises `StorageError` naming one that is damaged."""
-    if exists(uri, options) and (broken := _broken(uri, options)):
-        raise _damaged(uri, broken)
-
-
-def _damaged(uri: str, got: str) -> StorageError:
-    return StorageError(
-        f"table {uri}", "Parquet files that can be read", got,
-        "restore the file from a backup, or recompute the table",
-    )  # fmt: skip
-
-
-def _broken(uri: str, options: Options | None) -> str | None:
-    """The first file of the table that is damaged: by size or footer, else by its pages."""
-    table = DeltaTable(uri, storage_options=options)
-    files = PyFileSystem(DeltaStorageHandler(uri, options))
-    actions = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes")
-    # The log escapes the paths, whose partition values are escaped already.
-    sizes = [(unquote(path), size) for path, size in actions.iter_rows()]
-    for is_deep in (False, True):
-        for path, size in sizes:
-            try:
-                with files.open_input_file(path) as file:
-                    if file.size() != size:
-                        return f"{path}, which has {file.size():,} of its {size:,} bytes"
-                    _read_parquet(file, is_deep)
-            except (OSError, pa.ArrowException) as error:
-                return f"{path} ({error})"
-    return None
-
-
-def _read_parquet(file: pa.NativeFile, is_deep: bool) -> None:
-    """Read the footer, and if `is_deep` every page against its checksum, where it has one."""
-    parquet = pq.ParquetFile(file, page_checksum_verification=True)
-    if is_deep:
-        for _ in parquet.iter_batches():
-            pass
 
 
 def count(uri: str, options: Options | None = None) -> int:
@@ -215,7 +151,7 @@ def visit(
     They come in no fixed order. Raises as `collect` does.
     """
     # Not `collect_batches`: of a damaged file it returns nothing, without a word.
-    with reading(uri, options):
+    with damage.reading(uri, options):
         rows.sink_batches(take, chunk_size=BATCH_ROWS, maintain_order=False)
 
 

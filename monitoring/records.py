@@ -11,7 +11,7 @@ import polars as pl
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lakehouse import mysql, names, store
+from lakehouse import damage, mysql, names, store
 from lakehouse.contracts import Contract, Field
 from lakehouse.errors import DatabaseError
 from lakehouse.settings import Settings
@@ -98,7 +98,7 @@ class Records:
 
     def _drop_old(self) -> datetime | None:
         """Drop runs beyond the number to keep; returns the oldest remaining start, if any went."""
-        table = DeltaTable(self._uri, storage_options=self._options)
+        table = damage.open_log(self._uri, self._options)
         counts = pl.DataFrame(table.get_add_actions(flatten=True))["num_records"]
         if len(counts) > MOST_FILES:
             _compact(table)

@@ -17,12 +17,12 @@ from urllib.parse import unquote
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 from pyspark.sql import SparkSession
 
-from lakehouse import names, store
+from lakehouse import damage, names, store
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from pyspark_jobs.delta.differences import Difference
@@ -123,7 +123,7 @@ def _listed(
     # Its own files are new each time it is written.
     if table == names.FILE_CHECKSUMS or not store.exists(uri, options):
         return
-    actions = pl.DataFrame(DeltaTable(uri, storage_options=options).get_add_actions())
+    actions = pl.DataFrame(damage.open_log(uri, options).get_add_actions())
     for escaped, size in actions.select("path", "size_bytes").iter_rows():
         path = unquote(escaped)
         yield StoredFile(table, uri, path, size, known.get((table, path)))

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-import deltalake
 from delta.exceptions import (
     ConcurrentAppendException,
     ConcurrentDeleteDeleteException,
@@ -17,7 +16,7 @@ from delta.exceptions import (
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
-from lakehouse import store
+from lakehouse import damage, store
 from lakehouse.errors import ContractError
 from lakehouse.names import table_uri
 from lakehouse.settings import Settings
@@ -60,7 +59,7 @@ def maintain(
         expire(uri, settings.lake_options)
         removed, added = _compact(spark, uri)
         # Spark would list and shuffle for half a minute per table; the log knows the files.
-        table = deltalake.DeltaTable(uri, storage_options=settings.lake_options)
+        table = damage.open_log(uri, settings.lake_options)
         table.create_checkpoint()
         stale = table.vacuum(int(retention_hours), dry_run=False, full=True)
         LOG.info("%s: %d files became %d, %d stale deleted", uri, removed, added, len(stale))
@@ -72,7 +71,7 @@ def expire(uri: str, options: store.Options) -> None:
 
     Whole partitions only, so that streams over the table need not care.
     """
-    table = deltalake.DeltaTable(uri, storage_options=options)
+    table = damage.open_log(uri, options)
     kept = table.metadata().configuration.get(KEEP_DAYS)
     if kept is None:
         return

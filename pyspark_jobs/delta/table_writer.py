@@ -17,6 +17,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
+from lakehouse import damage
 from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
 from pyspark_jobs.delta.cells import Cells, Replacement
@@ -59,10 +60,7 @@ class DeltaTableWriter:
         return pl.scan_delta(self._open())
 
     def date_range(self, column: str) -> tuple[date, date]:
-        """Earliest and latest date of a partition column, from the log alone.
-
-        The table must not be empty.
-        """
+        """Earliest and latest date of a partition column, from the log; the table is not empty."""
         dates = [values[column] for values in self._open().partitions()]
         return date.fromisoformat(min(dates)), date.fromisoformat(max(dates))
 
@@ -227,15 +225,15 @@ class DeltaTableWriter:
         """
         data = rows.select(self._contract.names).to_arrow(compat_level=pl.CompatLevel.oldest())
         properties = CommitProperties(max_commit_retries=0)
-        write_deltalake(
-            self._table or self._open(), data, mode="overwrite", commit_properties=properties
-        )
+        table = self._table or self._open()
+        write_deltalake(table, data, mode="overwrite", commit_properties=properties)
 
     def _open(self) -> DeltaTable:
-        if self._table is None:
-            self._table = DeltaTable(self.uri, storage_options=self._options)
-        else:
-            self._table.update_incremental()
+        with damage.reading_log(self.uri):
+            if self._table is None:
+                self._table = DeltaTable(self.uri, storage_options=self._options)
+            else:
+                self._table.update_incremental()
         return self._table
 
 

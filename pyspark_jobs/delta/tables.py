@@ -7,6 +7,7 @@ from deltalake.exceptions import DeltaError
 from pyspark.sql import types as t
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from lakehouse import damage
 from lakehouse.contracts import Contract
 from lakehouse.errors import StreamError
 from lakehouse.kinds import arrow_schema
@@ -96,12 +97,12 @@ def buckets(settings: Settings, *contracts: Contract) -> int:
 
 
 def _buckets(uri: str, options: dict[str, str]) -> int:
-    table = deltalake.DeltaTable(uri, storage_options=options)
+    table = damage.open_log(uri, options)
     return int(table.metadata().configuration.get(BUCKETS) or 1)
 
 
 def _refuse_other_layout(uri: str, contract: Contract, options: dict[str, str]) -> None:
-    table = deltalake.DeltaTable(uri, storage_options=options)
+    table = damage.open_log(uri, options)
     stored, missing = table.metadata().partition_columns, _missing(table, contract)
     if tuple(stored) == contract.partition_by and not missing:
         return

@@ -13,7 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import store
+from lakehouse import damage
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity, table_uri
 from lakehouse.settings import Settings
@@ -156,7 +156,7 @@ def _name_damage(identity: QueryIdentity, settings: Settings, told: str) -> None
     if not any(engine in told for engine in _ENGINES) or failures.is_ours(told):
         return
     for name in QueryNotes(identity, settings).read().tables:
-        store.require_whole(table_uri(settings.lake_uri, name), settings.lake_options)
+        damage.require_whole(table_uri(settings.lake_uri, name), settings.lake_options)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.fs import DeltaStorageHandler
 
-from lakehouse import files
+from lakehouse import damage, files
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity, table_uri
 from lakehouse.settings import Settings
@@ -81,9 +81,7 @@ class QueryNotes:
     def note_latest(self, *names: str) -> None:
         """Remember the newest versions of the named tables, as they are in the lake."""
         place, options = self._settings.lake_uri, self._settings.lake_options
-        opened = (
-            (name, DeltaTable(table_uri(place, name), storage_options=options)) for name in names
-        )
+        opened = ((name, damage.open_log(table_uri(place, name), options)) for name in names)
         self.note_tables(*opened)
 
     def check_tables(self) -> None:

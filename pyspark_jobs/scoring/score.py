@@ -8,12 +8,11 @@ from typing import cast
 
 import msgspec
 import polars as pl
-from deltalake import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import store
+from lakehouse import damage, store
 from lakehouse.contracts import BASE_VERSION, BUCKET
 from lakehouse.domain import Scored
 from lakehouse.errors import StreamError
@@ -75,7 +74,7 @@ def _changed_rows(
     if queries.has_begun(context.scoring, settings):
         return stream
     features = table_uri(settings.lake_uri, scored.features)
-    taken_in = last_noted(DeltaTable(features, storage_options=settings.lake_options), CHANGES_NOTE)
+    taken_in = last_noted(damage.open_log(features, settings.lake_options), CHANGES_NOTE)
     scoring.write_batch(readers.read_table(spark, features).where(is_wanted), -1)
     if taken_in is None:
         return stream

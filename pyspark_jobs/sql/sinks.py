@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
-from deltalake import DeltaTable
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import DataType
 
-from lakehouse import documents, store
+from lakehouse import damage, documents, store
 from lakehouse.contracts import Contract
 from lakehouse.names import table_uri
 from lakehouse.schema_registry import avro_schemas
@@ -81,7 +80,7 @@ class Sinks:
         uri, options = table_uri(self.settings.lake_uri, table), self.settings.lake_options
         if not store.exists(uri, options):
             return None
-        last = DeltaTable(uri, storage_options=options).transaction_version(self.query)
+        last = damage.open_log(uri, options).transaction_version(self.query)
         if last is None or last < batch_id:
             return None
         held = readers.read_table(SparkSession.active(), uri)

@@ -90,3 +90,10 @@ def test_a_poller_outlives_a_damaged_file(table: Path, tmp_path: Path) -> None:
     stop.set()
     poller.forever(stop)
     assert poller.failure is None
+
+
+@pytest.mark.parametrize("read", [store.count, store.open_table, store.has_change_feed, store.scan])
+def test_a_damaged_log_is_named_whoever_reads(table: Path, read: Callable[[str], object]) -> None:
+    cut(table / "_delta_log" / "00000000000000000001.json")
+    with pytest.raises(StorageError, match=rf"{table}/_delta_log: expected a log that can be read"):
+        read(str(table))
