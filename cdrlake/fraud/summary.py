@@ -10,7 +10,7 @@ from cdrlake.ledger_table import ledger_table
 from cdrlake.main_job import Cost, Outcome
 from lakehouse.domains.fraud.domain import CARDS
 from lakehouse.domains.settings import Settings
-from lakehouse.registry import open_registry
+from lakehouse.registry import ModelVersion, open_registry
 from pyspark_jobs.fraud import metadata
 
 MAX_MINUTES = 3
@@ -20,8 +20,9 @@ def show(console: Console, settings: Settings, outcome: Outcome, cost: Cost) -> 
     """Print the ledger, the versions, what monitoring found, and what the run took."""
     console.print(ledger_table(outcome.ledger))
     table = Table(title="Result", title_justify="left", show_header=False)
-    for one in metadata.get_metrics_history(open_registry(settings, CARDS)):
-        standing = "champion" if one["is_champion"] else "not promoted"
+    registry = open_registry(settings, CARDS)
+    for one in metadata.get_metrics_history(registry):
+        standing = _standing(registry.version(one["version"]))
         figures = f"PR-AUC {one['prauc']:.3f}, ROC-AUC {one['rocauc']:.3f}"
         table.add_row(f"version {one['version']}", f"{one['kind']}, {figures}, {standing}")
     for kind in ("realised", "estimated"):
@@ -36,3 +37,9 @@ def show(console: Console, settings: Settings, outcome: Outcome, cost: Cost) -> 
     for process, size in sorted(cost.memory.items(), key=lambda one: -one[1]):
         table.add_row("", f"{size / 1024**2:6,.0f} MiB  {process}")
     console.print(table)
+
+
+def _standing(version: ModelVersion) -> str:
+    if version.alias == "champion":
+        return "champion"
+    return "champion before" if version.promoted_at else "not promoted"

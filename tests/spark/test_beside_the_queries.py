@@ -184,3 +184,20 @@ def test_a_long_failure_of_a_query_that_is_stopped_is_told_as_it_is(
     stop.join()
     told = str(query.exception())
     assert "java.net.URISyntaxException" in told and "StackOverflow" not in told
+
+
+def test_a_batch_that_is_interrupted_by_a_stop_is_no_failure(
+    spark: SparkSession, lake: Settings, tmp_path: Path
+) -> None:
+    pl.DataFrame({"a": [1]}).write_delta(str(tmp_path / "table"))
+    begun = threading.Event()
+
+    def sleep(_rows: DataFrame, _batch_id: int) -> None:
+        begun.set()
+        spark._jvm.java.lang.Thread.sleep(600_000)  # type: ignore[union-attr]
+
+    rows = readers.table_stream(spark, str(tmp_path / "table"), 1)
+    query = queries.start(QueryIdentity("job", "table", 1), rows, sleep, lake, None)
+    begun.wait(60)
+    query.stop()
+    assert query.exception() is None
