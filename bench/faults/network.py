@@ -111,11 +111,11 @@ class Link:
         sink: asyncio.StreamWriter,
         pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
     ) -> None:
-        hurt = False
+        felt = WELL
         while chunk := await source.read(CHUNK):
             condition = self.condition
-            self.touched += condition != WELL and not hurt
-            hurt = hurt or condition != WELL
+            self.touched += condition not in (WELL, felt)
+            felt = condition
             if condition.silent or not self._broken.isdisjoint(pair):
                 self._broken.update(pair)
                 continue

@@ -68,6 +68,17 @@ def test_a_slow_network_delivers_all_the_same(link: Link, condition: Condition) 
         assert link.touched > 0
 
 
+def test_each_change_for_the_worse_counts_once_for_a_connection(link: Link) -> None:
+    """A connection that has felt one condition feels the next one, too."""
+    with connected(link) as client:
+        for condition in (Condition(delay_s=0.01), WELL, Condition(bytes_per_s=10_000)):
+            before = link.touched
+            link.change(condition)
+            assert _said(client, b"on") == _said(client, b"on") == b"on"
+            # The two directions of a connection count alone.
+            assert link.touched - before == (0 if condition == WELL else 2)
+
+
 def test_a_reset_ends_each_open_connection(link: Link) -> None:
     """The client learns at once, and the next connection is good."""
     with connected(link) as client:
