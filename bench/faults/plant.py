@@ -142,8 +142,8 @@ class Plant:
         self.until(flows, "a stream", READY_S)
 
     def streaming(self) -> bool:
-        """Whether a stream runs."""
-        return any(one["state"] == "running" for one in self._streams())
+        """Whether a stream runs, be it that it is waiting for a server."""
+        return any(one["state"] in ("running", "degraded") for one in self._streams())
 
     def settled(self) -> Ledger:
         """The ledger, once the stream has ended and every count agrees."""
