@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
+import stamina
 from confluent_kafka import (
     Consumer,
     KafkaError,
@@ -26,7 +27,7 @@ from lakehouse.kafka_access import Access
 from lakehouse.settings.kafka import KafkaSettings
 
 FOR_EVER, MS_PER_DAY = -1, 86_400_000
-TIMEOUT_S = 10.0
+TIMEOUT_S, LEADERS_S = 10.0, 60.0
 AT_ONCE = 10_000
 # How long a read waits for more before it looks whether it has reached the end.
 PAUSE_S = 0.2
@@ -53,6 +54,7 @@ def create_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> None:
         for name, future in made.items():
             with access.checked(f"create topic {name}", serve=lambda: admin.poll(0)):
                 _await_topic(name, future)
+                _require_leaders(admin, name)
     except (KafkaException, TimeoutError) as error:
         said = error.args[0].str() if isinstance(error, KafkaException) else str(error)
         where = f"Kafka at {kafka.bootstrap_servers}"
@@ -82,6 +84,16 @@ def _await_topic(name: str, future: Future[None]) -> None:
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise ServiceError(f"topic {name}", "to be created", str(error), _DO) from error
+
+
+# The controller has made a topic some time before the brokers know of it.
+@stamina.retry(on=ServiceError, attempts=None, timeout=LEADERS_S, wait_initial=0.05, wait_max=1.0)
+def _require_leaders(admin: AdminClient, name: str) -> None:
+    found = admin.list_topics(name, timeout=TIMEOUT_S).topics[name]
+    waiting = [number for number, one in found.partitions.items() if one.leader < 0]
+    if found.error is not None or waiting:
+        got = found.error.str() if found.error else f"none of {len(waiting)} partitions"
+        raise ServiceError(f"topic {name}", "a leader of each partition", got, _DO)
 
 
 _DO = "check that the broker runs (`cdrlake status`) and kafka.security.protocol"
