@@ -19,7 +19,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from lakehouse.domain import Topic
 from lakehouse.errors import ServiceError
@@ -86,14 +86,28 @@ def _await_topic(name: str, future: Future[None]) -> None:
             raise ServiceError(f"topic {name}", "to be created", str(error), _DO) from error
 
 
-# The controller has made a topic some time before the brokers know of it.
+_NOT_YET = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+)
+
+
+# The controller has made a topic some time before the broker knows and leads its partitions.
 @stamina.retry(on=ServiceError, attempts=None, timeout=LEADERS_S, wait_initial=0.05, wait_max=1.0)
 def _require_leaders(admin: AdminClient, name: str) -> None:
-    found = admin.list_topics(name, timeout=TIMEOUT_S).topics[name]
-    waiting = [number for number, one in found.partitions.items() if one.leader < 0]
-    if found.error is not None or waiting:
-        got = found.error.str() if found.error else f"none of {len(waiting)} partitions"
-        raise ServiceError(f"topic {name}", "a leader of each partition", got, _DO)
+    try:
+        found = admin.list_topics(name, timeout=TIMEOUT_S).topics[name]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        asked = {TopicPartition(name, number): OffsetSpec.latest() for number in found.partitions}
+        for future in admin.list_offsets(asked).values():
+            future.result(TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() not in _NOT_YET:
+            raise
+        said = error.args[0].str()
+        raise ServiceError(f"topic {name}", "a leader of each partition", said, _DO) from error
 
 
 _DO = "check that the broker runs (`cdrlake status`) and kafka.security.protocol"
