@@ -18,7 +18,7 @@ from lakehouse.domain import Domain
 from lakehouse.errors import StreamError
 from lakehouse.settings.model import SimulatorSettings
 
-MAX_SEED = 2**53
+MAX_SEED, MAX_ROWS = 2**53, 1_000
 DOMAIN = "domain"
 # Waits so many seconds; true when the stream is to end.
 Wait = Callable[[float], bool]
@@ -83,9 +83,17 @@ class Plan:
     is_live: bool
 
 
+class Newest(msgspec.Struct, frozen=True):
+    """How many rows to show."""
+
+    limit: Annotated[int, Meta(ge=1, le=MAX_ROWS)] = 100
+
+
 @dataclass(frozen=True)
 class SourcePage:
-    """What the page says of a domain's rows: they are at `rows`, links lead to further reads.
+    """What the page says of a domain's rows: links lead to further reads.
+
+    The rows are at `rows`, a route that takes `Newest`.
 
     `replay` is where it says how much is left to replay.
     """

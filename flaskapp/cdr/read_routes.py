@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from flask import Blueprint
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from flaskapp.cdr import feed, reads
 from flaskapp.cdr.origin import open_source
+from flaskapp.stream_source import Newest
 from lakehouse import mysql
 from lakehouse.clock import Clock, today
 from lakehouse.domains.cdr import names
@@ -18,7 +19,6 @@ from lakehouse.domains.cdr.contracts import CDR_EVENT, LABEL, MEASURE_NAMES
 from lakehouse.domains.settings import Settings
 from lakehouse.http.operations import Operation, operation
 
-MAX_ROWS = 1_000
 SUMMARY_DAYS = 7
 FIRST_DATE = date(1000, 1, 1)  # the first that the database knows
 _NUMBERS = {"long": int, "decimal": float}
@@ -33,12 +33,6 @@ Row: Any = msgspec.defstruct(
         (LABEL, int | None),
     ],
 )
-
-
-class Newest(Struct, frozen=True):
-    """How many rows to show."""
-
-    limit: Annotated[int, Meta(ge=1, le=MAX_ROWS)] = 100
 
 
 class Since(Struct, frozen=True):

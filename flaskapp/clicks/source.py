@@ -11,7 +11,7 @@ from flask import Blueprint, Response
 from flaskapp.clicks import pipeline_page, sending
 from flaskapp.clicks.sending import ClicksContext, ClicksRequest
 from flaskapp.outbox import MessageKind
-from flaskapp.stream_source import Column, SourcePage, StreamContext, Wait
+from flaskapp.stream_source import Column, Newest, SourcePage, StreamContext, Wait
 from flaskapp.streams import Stream
 from lakehouse import store
 from lakehouse.clock import Clock
@@ -22,7 +22,6 @@ from lakehouse.names import table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.schema_registry.client import Address, SchemaClient
 
-ROWS = 50
 PAGE = SourcePage(
     heading="Windows of clicks, newest first",
     rows="/clicks/windows",
@@ -68,13 +67,13 @@ class ClicksSource:
         routes.register_blueprint(pipeline_page.blueprint(settings))
 
         @routes.get(PAGE.rows)
-        @operation(Operation("The newest windows of clicks", list[dict[str, Any]]))
-        def newest() -> Response:
+        @operation(Operation("The newest windows of clicks", list[dict[str, Any]], Newest))
+        def newest(query: Newest) -> Response:
             uri = table_uri(settings.lake_uri, names.RESULTS)
             if not store.exists(uri, settings.lake_options):
                 return as_json([])
             found = store.scan(uri, settings.lake_options).select(_SHOWN)
-            newest = found.top_k(ROWS, by="window_start")
+            newest = found.top_k(query.limit, by="window_start")
             last = store.collect(newest, uri, settings.lake_options)
             moment = pl.col("window_start").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
             rows = last.sort("window_start", descending=True).with_columns(moment)

@@ -13,7 +13,7 @@ from flaskapp.fraud.laws import TEXTS
 from flaskapp.fraud.request import FraudRequest
 from flaskapp.fraud.sending import FraudContext
 from flaskapp.outbox import MessageKind
-from flaskapp.stream_source import Column, Plan, SourcePage, StreamContext, Wait
+from flaskapp.stream_source import Column, Newest, Plan, SourcePage, StreamContext, Wait
 from flaskapp.streams import Stream
 from lakehouse import mysql
 from lakehouse.clock import Clock
@@ -23,7 +23,6 @@ from lakehouse.domains.settings import Settings
 from lakehouse.http.operations import Operation, as_json, operation
 from lakehouse.publisher import Publisher
 
-ROWS = 50
 PAGE = SourcePage(
     heading="Card payments, on their way to a prediction",
     rows="/fraud/predictions",
@@ -39,7 +38,7 @@ PAGE = SourcePage(
 )
 _NEWEST = (
     "SELECT message_id, account_number, ingest_ts, score, probability, decision, model_version, "  # noqa: S608
-    f"Class FROM {MYSQL_PREDICTIONS} ORDER BY ingest_ts DESC LIMIT {ROWS}"
+    f"Class FROM {MYSQL_PREDICTIONS} ORDER BY ingest_ts DESC LIMIT %s"
 )
 
 
@@ -71,10 +70,12 @@ class FraudSource:
         routes, settings = Blueprint(NAME, __name__), self._settings
 
         @routes.get(PAGE.rows)
-        @operation(Operation("The newest predictions of card payments", list[dict[str, Any]]))
-        def newest() -> Response:
+        @operation(
+            Operation("The newest predictions of card payments", list[dict[str, Any]], Newest)
+        )
+        def newest(query: Newest) -> Response:
             with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
-                cursor.execute(_NEWEST)
+                cursor.execute(_NEWEST, (query.limit,))
                 columns = [column[0] for column in cursor.description]
                 found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
             return as_json(found)

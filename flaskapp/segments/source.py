@@ -13,7 +13,7 @@ from flaskapp.outbox import MessageKind
 from flaskapp.segments import sending
 from flaskapp.segments.sending import PurchaseContext, PurchaseRequest
 from flaskapp.segments.world import DRIFTS
-from flaskapp.stream_source import Column, Plan, SourcePage, StreamContext, Wait
+from flaskapp.stream_source import Column, Newest, Plan, SourcePage, StreamContext, Wait
 from flaskapp.streams import Stream
 from lakehouse import store
 from lakehouse.clock import Clock
@@ -23,7 +23,6 @@ from lakehouse.http.operations import Operation, as_json, operation
 from lakehouse.names import table_uri
 from lakehouse.publisher import Publisher
 
-ROWS = 50
 PAGE = SourcePage(
     heading="Cards, as of the newest week",
     rows="/segments/cards",
@@ -66,15 +65,15 @@ class PurchaseSource:
         routes, settings = Blueprint(names.NAME, __name__), self._settings
 
         @routes.get(PAGE.rows)
-        @operation(Operation("Cards of the newest week", list[dict[str, Any]]))
-        def newest() -> Response:
-            return as_json(newest_cards(settings))
+        @operation(Operation("Cards of the newest week", list[dict[str, Any]], Newest))
+        def newest(query: Newest) -> Response:
+            return as_json(newest_cards(settings, query.limit))
 
         return routes
 
 
-def newest_cards(settings: Settings) -> list[dict[str, Any]]:
-    """The first cards of the newest week; none before there are segments."""
+def newest_cards(settings: Settings, limit: int) -> list[dict[str, Any]]:
+    """The first `limit` cards of the newest week; none before there are segments."""
     uri = table_uri(settings.lake_uri, names.GOLD_SEGMENTS)
     table = store.open_table(uri, settings.lake_options)
     if table is None:
@@ -84,6 +83,6 @@ def newest_cards(settings: Settings) -> list[dict[str, Any]]:
     if last is None:
         return []
     columns = [key for column in PAGE.columns for key in column.keys]
-    mine = rows.filter(pl.col("as_of") == last).sort("p_7", descending=True).limit(ROWS)
+    mine = rows.filter(pl.col("as_of") == last).sort("p_7", descending=True).limit(limit)
     found = table.collect(mine.select(columns))
     return found.with_columns(pl.col("as_of").cast(pl.String)).to_dicts()

@@ -148,7 +148,7 @@ def test_from_a_purchase_to_an_answer_and_a_page(spark: SparkSession, site: Sett
 
 def answers_are_those_of_the_lake(site: Settings, scored: pl.DataFrame) -> None:
     """REST, stored predictions and stored segments give one and the same answer."""
-    card = newest_cards(site)[0]
+    card = newest_cards(site, 1)[0]
     with served(site) as client:
         body: dict[str, Any] = {"input": {"card": card["card"], "k": 7, "name": "C_Mason"}}
         told = client.post("/api-ml-model", json=body).json()["response"]

@@ -16,7 +16,11 @@ from flaskapp.parts import assemble
 from lakehouse.clock import SystemClock
 from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings
+from lakehouse.settings import ROOT
 
+ROWS = re.compile(r'data-rows="(/[^"]*)"')
+# The policy of the service lets no browser apply or run these.
+INLINE = re.compile(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=", re.IGNORECASE)
 PATHS = re.compile(r'(?:href|src|data-rows|data-replay)="(/[^"#?]*)')
 
 
@@ -55,3 +59,21 @@ def test_every_path_that_a_page_names_is_there(app: Flask) -> None:
 
 def test_what_the_documentation_names_is_there(app: Flask) -> None:
     assert {"/segments/cards", "/clicks/pipeline", "/clicks/windows"} <= known(app)
+
+
+def test_the_rows_of_every_page_can_be_limited(app: Flask) -> None:
+    """As the page does it; a limit that is out of bounds is refused before anything is read."""
+    client = app.test_client()
+    asked = {path for page in pages(app) for path in ROWS.findall(client.get(page).text)}
+    assert len(asked) >= 4
+    answers = {path: client.get(path, query_string={"limit": 0}) for path in sorted(asked)}
+    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(
+        asked, 400
+    )
+    assert [path for path, answer in answers.items() if "takes none" in answer.text] == []
+
+
+def test_no_page_holds_a_style_or_script_of_its_own(app: Flask) -> None:
+    for template in (ROOT / "flaskapp").rglob("*.html"):
+        if template.name != "drift.html":  # a report, with a policy that lets it have one
+            assert INLINE.findall(template.read_text(encoding="utf-8")) == [], template
