@@ -75,7 +75,7 @@ _FLAGGED = f"{_ROWS} WHERE is_fraud = 1"
 STATIONS = (
     Station("topic_1", "messages", "topic", names.TOPIC_TRANSACTIONS),
     Station("bronze", "rows", "table", names.BRONZE_TRANSACTIONS),
-    Station("quarantine", "messages", "table", names.QUARANTINE_TRANSACTIONS),
+    Station("quarantine", "messages", "table", names.QUARANTINE_TRANSACTIONS, branch=True),
     Station("topic_2", "messages", "topic", names.TOPIC_DECISIONS),
     Station("decided", "rows", "table", names.BRONZE_DECISIONS),
     Station("gold", "rows", "table", names.GOLD_FEATURES),

@@ -48,7 +48,7 @@ CLICKS = Domain(
     stations=(
         Station("clicks", "messages", "topic", names.TOPIC_EVENTS),
         Station("bronze clicks", "rows", "table", names.BRONZE_EVENTS),
-        Station("quarantined clicks", "messages", "table", names.QUARANTINE_EVENTS),
+        Station("quarantined clicks", "messages", "table", names.QUARANTINE_EVENTS, branch=True),
         Station("users", "rows", "table", names.USERS),
         Station("results", "rows", "table", names.RESULTS),
         Station("published results", "messages", "topic", names.TOPIC_RESULTS),

@@ -17,15 +17,28 @@ STATIONS = (
     Station("sent", "events", "sql", _SENT),
     Station("kafka", "messages", "topic", names.TOPIC_EVENTS),
     Station("bronze", "events", "table", names.BRONZE_EVENTS),
-    Station("quarantine", "messages", "table", names.QUARANTINE_EVENTS),
+    Station(
+        "quarantine", "messages", "table", names.QUARANTINE_EVENTS, title="Quarantined", branch=True
+    ),
     Station("predictions", "events", "table", names.PREDICTIONS),
-    Station("mysql predictions", "events", "sql", _MIRRORED),
-    Station("kafka predictions", "messages", "topic", names.TOPIC_PREDICTIONS),
-    Station("kafka truth", "messages", "topic", names.TOPIC_TRUTH),
+    Station("mysql predictions", "events", "sql", _MIRRORED, title="In MySQL", branch=True),
+    Station(
+        "kafka predictions",
+        "messages",
+        "topic",
+        names.TOPIC_PREDICTIONS,
+        title="Published",
+        branch=True,
+    ),
+    Station("kafka truth", "messages", "topic", names.TOPIC_TRUTH, title="Truth in Kafka"),
     Station("truth", "messages", "table", names.BRONZE_TRUTH),
-    Station("truth refused", "messages", "table", names.QUARANTINE_TRUTH),
-    Station("truth waiting", "events", "table", names.WAITING_TRUTH),
+    Station(
+        "truth refused", "messages", "table", names.QUARANTINE_TRUTH, title="Refused", branch=True
+    ),
+    Station("truth waiting", "events", "table", names.WAITING_TRUTH, title="Waiting", branch=True),
     Station("joined", "events", "table", names.JOINED),
-    Station("mysql joined", "events", "sql", _JOINED),
-    Station("kafka joined", "messages", "topic", names.TOPIC_JOINED),
+    Station("mysql joined", "events", "sql", _JOINED, title="In MySQL", branch=True),
+    Station(
+        "kafka joined", "messages", "topic", names.TOPIC_JOINED, title="Published", branch=True
+    ),
 )
