@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 
 import msgspec
 
+from bench import kept
 from bench.measure import machine
 from lakehouse.settings import ROOT
 
@@ -61,16 +62,14 @@ class Kept(msgspec.Struct, frozen=True):
 
 def keep(trials: Sequence[Trial], seed: int) -> None:
     """Keep a run's trials for the page."""
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
-    run = Kept(machine(), seed, list(trials))
-    KEPT.write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
+    kept.write(KEPT, Kept(machine(), seed, list(trials)))
 
 
-def section(kept: Path = KEPT) -> str:
+def section(path: Path = KEPT) -> str:
     """The section as Markdown; empty if nothing was ever run."""
-    if not kept.exists():
+    if not path.exists():
         return ""
-    run = msgspec.json.decode(kept.read_bytes(), type=Kept)
+    run = msgspec.json.decode(path.read_bytes(), type=Kept)
     found = Counter((trial.place, trial.outcome) for trial in run.trials)
     places = dict.fromkeys(trial.place for trial in run.trials)
     rows = [[place, *(str(found[place, outcome]) for outcome in OUTCOMES)] for place in places]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench import kept
 from bench.measure import machine
 from lakehouse.settings import ROOT
 
@@ -63,16 +64,14 @@ def wanted(away: Sequence[str]) -> set[str]:
 
 def keep(found: Sequence[Found], seconds: float) -> None:
     """Keep a run's outages for the page."""
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
-    run = Kept(machine(), seconds, list(found))
-    KEPT.write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
+    kept.write(KEPT, Kept(machine(), seconds, list(found)))
 
 
-def section(kept: Path = KEPT) -> str:
+def section(path: Path = KEPT) -> str:
     """The section as Markdown; empty if nothing was ever run."""
-    if not kept.exists():
+    if not path.exists():
         return ""
-    run = msgspec.json.decode(kept.read_bytes(), type=Kept)
+    run = msgspec.json.decode(path.read_bytes(), type=Kept)
     lines = "\n".join(one.line() for one in run.found)
     return f"""
 ## Card transactions: without a part, and without two

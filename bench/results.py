@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib
 import msgspec
 
-from bench import scaling_page, soak_page
+from bench import kept, scaling_page, soak_page
 from bench.lanes import ON_DEMAND
 from bench.measure import Measurement
 from lakehouse.settings import ROOT
@@ -31,9 +31,7 @@ figures mean nothing.
 
 def write(part: str, measurements: Sequence[Measurement], folder: Path = RESULTS) -> None:
     """Keep the measurements of a part in place of its earlier ones."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = msgspec.json.format(msgspec.json.encode(list(measurements)))
-    (folder / f"{part}.json").write_bytes(text + b"\n")
+    kept.write(folder / f"{part}.json", list(measurements))
 
 
 def read(folder: Path = RESULTS) -> dict[str, list[Measurement]]:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from bench.kept import write
 from bench.measure import machine
 from bench.stages import Cost
 from lakehouse.settings import ROOT
@@ -43,9 +44,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 def keep(found: Sequence[Grown]) -> None:
     """Replace the earlier measurements with these, and plot them."""
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
-    text = msgspec.json.format(msgspec.json.encode(Kept(machine(), list(found))))
-    KEPT.write_bytes(text + b"\n")
+    write(KEPT, Kept(machine(), list(found)))
     _plot(_frame(found))
 
 

@@ -9,6 +9,7 @@ import matplotlib
 import msgspec
 import polars as pl
 
+from bench.kept import write
 from bench.measure import machine
 from lakehouse.settings import ROOT
 
@@ -34,9 +35,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 def keep(samples: Sequence[Sample], events: int) -> None:
     """Replace the earlier run with this one, and plot it."""
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
-    text = msgspec.json.format(msgspec.json.encode(Kept(machine(), events, list(samples))))
-    KEPT.write_bytes(text + b"\n")
+    write(KEPT, Kept(machine(), events, list(samples)))
     _plot(samples)
 
 

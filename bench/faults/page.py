@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bench import corruptions_page, outages_page
+from bench.kept import write
 from bench.measure import machine
 from lakehouse.settings import ROOT
 
@@ -62,8 +63,7 @@ def publish(rows: Sequence[Row], seed: int, order: Sequence[str], kept: Path = K
     before = msgspec.json.decode(kept.read_bytes(), type=Kept).rows if kept.exists() else {}
     known = before | {row.name: row for row in rows}
     run = Kept(machine(), seed, {name: known[name] for name in order if name in known})
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
+    write(kept, run)
     again(kept)
 
 
