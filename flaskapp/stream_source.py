@@ -67,11 +67,14 @@ class StreamContext:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the page's table: the sum of the values under `keys`, or a text under one."""
+    """A column of the page's table: the sum of the values under `keys`, or one value.
+
+    A `share`, such as a probability, is shown with two decimals, a number as a whole one.
+    """
 
     title: str
     keys: tuple[str, ...]
-    kind: Literal["time", "text", "number"] = "number"
+    kind: Literal["time", "text", "number", "share"] = "number"
 
 
 @dataclass(frozen=True)

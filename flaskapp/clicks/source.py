@@ -31,7 +31,7 @@ PAGE = SourcePage(
         Column("Platform", ("platform",), "text"),
         Column("Pages", ("main_page_views", "listing_views", "product_views", "gallery_views")),
         Column("Bot or user", ("prediction",), "text"),
-        Column("Probability", ("probability",)),
+        Column("Probability", ("probability",), "share"),
         Column("Version", ("model_version",)),
     ),
     links=(("SQL files and figures", pipeline_page.PATH),),

@@ -30,7 +30,7 @@ PAGE = SourcePage(
         Column("Time, UTC", ("ingest_ts",), "time"),
         Column("Account", ("account_number",), "text"),
         Column("Score", ("score",)),
-        Column("Probability", ("probability",)),
+        Column("Probability", ("probability",), "share"),
         Column("Alert", ("decision",)),
         Column("Version", ("model_version",)),
     ),

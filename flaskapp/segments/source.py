@@ -30,8 +30,8 @@ PAGE = SourcePage(
         Column("As of", ("as_of",), "text"),
         Column("Card", ("card",), "text"),
         Column("Segment", ("segment_name",), "text"),
-        Column("Buys within 7 days", ("p_7",)),
-        Column("Within 30 days", ("p_30",)),
+        Column("Buys within 7 days", ("p_7",), "share"),
+        Column("Within 30 days", ("p_30",), "share"),
     ),
     plans=tuple(Plan(name, text, is_live=False) for name, (_, _, text) in sorted(DRIFTS.items())),
 )

@@ -104,6 +104,7 @@ function cell(row, column) {
   const values = column.keys.map((key) => row[key]);
   if (column.kind === "time") return element("td", values[0].slice(0, 19).replace("T", " "));
   if (column.kind === "text") return element("td", values[0]);
+  if (column.kind === "share") return element("td", values[0] == null ? "–" : values[0].toFixed(2), { class: "num" });
   return element("td", number(Math.round(values.reduce((a, b) => a + b, 0))), { class: "num" });
 }
 
