@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 from bench import alarm_door
 from bench.alarm_model import START, Versions
 from bench.stand import Stand
-from cdrlake.waiting import patiently
+from cdrlake.waiting import patiently, patiently_ended
 from flaskapp.cards import stations
 from flaskapp.cards.world.world import World
 from lakehouse import kafka
@@ -68,7 +68,7 @@ def _decide(settings: Settings, count: int, kills: int) -> int:
             if number:
                 victim = number % 2
                 doors[victim].send_signal(signal.SIGKILL if number % 3 else signal.SIGTERM)
-                doors[victim].wait(60)
+                patiently_ended(doors[victim])
                 doors[victim] = _start(settings)
             sent += _send(settings, lot)
             never.wait(rng.random())
@@ -80,7 +80,7 @@ def _decide(settings: Settings, count: int, kills: int) -> int:
         for door in doors:
             door.terminate()
         for door in doors:
-            door.wait(60)
+            patiently_ended(door)
     return sent
 
 

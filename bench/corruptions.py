@@ -15,6 +15,8 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +31,7 @@ from bench.corruptions_page import Trial
 from bench.events import events, fill, messages, send
 from bench.faults import page
 from bench.stand import Stand
+from cdrlake.waiting import patiently
 from lakehouse import store
 from lakehouse.clock import SystemClock, today
 from lakehouse.domains.cdr import CDR, contracts, names
@@ -89,6 +92,20 @@ PLACES = (
 )
 
 
+@contextmanager
+def _unless_stuck(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` once nothing in this process moves any more, and raise `ServiceError` then."""
+    with ThreadPoolExecutor(1) as threads:
+        ended = threading.Event()
+        watch = threads.submit(patiently, ended.is_set, "the end of a query", PATIENCE_S)
+        watch.add_done_callback(lambda _: stop.set())
+        try:
+            yield
+        finally:
+            ended.set()
+    watch.result()
+
+
 class Installation:
     """One copy of the lake, its queries and its tables."""
 
@@ -97,20 +114,16 @@ class Installation:
         self._registry = open_registry(settings, CHURN)
 
     def catch_up(self) -> None:
-        """Run each query to its end. Raises what it says that cannot go on, or `TimeoutError`."""
+        """Run each query to its end. Raises what it says that cannot go on."""
         for start in self._starts():
             stop = threading.Event()
-            alarm = threading.Timer(PATIENCE_S, stop.set)
-            alarm.start()
             supervisor = Supervisor(self._clock, stop)
             try:
-                supervisor.add(start)
-                supervisor.run_to_end()
+                with _unless_stuck(stop):
+                    supervisor.add(start)
+                    supervisor.run_to_end()
             finally:
-                alarm.cancel()
                 supervisor.close()
-            if stop.is_set():
-                raise TimeoutError(f"no end within {PATIENCE_S:.0f} s")
 
     def _starts(self) -> Iterator[Start]:
         spark, settings, clock = self._spark, self._settings, self._clock

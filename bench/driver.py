@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cdrlake.services import process
-from cdrlake.waiting import patiently
+from cdrlake.waiting import patiently, patiently_ended
 from lakehouse import progress
 from lakehouse.children import die_with_parent
 from lakehouse.domains.settings import Settings
@@ -62,8 +62,9 @@ def driver(
         if gently:
             child.terminate()
         try:
-            child.wait(60 if gently else 0)
-        except subprocess.TimeoutExpired:
+            if gently:
+                patiently_ended(child)
+        finally:
             process.kill(process.tree(child.pid))
             child.wait()
 

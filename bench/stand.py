@@ -10,18 +10,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from confluent_kafka.admin import AdminClient
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
+from bench import topics
 from cdrlake.services import jars
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.services.mysql import MySqlServer
 from cdrlake.services.ports import free_ports
 from cdrlake.waiting import patiently
 from flaskapp import database
-from lakehouse import kafka, mysql
-from lakehouse.domains.cdr import CDR, names
+from lakehouse import mysql
+from lakehouse.domains.cdr import CDR
 from lakehouse.domains.cdr.settings import WorldSettings
 from lakehouse.domains.settings import Settings
 from lakehouse.settings import ROOT
@@ -75,7 +75,7 @@ class Stand:
                 world=WorldSettings(**world),
             )
             if broker:
-                stack.enter_context(_topics(settings.kafka))
+                stack.enter_context(topics.temporary(settings.kafka, CDR.topics))
             if database:
                 stack.enter_context(_schema(settings))
             yield settings
@@ -123,18 +123,6 @@ class Stand:
 
 def _of_its_own(server: MysqlSettings) -> MysqlSettings:
     return server.model_copy(update={"database": f"Bench{uuid.uuid4().hex[:8]}"})
-
-
-@contextmanager
-def _topics(settings: KafkaSettings) -> Iterator[None]:
-    kafka.create_topics(settings, CDR.topics)
-    try:
-        yield
-    finally:
-        admin = AdminClient(kafka.client_options(settings))
-        done = admin.delete_topics(list(names.TOPICS), operation_timeout=PATIENCE_S)
-        for future in done.values():
-            future.result(PATIENCE_S)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ import numpy as np
 from confluent_kafka import Message
 
 from bench.stand import Stand, scratch
-from cdrlake.waiting import patiently
+from cdrlake.waiting import patiently, patiently_ended
 from lakehouse import kafka
 from lakehouse.children import die_with_parent
 from lakehouse.domain import Topic
@@ -74,18 +74,18 @@ def run(broker: KafkaSettings, folder: Path, kills: int, each: int, seed: int = 
             victim = rng.randrange(2)
             is_killed = number <= kills
             doors[victim].send_signal(signal.SIGKILL if is_killed else signal.SIGTERM)
-            doors[victim].wait(60)
+            patiently_ended(doors[victim])
             doors[victim] = _start(broker, name, folder)
             if number % 3 == 0:  # in good order as well: the other one leaves and comes back
                 doors[1 - victim].terminate()
-                doors[1 - victim].wait(60)
+                patiently_ended(doors[1 - victim])
                 doors[1 - victim] = _start(broker, name, folder)
         _await(broker, stream.topic_out, readings)
     finally:
         for door in doors:
             door.terminate()
         for door in doors:
-            door.wait(60)
+            patiently_ended(door)
     return _compared(broker, name, folder, readings)
 
 

@@ -17,10 +17,11 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
-from bench import alarm_door
+from bench import alarm_door, topics
 from bench.alarm_model import START, scorer
 from bench.measure import Figure, Measurement, Size, compare, held, machine
 from bench.stand import Stand
+from cdrlake.waiting import patiently_ended
 from flaskapp.cards.world.world import World
 from lakehouse import kafka
 from lakehouse.clock import SystemClock
@@ -91,15 +92,11 @@ def _rows(cards: int, count: int) -> Rows:
 
 @contextmanager
 def _topics(settings: Settings) -> Iterator[None]:
-    kafka.create_topics(settings.kafka, CARDS.topics)
-    yield
+    with topics.temporary(settings.kafka, CARDS.topics):
+        yield
     admin = AdminClient(kafka.client_options(settings.kafka))
-    for future in admin.delete_topics(list(names.TOPICS)).values():
-        future.result(60)
     for gone in admin.delete_consumer_groups([names.GROUP_DOOR]).values():
         gone.exception(60)
-    while set(names.TOPICS) & set(admin.list_topics(timeout=10).topics):
-        CLOCK.wait(NEVER, 0.1)
 
 
 @contextmanager
@@ -110,7 +107,7 @@ def _door(settings: Settings) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(60)
+        patiently_ended(process)
 
 
 @contextmanager

@@ -10,15 +10,14 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
+from bench import topics
 from bench.events import fill
 from bench.measure import ROUNDS, Figure, Measurement, Name, Size, compare, seconds
 from bench.opponents import apart, flink, pathway, polars_delta_rs, spark_plain
 from bench.stages import to_end, work
 from bench.stand import Stand, scratch, with_lake
-from lakehouse import kafka
 from lakehouse.clock import SystemClock, today
 from lakehouse.domain import Feed, Topic
 from lakehouse.domains.cdr.domain import EVENTS
@@ -73,14 +72,9 @@ def run(size: Size, stand: Stand) -> list[Measurement]:
 def _extras(settings: Settings, users: int, days: int, last: date) -> Iterator[Feed]:
     """The feed of a topic whose messages have an unknown field each."""
     feed = replace(EVENTS, topic=f"{EVENTS.topic}-extra")
-    kafka.create_topics(settings.kafka, [Topic(feed.topic)])
-    try:
+    with topics.temporary(settings.kafka, [Topic(feed.topic)]):
         fill(settings, users, days, last, feed.topic, extra="plan")
         yield feed
-    finally:
-        admin = AdminClient(kafka.client_options(settings.kafka))
-        for future in admin.delete_topics([feed.topic]).values():
-            future.result()
 
 
 def _rate_of(count: int, ask: apart.Ask) -> float:

@@ -92,7 +92,7 @@ class Server:
         path = self.kind.many if isinstance(body, list) else self.kind.one
         types = {"Authorization": f"Bearer {served.TOKEN}", "Content-Type": "application/json"}
         address = f"http://127.0.0.1:{self.port}{path}"
-        return httpx.post(address, content=self.encoded(body), timeout=60, headers=types)
+        return httpx.post(address, content=self.encoded(body), timeout=600, headers=types)
 
     def drive(self, body: Any, connections: int, seconds: float) -> tuple[Load, float]:
         """What a load gets, and the processor seconds that it takes."""

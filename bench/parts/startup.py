@@ -13,6 +13,7 @@ from contextlib import suppress
 from bench import installation
 from bench.measure import ROUNDS, Figure, Measurement, Size, hold
 from bench.stand import Stand, scratch
+from cdrlake.waiting import patiently_ended
 from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.errors import ServiceError
@@ -47,7 +48,7 @@ def first_number() -> float:
             return _seconds_to_count(int(values["CDRLAKE_SIMULATOR__PORT"]))
         finally:
             running.terminate()
-            running.wait(STOP_S)
+            patiently_ended(running, STOP_S)
 
 
 def _seconds_to_count(port: int) -> float:

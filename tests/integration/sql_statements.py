@@ -123,6 +123,7 @@ GIVEN: dict[str, Any] = {
     "flaskapp.cdr.resend._EVENTS_HELD": (_STREAM, 0, 9),
     "flaskapp.cdr.resend._OUTCOMES_HELD": (_STREAM, 0, 9),
     "flaskapp.cdr.live._SOURCE": ("cdr",),
+    "flaskapp.fraud.source._NEWEST": (5,),
     "flaskapp.migrations._RECORD": (999, "a test", "0" * 64),
     "flaskapp.cdr.messages._EVENTS": (_STREAM, 0, 9),
     "flaskapp.cdr.messages._OUTCOMES": (_STREAM, 0, 9),

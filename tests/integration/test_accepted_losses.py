@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
 
+from bench import topics
 from cdrlake.services.kafka import KafkaBroker
 from lakehouse import kafka
 from lakehouse.audit import audit
@@ -58,9 +58,7 @@ def create(site: Settings, feed: Feed, count: int) -> None:
 
 
 def delete(site: Settings, feed: Feed) -> None:
-    name = site.kafka.topic(feed.topic)
-    admin = AdminClient(kafka.client_options(site.kafka))
-    admin.delete_topics([name], operation_timeout=30)[name].result(30)
+    topics.delete(site.kafka, [Topic(feed.topic)])
 
 
 def committed(site: Settings, feed: Feed, offset: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cdrlake.services.kafka import KafkaBroker
+from cdrlake.waiting import patiently_ended
 from lakehouse.children import die_with_parent
 from lakehouse.domains.cards import names
 from lakehouse.domains.cards.card_state import CardState, step
@@ -161,7 +162,7 @@ def test_killed_doors_and_rebalances_leave_no_gap(topics: Settings, tmp_path: Pa
                 victim = doors[number % 2]
                 wait_for(partial(any_decided, topics, lot), "some decisions")
                 victim.send_signal(signal.SIGKILL)
-                victim.wait(30)
+                patiently_ended(victim)
                 doors[number % 2] = start_process(topics, tmp_path, number + 2)
             wait_for_decisions(topics, lot)
             if number in (1, 2):
@@ -169,7 +170,7 @@ def test_killed_doors_and_rebalances_leave_no_gap(topics: Settings, tmp_path: Pa
     finally:
         for one in doors:
             one.terminate()
-        codes = [one.wait(60) for one in doors]
+        codes = [patiently_ended(one) for one in doors]
     assert codes == [0, 0]
     assert features_of(topics, sent) == expected(ordered)
     every = of(topics, sent)

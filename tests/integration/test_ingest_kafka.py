@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
+from bench import topics
 from cdrlake.services.kafka import KafkaBroker
 from lakehouse import kafka, store
 from lakehouse.clock import FixedClock, SystemClock
@@ -27,7 +27,6 @@ from pyspark_jobs.engine.session import open_session
 from pyspark_jobs.engine.supervisor import Supervisor
 from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake, Overrides
-from tests.integration.conftest import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -52,14 +51,10 @@ def site(broker: KafkaBroker, settings: Settings, tmp_path: Path) -> Iterator[Se
 
 def create(settings: Settings) -> None:
     kafka.create_topics(settings.kafka, [Topic(FEED.topic, partitions=1)])
-    wait_for(lambda: kafka.topic_id(settings.kafka, FEED.topic) is not None, "the topic")
 
 
 def delete(settings: Settings) -> None:
-    admin = AdminClient(kafka.client_options(settings.kafka))
-    for future in admin.delete_topics([FEED.topic]).values():
-        future.result()
-    wait_for(lambda: kafka.topic_id(settings.kafka, FEED.topic) is None, "the topic's end")
+    topics.delete(settings.kafka, [Topic(FEED.topic)])
 
 
 def events(first: int, count: int) -> list[bytes]:

@@ -313,12 +313,14 @@ def test_a_step_leaves_no_cursor_open_and_reads_the_log_once(
 ) -> None:
     opened: list[str] = []
 
-    def counted(uri: str, **options: object) -> DeltaTable:
+    begin = DeltaTable.__init__
+
+    def counted(table: DeltaTable, uri: str, **options: Any) -> None:
         opened.append(uri)
-        return DeltaTable(uri, **options)
+        begin(table, uri, **options)
 
     append(lake, predictions(("111111111", 0.1)))
-    monkeypatch.setattr("lakehouse.store.DeltaTable", counted)
+    monkeypatch.setattr(DeltaTable, "__init__", counted)
     with mysql.connect(database.mysql) as connection:
         watched = Watched(connection)
         for _ in range(2):
