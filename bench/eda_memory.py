@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 from datetime import date, datetime, timedelta
@@ -16,6 +15,7 @@ from deltalake import write_deltalake
 
 import eda
 from bench.measure import seconds
+from bench.usage import own_peak_mib
 from lakehouse.domains.cdr import names
 from lakehouse.domains.cdr.contracts import LABEL, MEASURE_NAMES
 from lakehouse.domains.settings import Settings
@@ -70,7 +70,7 @@ def main() -> int:
         asked = {"start_date": str(FIRST), "end_date": str(last), "source": "lake"}
         config.write_text(json.dumps(asked), encoding="utf-8")
         took = seconds(lambda: eda.run(config, _settings(folder)))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = own_peak_mib()
     print(f"{rows:,} rows: {took:.0f} s, peak memory {peak:,.0f} MiB (at most {BAR_MIB:,})")
     return int(peak > BAR_MIB)
 

@@ -18,6 +18,7 @@ ON_DEMAND = (
     "hst",
     "fraud",
     "alarms",
+    "latency",
     "cards",
     "fraud_quality",
     "serving",

@@ -9,7 +9,6 @@ from monitoring import memory  # noqa: F401  # isort: skip
 
 import json
 import logging
-import resource
 import shutil
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import polars as pl
 from deltalake import write_deltalake
 
 from bench.measure import seconds
-from bench.usage import Sampler
+from bench.usage import Sampler, own_peak_mib
 from lakehouse.children import die_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.domains.cdr import names
@@ -176,9 +175,8 @@ def look(made: Installation) -> dict[str, float]:
     with Sampler() as sampler:
         looking = seconds(lambda: service.run(Request(start=ANALYSIS_FROM + timedelta(days=1))))
     cpu, written = sampler.used
-    rows = service.latest.rows if service.latest else 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = {"learning": learning, "looking": looking, "rows": rows, "peak_mib": peak}
+    peak = own_peak_mib()
+    found = {"learning": learning, "looking": looking, "peak_mib": peak}
     return found | {"cpu_seconds": cpu, "written_mib": written}
 
 

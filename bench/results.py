@@ -11,6 +11,7 @@ import msgspec
 
 from bench import kept, scaling_page, soak_page
 from bench.lanes import ON_DEMAND
+from bench.latency import samples
 from bench.measure import Measurement
 from lakehouse.settings import ROOT
 
@@ -53,7 +54,7 @@ def page(parts: dict[str, list[Measurement]]) -> str:
     """All measurements as Markdown."""
     sections = [_section(part, found) for part, found in parts.items() if found]
     plot = "![ratio of each measurement](images/benchmarks.png)\n"
-    rest = [scaling_page.section(), soak_page.section()]
+    rest = [samples.section(), scaling_page.section(), soak_page.section()]
     return "\n".join([TOP, plot, *sections, *rest]).rstrip() + "\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import polars as pl
 from sklearn.metrics import roc_auc_score
 
 from bench.measure import machine
+from bench.usage import own_peak_mib
 from flaskapp.cdr.world import World
 from flaskapp.cdr.world.season import PAYDAYS
 from lakehouse.children import die_with_parent
@@ -98,7 +98,7 @@ def large() -> tuple[int, int]:
     """Rows of a million subscribers over 120 days, a day at a time, and the peak memory in MB."""
     world = World(WorldSettings(subscribers=LARGE_SUBSCRIBERS, seed=1), START)
     rows = sum(day.height for day in world.days(0, LARGE_DAYS - 1))
-    return rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return rows, round(own_peak_mib())
 
 
 def write() -> None:

@@ -18,7 +18,7 @@ from lakehouse.clock import Clock
 from lakehouse.errors import SettingsError
 from lakehouse.files import replace
 from lakehouse.settings import Settings
-from monitoring import models
+from monitoring import memory, models
 from monitoring.analysis.values import ENTITY, TIME, ChunkValues
 from monitoring.bucket_index import BucketEntry, BucketIndex, IndexReader, read_index
 from monitoring.buckets import day_of
@@ -159,6 +159,7 @@ class Monitor:
                 self._enrich(canonical(self._scored, bundle.reference())), period, self._buckets,
             )  # fmt: skip
             known = _Fit(fitted, ChunkCache(folder), are_known)
+            memory.give_back()
         self._fits[folder] = known
         self._forget()
         return known
@@ -197,6 +198,8 @@ class Monitor:
         rows = self._read(fit.fitted, index, batch)
         for chunk, values in zip(batch, fit.fitted.evaluate(rows, batch), strict=True):
             fit.cache.put(chunk, values, has_traits(rows))
+        del rows
+        memory.give_back()
 
     def _read(self, fitted: Fitted, index: BucketIndex, batch: list[Chunk]) -> pl.DataFrame:
         spans = [(chunk.start, chunk.end) for chunk in batch]

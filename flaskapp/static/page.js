@@ -109,6 +109,7 @@ function cell(row, column) {
 }
 
 function showRows(rows) {
+  find("no-rows").hidden = rows.length > 0;
   find("rows").replaceChildren(...rows.map((row) => {
     const line = document.createElement("tr");
     line.append(...columns.map((column) => cell(row, column)));

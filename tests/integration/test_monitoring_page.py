@@ -302,8 +302,8 @@ def test_one_model_needs_no_switch_and_several_have_one(
     parts.models[1].service.run(Request())
     with server.serving(parts.app, "127.0.0.1", 0) as port:
         seen = opened(browser, f"http://127.0.0.1:{port}")
-        seen.errors.clear()
         expect(seen.page.locator("#subtitle")).to_contain_text("No run yet")
+        assert seen.errors == []
         seen.page.locator("#models a", has_text="Overheating").click()
         expect(seen.page.locator(".headline")).to_have_text("The model holds.")
         expect(seen.page.locator("#figures")).to_contain_text("Overheated")

@@ -127,6 +127,16 @@ def test_the_page_says_what_each_change_of_the_world_does(browser: Browser, addr
     expect(page.locator("#plan-note")).not_to_have_text(re.compile("choose replay"))
 
 
+def test_a_table_without_rows_says_what_to_do(browser: Browser, address: str) -> None:
+    page = opened(browser, address, WIDE)
+    expect(page.locator("#rows tr")).to_have_count(8)
+    expect(page.locator("#no-rows")).to_be_hidden()
+    where = page.locator("table[data-rows]").get_attribute("data-rows")
+    page.route(f"**{where}?*", lambda route: route.fulfill(json=[]))
+    expect(page.locator("#no-rows")).to_be_visible()
+    expect(page.locator("#rows tr")).to_have_count(0)
+
+
 def test_each_page_leads_to_the_other(browser: Browser, address: str, loaded: Settings) -> None:
     page = opened(browser, address, WIDE)
     link = page.locator("header [data-service=monitoring]")

@@ -49,7 +49,10 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class OneVersion:
-    """A registry whose champion is `MODEL`."""
+    """A registry whose one version is the champion."""
+
+    def __init__(self, model: LinearModel = MODEL) -> None:
+        self._model = model
 
     def standing(self) -> Standing:
         """The one version."""
@@ -63,7 +66,7 @@ class OneVersion:
     def load(self, _: ModelVersion) -> Bundle:
         """As much of a bundle as the door reads."""
         manifest = SimpleNamespace(recipe={})
-        return cast(Bundle, SimpleNamespace(scorer=LinearScorer(MODEL), manifest=manifest))
+        return cast(Bundle, SimpleNamespace(scorer=LinearScorer(self._model), manifest=manifest))
 
 
 def describe(name: str) -> StreamDescription[Reading, Machine]:

@@ -1,4 +1,4 @@
-"""Flink SQL from Kafka to Parquet, in a virtual environment of its own.
+"""Flink SQL from Kafka to Parquet or to Kafka, in a virtual environment of its own.
 
 There is no Delta sink that its current version loads, so it writes Parquet, which is less work.
 """
@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pyspark
 
+from bench.latency.queries import CATEGORY_OF, Job
 from bench.opponents import apart
 from cdrlake.services import jars
 from lakehouse.domains.cdr import names
@@ -34,6 +36,17 @@ def ready(kafka: KafkaSettings, count: int) -> Iterator[apart.Ask]:
             return took
 
         yield checked
+
+
+@contextmanager
+def latency_query(job: Job) -> Iterator[None]:
+    """A query that runs until the end."""
+    script, categories = Path(__file__).with_name("latency.py"), job.folder / "categories.json"
+    categories.write_bytes(msgspec.json.encode(CATEGORY_OF))
+    given = [job.kafka.bootstrap_servers, job.topic_in, job.topic_out, str(categories)]
+    with apart.child(script, given, {"HADOOP_CLASSPATH": _classpath()}) as ask:
+        ask(job.query, job.folder / "checkpoints")
+        yield
 
 
 def _rows(job: str, folder: Path) -> int:

@@ -208,10 +208,16 @@ async function loadModels() {
   }));
 }
 
+// Asked before the first report, since a browser writes every 404 to its console.
+async function isAnyRun() {
+  const answer = await ask(`${base}/runs?limit=1`);
+  return !answer.ok || (await answer.json()).runs.length > 0;
+}
+
 async function loadReport() {
   const path = chosenRun ? `${base}/runs/${encodeURIComponent(chosenRun)}/report.json` : `${base}/report.json`;
-  const answer = await ask(path);
-  if (answer.status === 404) { byId("subtitle").textContent = "No run yet. The first one starts when there are predictions."; return; }
+  const answer = chosenRun || state.report || await isAnyRun() ? await ask(path) : null;
+  if (!answer || answer.status === 404) { byId("subtitle").textContent = "No run yet. The first one starts when there are predictions."; return; }
   if (!answer.ok) throw new Error((await answer.json()).error);
   const report = await answer.json();
   if (report.run_id !== state.report?.run_id) { draw(report); await loadRuns(); } else drawFigures(report);
