@@ -103,13 +103,13 @@ bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
 	$(BIN)/python -m bench --part $(PART) --size $(SIZE)
 
 kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events, compare every cell
-	$(BIN)/python -m bench.kills
+	$(BIN)/python -m bench.kills --publish
 
 kills-fraud: $(VENV)/.dev ## kill -9 the fraud pipeline (KILLS=20), compare state, predictions, joined rows
-	$(BIN)/python -m bench.kills_fraud --kills $(or $(KILLS),20)
+	$(BIN)/python -m bench.kills_fraud --kills $(or $(KILLS),20) --publish
 
 kills-clicks: $(VENV)/.dev ## kill -9 each process of clicks (KILLS=10, MONGO=command of a server), compare users, windows, documents
-	$(BIN)/python -m bench.kills_clicks --kills $(or $(KILLS),10) $(if $(MONGO),--mongo '$(MONGO)')
+	$(BIN)/python -m bench.kills_clicks --kills $(or $(KILLS),10) --publish $(if $(MONGO),--mongo '$(MONGO)')
 
 race: $(VENV)/.dev ## three thousand commits that replace files, while OPTIMIZE and VACUUM race them
 	$(BIN)/python -m bench.commit_race
@@ -132,8 +132,8 @@ cards-outages: $(VENV)/.dev ## take each part of the alarm path away, and each p
 cards-parity: $(VENV)/.dev ## a million decisions on cards under restarts, held against the lake to the bit
 	$(BIN)/python -m bench.cards_parity
 
-stream-kills: $(VENV)/.dev ## kill -9 a stream service twenty times while two share a topic, compare every decision and state
-	$(BIN)/python -m bench.stream_kills
+stream-kills: $(VENV)/.dev ## kill -9 a stream service again and again (KILLS=800) while two share a topic, compare every decision and state
+	$(BIN)/python -m bench.stream_kills --kills $(or $(KILLS),800) --each $(or $(EACH),400) --publish
 
 schemas: $(VENV)/.dev ## requests generated from the OpenAPI description of the served models (CASES=20000)
 	$(BIN)/python -m bench.serving_schemas --cases $(or $(CASES),20000)

@@ -22,6 +22,8 @@ from bench import mirrored
 from bench.champion import crown
 from bench.driver import driver, in_service, waiting_for
 from bench.events import events, messages, send
+from bench.faults import page
+from bench.kills_page import Killed
 from bench.stand import Stand
 from lakehouse import store
 from lakehouse.clock import SystemClock, today
@@ -68,6 +70,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--events", type=int, default=500_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--publish", action="store_true")
     options = parser.parse_args()
     last = today(SystemClock(), "UTC") - timedelta(days=1)
     load = Load.of(options.events, last)
@@ -81,7 +84,14 @@ def main() -> int:
             waiting_for(partial(mirrored.is_level, disturbed), "the mirrors")
         with driver(calm, calm.state / "pipeline.log"):
             waiting_for(partial(_is_done, calm, load), "the undisturbed run")
-        return compare(disturbed, calm)
+        differing = compare(disturbed, calm)
+    if options.publish:
+        compared = f"{len(load.values):,} messages: four tables and both mirrors, cell by cell"
+        page.publish_kills(
+            Killed("make kills", "the pipeline of call records", options.kills, compared,
+                   differing, options.seed)
+        )  # fmt: skip
+    return differing
 
 
 def disturb(settings: Settings, load: Load, kills: int, random: Random) -> None:

@@ -27,6 +27,8 @@ from confluent_kafka import KafkaException
 
 from bench import clicks_truth, installation
 from bench.clicks_visits import Visits
+from bench.faults import page
+from bench.kills_page import Killed
 from cdrlake.console import Steps
 from cdrlake.services import process
 from cdrlake.services.ports import free_ports
@@ -144,10 +146,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=10, help="of each process")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--publish", action="store_true")
     parser.add_argument("--mongo", help="command of a server of MongoDB's protocol")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cdrlake-kills-") as folder:
-        return run(Path(folder), options.kills, options.seed, options.mongo)
+        failed = run(Path(folder), options.kills, options.seed, options.mongo)
+    if options.publish:
+        victims = [*PROCESSES, *([MONGO] if options.mongo is not None else [])]
+        compared = "users, changes, clicks, windows and what is told of them"
+        page.publish_kills(
+            Killed("make kills-clicks", f"each of {', '.join(victims)}",
+                   options.kills * len(victims), compared, failed, options.seed)
+        )  # fmt: skip
+    return failed
 
 
 if __name__ == "__main__":

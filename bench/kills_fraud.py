@@ -20,6 +20,8 @@ from confluent_kafka import Producer
 
 from bench import mirrored
 from bench.driver import PATIENCE_S, Pipeline, driver, in_service, waiting_for
+from bench.faults import page
+from bench.kills_page import Killed
 from bench.stand import Stand
 from cdrlake.waiting import patiently
 from flaskapp.fraud import truth
@@ -204,9 +206,17 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--batches", type=int, default=80)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--publish", action="store_true")
     options = parser.parse_args()
     with Stand() as stand:
-        return run(stand, options.kills, options.batches, options.seed)
+        differing = run(stand, options.kills, options.batches, options.seed)
+    if options.publish:
+        compared = f"{options.batches} batches: the learner's state, predictions and joined rows"
+        page.publish_kills(
+            Killed("make kills-fraud", "the pipeline of card fraud", options.kills, compared,
+                   differing, options.seed)
+        )  # fmt: skip
+    return differing
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ import msgspec
 import numpy as np
 from confluent_kafka import Message
 
+from bench.faults import page
+from bench.kills_page import Killed
 from bench.stand import Stand, scratch
 from cdrlake.waiting import patiently, patiently_ended
 from lakehouse import kafka
@@ -157,14 +159,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--each", type=int, default=5_000, help="readings between two kills")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--publish", action="store_true")
     given = parser.parse_args()
     with Stand() as stand, scratch() as folder, stand.site() as settings:
-        found = run(settings.kafka, folder, given.kills, given.each)
+        found = run(settings.kafka, folder, given.kills, given.each, given.seed)
     print(
         f"{given.kills} kills in {found.events:,} readings: {found.missing} not decided, "
         f"{found.repeated:,} decided again, {found.other} decided otherwise; "
         f"{found.states} of {MACHINES} machines in another state"
     )
+    if given.publish:
+        compared = f"{found.events:,} readings: every decision, and every machine's state"
+        differing = found.missing + found.other + found.states
+        one = Killed("make stream-kills", "one of two stream services that share a topic",
+                     given.kills, compared, differing, given.seed)  # fmt: skip
+        page.publish_kills(one)
     return int(not found.holds)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from bench import corruptions_page, outages_page
+from bench import corruptions_page, kills_page, outages_page
 from bench.kept import write
+from bench.kills_page import Killed
 from bench.measure import machine
 from lakehouse.settings import ROOT
 
@@ -67,10 +68,16 @@ def publish(rows: Sequence[Row], seed: int, order: Sequence[str], kept: Path = K
     again(kept)
 
 
+def publish_kills(done: Killed) -> None:
+    """Keep a run of kills, and write the page with it."""
+    kills_page.keep(done)
+    again()
+
+
 def again(kept: Path = KEPT) -> None:
     """Write the page of what is kept once more."""
     run = msgspec.json.decode(kept.read_bytes(), type=Kept)
-    sections = outages_page.section() + corruptions_page.section()
+    sections = kills_page.section() + outages_page.section() + corruptions_page.section()
     PAGE.write_text(text(run) + sections, encoding="utf-8")
 
 

@@ -7,12 +7,15 @@ into, and answers each with `took` and the seconds that the job took.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
+from cdrlake.services.jars import exclusive
 from lakehouse.children import die_with_parent
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
@@ -22,21 +25,34 @@ CACHE = ROOT / ".cache"
 Ask = Callable[[str, Path], float]
 
 
+class _EndedError(Exception):
+    """The child has ended without an answer."""
+
+
 @contextmanager
 def child(script: Path, arguments: Sequence[str], variables: Mapping[str, str]) -> Iterator[Ask]:
     """Run `script` in the environment that its folder's pins describe."""
-    with subprocess.Popen(
-        [str(python_of(script.parent)), str(script), *arguments],
-        env=os.environ | variables,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=die_with_parent(),
-    ) as process:
+    with (
+        TemporaryFile("w+", encoding="utf-8") as errors,
+        subprocess.Popen(
+            [str(python_of(script.parent)), str(script), *arguments],
+            env=os.environ | variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            preexec_fn=die_with_parent(),
+        ) as process,
+    ):
         try:
-            _answer(process, script, "ready")
-            yield lambda job, folder: _run(process, script, f"{job} {folder}")
+            _answer(process, "ready")
+            yield lambda job, folder: _run(process, f"{job} {folder}")
+        except _EndedError:
+            errors.seek(0)
+            said = _reason(errors.read().splitlines())
+            raise ServiceError(
+                script.parent.name, "an answer", said, f"run {script} by hand"
+            ) from None
         finally:
             process.terminate()
 
@@ -47,34 +63,41 @@ def expect(opponent: str, job: str, found: int, count: int) -> None:
         raise ServiceError(opponent, f"{count} rows of {job}", str(found), "do not trust its time")
 
 
-def _run(process: subprocess.Popen[str], script: Path, line: str) -> float:
+def _reason(lines: Sequence[str]) -> str:
+    """The last line that names an error, since what follows it may be frames of Java."""
+    named = [line.strip() for line in lines if re.search(r"\w(Error|Exception)\b", line)]
+    return (named or ["its end"])[-1]
+
+
+def _run(process: subprocess.Popen[str], line: str) -> float:
     assert process.stdin is not None
     process.stdin.write(f"{line}\n")
     process.stdin.flush()
-    return float(_answer(process, script, "took "))
+    return float(_answer(process, "took "))
 
 
-def _answer(process: subprocess.Popen[str], script: Path, prefix: str) -> str:
+def _answer(process: subprocess.Popen[str], prefix: str) -> str:
     for line in process.stdout or ():
         if line.startswith(prefix):
             return line.removeprefix(prefix)
-    raise ServiceError(script.parent.name, "an answer", "its end", f"run {script} by hand")
+    raise _EndedError
 
 
 def python_of(folder: Path) -> Path:
     """The interpreter of the environment that `folder`/requirements.txt pins, made once."""
     home = CACHE / folder.name
-    python = home / "bin" / "python"
-    if not (home / "complete").exists():
-        uv = Path(sys.executable).with_name("uv")
-        subprocess.run(
-            [uv, "venv", "-q", "--clear", "-p", sys.executable, home],
-            check=True,
-            preexec_fn=die_with_parent(),
-        )
-        subprocess.run(
-            [uv, "pip", "install", "-q", "--python", python, "--no-deps", "--require-hashes",
-             "-r", folder / "requirements.txt"], check=True, preexec_fn=die_with_parent(),
-        )  # fmt: skip
-        (home / "complete").touch()
-    return python
+    # Parts that run side by side may ask for the same one.
+    with exclusive(CACHE / f"{folder.name}.lock"):
+        if not (home / "complete").exists():
+            _make(home, folder / "requirements.txt")
+    return home / "bin" / "python"
+
+
+def _make(home: Path, pins: Path) -> None:
+    uv = str(Path(sys.executable).with_name("uv"))
+    venv = ["venv", "-q", "--clear", "-p", sys.executable, str(home)]
+    install = ["pip", "install", "-q", "--python", str(home / "bin" / "python"), "--no-deps",
+               "--require-hashes", "-r", str(pins)]  # fmt: skip
+    for command in (venv, install):
+        subprocess.run([uv, *command], check=True, preexec_fn=die_with_parent())
+    (home / "complete").touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -31,3 +32,14 @@ def test_a_file_that_is_not_finished_does_not_count(tmp_path: Path) -> None:
         sums.write_parquet(tmp_path / name)
     assert flink._rows("rows", tmp_path) == 4
     assert flink._rows("daily_sums", tmp_path) == 10
+
+
+def test_a_child_that_ends_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "python_of", lambda _: Path(sys.executable))
+    script = tmp_path / "ends.py"
+    script.write_text("print('ready', flush=True)\ninput()\nraise ValueError('no such query')")
+    with (
+        pytest.raises(ServiceError, match="but got ValueError: no such query"),
+        apart.child(script, [], {}) as ask,
+    ):
+        ask("count", tmp_path)
