@@ -69,6 +69,11 @@ function showLedger(ledger) {
   figure("rate", known ? number(Math.round((now.sent - before.sent) / span)) : "–");
 }
 
+// One stream runs at a time, so a page shows those of the other domains as well.
+function modeOf(stream) {
+  return stream.domain === domain ? stream.mode : `${stream.domain} ${stream.mode}`;
+}
+
 function showStreams(streams) {
   const sends = streams.filter((stream) => stream.mode !== "history");
   const latest = sends[0];
@@ -77,7 +82,7 @@ function showStreams(streams) {
   find("stop").disabled = !running;
   if (latest) {
     const total = latest.request.num_batches;
-    figure("stream-state", `${latest.mode} ${latest.state}`);
+    figure("stream-state", `${modeOf(latest)} ${latest.state}`);
     find("stream-progress").max = total;
     find("stream-progress").value = latest.sent_batches;
     find("stream-note").textContent =
@@ -91,7 +96,7 @@ function streamLine(stream) {
   const line = document.createElement("li");
   const rate = stream.rows_per_second ? `, ${number(Math.round(stream.rows_per_second))} a second` : "";
   line.append(
-    element("b", `${stream.mode}${stream.request.drift ? `, ${stream.request.drift.replace("_", " ")}` : ""}`),
+    element("b", `${modeOf(stream)}${stream.request.drift ? `, ${stream.request.drift.replace("_", " ")}` : ""}`),
     element("span", stream.state, { class: "state", "data-state": stream.state }),
     element("span", `${number(stream.sent_rows)} rows${rate}`, { class: "when" }),
     element("span", ago(stream.started_at), { class: "when", title: stream.stream_id }),

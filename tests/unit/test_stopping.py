@@ -6,6 +6,10 @@ import signal
 import subprocess
 import sys
 
+import psutil
+import pytest
+
+from cdrlake.waiting import patiently
 from lakehouse.children import die_with_parent
 from lakehouse.settings import ROOT
 
@@ -30,11 +34,31 @@ stop_on_signals(stop)
 print("waits", flush=True)
 stop.wait()
 """
+# Starts one that does not stop when it is told to, says its number, and waits.
+PARENT = """
+import subprocess, sys
+from lakehouse.children import die_with_parent
+
+child = subprocess.Popen(
+    [sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE, preexec_fn=die_with_parent()
+)
+child.stdout.readline()
+print(child.pid, flush=True)
+child.wait()
+"""
+STUCK = """
+import threading
+from lakehouse.stopping import stop_on_signals
+
+stop_on_signals(threading.Event(), orphan_s=0.2)
+print("stuck", flush=True)
+threading.Event().wait()
+"""
 
 
-def started(code: str) -> subprocess.Popen[str]:
+def started(code: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True,
         preexec_fn=die_with_parent(),
     )  # fmt: skip
 
@@ -51,3 +75,20 @@ def test_many_signals_in_a_row() -> None:
             process.send_signal(signal.SIGTERM)
         # One that comes while the interpreter ends has its usual effect.
         assert process.wait() in (0, -signal.SIGTERM)
+
+
+def test_one_that_is_stuck_does_not_outlive_its_parent_for_long() -> None:
+    with started(PARENT, STUCK) as process:
+        assert process.stdout is not None
+        child = psutil.Process(int(process.stdout.readline()))
+        process.kill()
+    patiently(lambda: not child.is_running(), "the end of the child")
+
+
+def test_one_that_is_stuck_and_has_a_parent_is_left_to_it() -> None:
+    with started(STUCK) as process:
+        assert process.stdout and process.stdout.readline() == "stuck\n"
+        process.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.kill()
