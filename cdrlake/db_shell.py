@@ -46,10 +46,12 @@ def find_client(settings: Settings) -> Path:
 
 
 def _access(settings: Settings) -> str:
+    """The client's options. MariaDB's insists on TLS, which the embedded server has not."""
     mysql = settings.mysql
     password = mysql.password.get_secret_value() if mysql.password else ""
     quoted = password.replace("\\", "\\\\").replace('"', '\\"')
     return (
         f"[client]\nprotocol=tcp\nhost={mysql.host}\nport={mysql.port}\n"
         f'user={mysql.user}\npassword="{quoted}"\ndatabase={mysql.database}\n'
+        + ("[client-mariadb]\nskip-ssl\n" if mysql.embedded else "")
     )

@@ -103,7 +103,7 @@ def require_balance(found: Ledger) -> None:
         if not check.ok:
             raise LedgerError.sentence(
                 f"The ledger does not agree: {check.name} is {check.left:,} against "
-                f"{check.right:,}; see `cdrlake ledger` and the logs.",
+                f"{check.right:,}; if rows are on their way, ask again, otherwise see the logs.",
                 where=check.name,
                 needed=f"{check.left:,}",
                 got=f"{check.right:,}",

@@ -25,4 +25,4 @@ def run(size: Size, _: Stand) -> list[Measurement]:
         PAGE.write_text(text, encoding="utf-8")
     told = f"{len(worlds)} worlds of {CARDS[size]:,} cards, {DAYS[size]:.0f} days"
     figure = Figure("cards_quality_vs_attainable", "share", True, told)
-    return [held(figure, BAR, [one.share["oracle"].value for one in worlds.values()])]
+    return [held(figure, BAR, [one.share["filter"].value for one in worlds.values()])]

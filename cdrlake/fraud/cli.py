@@ -122,9 +122,9 @@ def train() -> None:
         return
     with Steps() as steps, steps.step("Train") as step:
         told = by_pipeline(settings)
+        if told.version is None:
+            raise StreamError.sentence(f"No version was trained: {told.reason}")
         step.say(told.reason)
-    if told.version is None:
-        raise StreamError.sentence(f"No version was trained: {told.reason}")
 
 
 def by_pipeline(settings: Settings, waiter: Waiter | None = None) -> Answer:
