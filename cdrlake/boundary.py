@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from typing import Any, NoReturn
@@ -18,6 +19,8 @@ FAILED, STOPPED, TERMINATED = 1, 130, 143
 def run(app: typer.Typer) -> None:
     """Run the command that was typed; errors meant for people become one sentence."""
     signal.signal(signal.SIGTERM, _terminate)
+    # A step that is tried again is no news to who waits for it; without a handler it is printed.
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:
         app(standalone_mode=False)
     except typer.TyperException as error:  # an option, a value or a command that is not known
