@@ -47,6 +47,7 @@ def publish() -> None:
     """Write the page and its plot from what is kept."""
     parts = read()
     PAGE.write_text(page(parts), encoding="utf-8")
+    samples.draw()
     _plot([one for found in parts.values() for one in found])
 
 

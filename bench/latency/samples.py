@@ -37,11 +37,10 @@ def keep(found: Samples) -> None:
 
 
 def section() -> str:
-    """A table and a plot of what is kept, in Markdown; empty where nothing is."""
+    """A table of what is kept, and the place of its plot, in Markdown; empty where nothing is."""
     if not KEPT.exists():
         return ""
     kept = pl.read_parquet(KEPT)
-    _plot(kept)
     at = pl.col("microseconds")
     rows = kept.group_by("query", "engine", maintain_order=True).agg(
         *[(at.quantile(share) / 1_000).alias(str(share)) for share in (0.5, 0.95, 0.99, 0.999)],
@@ -70,7 +69,13 @@ mode has no aggregation in Spark 4.2, and its batches last five minutes.
 """
 
 
-def _plot(kept: pl.DataFrame) -> None:
+def draw() -> None:
+    """Draw what is kept; nothing where nothing is."""
+    if KEPT.exists():
+        _draw(pl.read_parquet(KEPT))
+
+
+def _draw(kept: pl.DataFrame) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     import seaborn as sns

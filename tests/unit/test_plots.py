@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -24,6 +25,14 @@ from monitoring.report import ColumnReport
 WORDS = Words("Churn", "subscriber", "churners", "churned")
 NAMES = ("roc", "pr", "calibration", "importance")
 Plots = dict[str, Axes]
+
+
+@pytest.fixture(autouse=True)
+def _plain() -> Iterator[None]:
+    """Monitoring and the exploration set a style for the whole process, in which others draw."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 @pytest.fixture
