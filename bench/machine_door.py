@@ -5,28 +5,39 @@ from __future__ import annotations
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from lakehouse import kafka
 from lakehouse.children import end_with_parent
 from lakehouse.clock import SystemClock
 from lakehouse.http import server
+from lakehouse.models.linear import LinearModel
 from lakehouse.pace import Pace
 from lakehouse.settings import Settings
 from lakehouse.settings.kafka import KafkaSettings
 from serving.stream import StreamDoor
+from serving.stream_description import StreamDescription
 from serving.stream_model import Champion
 from serving.stream_state import Snapshots
-from tests.toy.machine_stream import Machine, OneVersion, describe
+from tests.toy.machine_stream import MODEL, OneVersion, describe
 
 
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Decide until `stop`."""
-    _, name, folder = sys.argv[1:]
-    description, clock = describe(name), SystemClock()
-    snapshots = Snapshots(Path(folder), kafka.topic_id(settings.kafka, name), Machine)
-    champion = Champion(OneVersion(), description, clock)
-    door = StreamDoor(description, settings.kafka, champion, snapshots, clock, Pace(0, clock))
-    door.snapshot_every(1.0)
+    _, _, name, folder = sys.argv
+    decide(describe(name), MODEL, settings.kafka, Path(folder), 1.0, stop)
+
+
+def decide(
+    description: StreamDescription[Any, Any], model: LinearModel, broker: KafkaSettings,
+    folder: Path, snapshot_s: float, stop: threading.Event,
+) -> None:  # fmt: skip
+    """Decide a stream with one version of a model, and keep its state in `folder`."""
+    clock, topic_id = SystemClock(), kafka.topic_id(broker, description.topic_in)
+    snapshots = Snapshots(folder, topic_id, description.state_type)
+    champion = Champion(OneVersion(model), description, clock)
+    door = StreamDoor(description, broker, champion, snapshots, clock, Pace(0, clock))
+    door.snapshot_every(snapshot_s)
     door.run(stop)
 
 

@@ -15,20 +15,13 @@ from pathlib import Path
 import msgspec
 
 from bench.latency.queries import CATEGORY_OF, Followed, Job, Query, View
+from bench.machine_door import decide, load
 from cdrlake.waiting import patiently_ended
-from lakehouse import kafka
 from lakehouse.children import die_with_parent, end_with_parent
-from lakehouse.clock import SystemClock
 from lakehouse.http import server
 from lakehouse.models.linear import LinearModel
-from lakehouse.pace import Pace
 from lakehouse.settings import ROOT, Settings
-from lakehouse.settings.kafka import KafkaSettings
-from serving.stream import StreamDoor
 from serving.stream_description import Refused, Scored, StreamDescription, Written
-from serving.stream_model import Champion
-from serving.stream_state import Snapshots
-from tests.toy.machine_stream import OneVersion
 
 # Flink checkpoints as often.
 CHECKPOINT_S = 5.0
@@ -115,17 +108,8 @@ def running(job: Job) -> Iterator[None]:
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Decide until `stop`."""
     _, _, query, topic_in, topic_out, folder = sys.argv
-    description, clock = describe(query, topic_in, topic_out), SystemClock()  # type: ignore[arg-type]
-    snapshots = Snapshots(Path(folder), kafka.topic_id(settings.kafka, topic_in), Page)
-    champion = Champion(OneVersion(MODEL), description, clock)
-    door = StreamDoor(description, settings.kafka, champion, snapshots, clock, Pace(0, clock))
-    door.snapshot_every(CHECKPOINT_S)
-    door.run(stop)
-
-
-def load() -> Settings:
-    """Settings of the broker alone."""
-    return Settings(kafka=KafkaSettings(port=int(sys.argv[1])))
+    description = describe(query, topic_in, topic_out)  # type: ignore[arg-type]
+    decide(description, MODEL, settings.kafka, Path(folder), CHECKPOINT_S, stop)
 
 
 if __name__ == "__main__":
