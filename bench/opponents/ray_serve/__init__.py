@@ -10,8 +10,15 @@ import shutil
 from pathlib import Path
 
 HOME = Path(__file__).parent
+# By default a proxy that is not ready within seconds is killed and begun anew, for ever on a busy
+# machine.
+PATIENCE_S = 3600
 # None of its processes is to report to its makers.
 VARIABLES = {
+    "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": str(PATIENCE_S),
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": str(PATIENCE_S),
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": str(PATIENCE_S),
+    "RAY_worker_register_timeout_seconds": str(PATIENCE_S),
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_ENABLE_HA_PROXY": "1" if shutil.which("haproxy") else "0",
     "RAY_USAGE_STATS_ENABLED": "0",

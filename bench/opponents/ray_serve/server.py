@@ -9,10 +9,14 @@ from pathlib import Path
 import ray
 from fastapi import FastAPI
 from ray import serve
+from ray.serve._private import api, client
 
+from bench.opponents.ray_serve import PATIENCE_S
 from bench.opponents.serving.fastapi_onnx import application
 
 MAX_ONGOING = 512
+# The one limit of its start that no variable sets: a minute.
+api.HTTP_PROXY_TIMEOUT = client.HTTP_PROXY_TIMEOUT = PATIENCE_S
 
 
 def main(folder: Path, port: int) -> None:
