@@ -8,6 +8,7 @@ is noted in `ops.file_checksums`. From then on the file must have that hash.
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from lakehouse.names import table_uri
 from lakehouse.settings import Settings
 from pyspark_jobs.delta.differences import Difference
 
+LOG = logging.getLogger(__name__)
 # So much of what was read before is read again in one verification, chosen at random.
 BYTES_AGAIN = 2 * 2**30
 _NOTED = {"table": pl.String, "path": pl.String, "sha256": pl.String}
@@ -69,6 +71,8 @@ def verify(
     uris = {name: table_uri(settings.lake_uri, name) for name in tables}
     files = [one for name, uri in uris.items() for one in _listed(name, uri, options, known)]
     chosen = [*(one for one in files if one.sha256 is None), *_again(files, bytes_again)]
+    mebibytes = sum(one.size for one in chosen) / 2**20
+    LOG.info("reading %d of %d files, %.0f MiB", len(chosen), len(files), mebibytes)
     read = _read(spark, chosen, options)
     held = {one.file: one.sha256 for one in read}
     rows = [(one.table, one.path, one.sha256 or held.get(one)) for one in files]

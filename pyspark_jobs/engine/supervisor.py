@@ -15,7 +15,7 @@ from lakehouse.retry import Backoff
 from pyspark_jobs.engine import failures
 
 LOG = logging.getLogger(__name__)
-POLL_S = 0.2
+POLL_S, TELL_S = 0.2, 5.0
 LAST_BATCH_S = 15.0
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 1.0, 30.0
 # After so long without a failure the next one is a new story.
@@ -57,9 +57,12 @@ class Supervisor:
 
     def run_to_end(self) -> int:
         """Watch until all queries have ended on their own; returns the number of rows they read."""
-        before = self._read
+        before, told = self._read, self._clock.monotonic()
         while self._watched and not self._stop.is_set():
             self.check()
+            if self._clock.monotonic() - told >= TELL_S:
+                self._tell()
+                told = self._clock.monotonic()
             self._clock.wait(self._stop, POLL_S)
         return self._read - before
 
@@ -88,6 +91,12 @@ class Supervisor:
             query.stop()
         self._watched.clear()
 
+    def _tell(self) -> None:
+        """Log what each query has read so far."""
+        for watched in self._watched:
+            if watched.query is not None:
+                LOG.info("%s has read %s rows so far", watched.name, f"{_rows_read(watched.query):,}")
+
     def _begin(self, watched: _Watched) -> None:
         try:
             watched.query = watched.start()
@@ -101,9 +110,11 @@ class Supervisor:
 
     def _settle(self, watched: _Watched, query: StreamingQuery) -> None:
         """Record what a query that has ended has read, and why it ended."""
-        self._read += _rows_read(query)
-        error = query.exception()
+        read, error = _rows_read(query), query.exception()
+        self._read += read
         if error is None:
+            found = f"{read:,} rows read" if read else "nothing new to read"
+            LOG.info("%s has ended: %s", watched.name, found)
             self._watched.remove(watched)
             return
         watched.query = None

