@@ -95,7 +95,9 @@ class Supervisor:
         """Log what each query has read so far."""
         for watched in self._watched:
             if watched.query is not None:
-                LOG.info("%s has read %s rows so far", watched.name, f"{_rows_read(watched.query):,}")
+                LOG.info(
+                    "%s has read %s rows so far", watched.name, f"{_rows_read(watched.query):,}"
+                )
 
     def _begin(self, watched: _Watched) -> None:
         try:
