@@ -22,6 +22,8 @@ import uvloop
 
 from lakehouse.children import die_with_parent
 
+# An answer that takes longer is lost.
+PATIENCE_S = 600
 WRK = """
 wrk.method = "POST"
 wrk.body = {body}
@@ -77,7 +79,8 @@ def fastest(
     with NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(WRK.format(body=json.dumps(body.decode()), token=token))
         script.flush()
-        command = [wrk, "-t1", f"-c{connections}", f"-d{max(round(seconds), 1)}s", "-s"]
+        spell = f"-d{max(round(seconds), 1)}s", f"--timeout={PATIENCE_S}s"
+        command = [wrk, "-t1", f"-c{connections}", *spell, "-s"]
         url = f"http://127.0.0.1:{port}{path}"
         said = subprocess.run(
             [*command, script.name, url], check=True, capture_output=True, text=True,
@@ -105,7 +108,7 @@ async def _run(port: int, data: bytes, connections: int, seconds: float) -> Load
     await asyncio.gather(
         *(loop.create_connection(partial(_itself, one), "127.0.0.1", port) for one in clients)
     )
-    await asyncio.wait([one.done for one in clients], timeout=seconds + 30)
+    await asyncio.wait([one.done for one in clients], timeout=seconds + PATIENCE_S)
     load.seconds = time.perf_counter() - began
     for one in clients:
         one.close()
