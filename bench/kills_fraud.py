@@ -1,18 +1,20 @@
 """`python -m bench.kills_fraud`: kill -9 the fraud pipeline at seeded moments, then compare.
 
-Ingest, learner, join and training run in one process, which is killed again and again while it
-works through what the topics hold. An undisturbed one then reads the same topics. Both must come to
-the same: the learner's state to the last byte, every prediction, every joined row. For that to be
-asked, batches must be the same, so each has the same number of messages of every partition.
+Ingest, learner, join and training run in one process. Events and truth come in as many parts as it
+is started, so each time there is work, and it is killed in the middle of it. An undisturbed process
+then reads the same topics. Both must come to the same: the learner's state to the last byte, every
+prediction, every joined row. For that to be asked, batches must be the same, so each has the same
+number of messages of every partition.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from random import Random
 
 import polars as pl
@@ -68,6 +70,14 @@ class Load:
         )
         return cls(events, truth.told(events, DELAYS, (1,)))
 
+    def parts(self, count: int) -> Iterator[Load]:
+        """The same in parts of whole batches, each with all that is said about its events."""
+        batches = len(self.events) // BATCH // PARTITIONS
+        ends = [batches * number // count * BATCH * PARTITIONS for number in range(count + 1)]
+        for begin, end in pairwise(ends):
+            events = self.events[begin:end]
+            yield Load(events, self.truth.join(events, on=ID, how="semi", maintain_order="left"))
+
     def send(self, settings: Settings) -> None:
         """Send all of it, to each partition as much as to any other."""
         _send(settings, names.TOPIC_EVENTS, self.events.select(EVENT.names), "account_number")
@@ -102,7 +112,6 @@ def run(stand: Stand, kills: int, batches: int, seed: int) -> int:
     load = Load.of(batches)
     with stand.site(database=True) as disturbed:
         kafka.create_topics(disturbed.kafka, FRAUD.topics)
-        load.send(disturbed)
         calm = disturbed.model_copy(update={"state_dir": f"{disturbed.state_dir}/calm"})
         calm.state.mkdir()
         with mirrored.following(disturbed, FRAUD):
@@ -113,13 +122,18 @@ def run(stand: Stand, kills: int, batches: int, seed: int) -> int:
 
 
 def disturb(settings: Settings, load: Load, kills: int, random: Random) -> None:
-    """Start the pipeline and kill it again and again, each time further on; then let it finish."""
-    log = settings.state / "pipeline.log"
-    for number in range(kills):
-        what, due = _moment(settings, load, random, (number + random.random()) / (kills + 1))
-        with driver(settings, log, pipeline=pipeline(settings)):
-            patiently(due, f"the moment of kill {number + 1}", PATIENCE_S, 0.02)
-        print(f"kill {number + 1}: {what}", flush=True)
+    """Start the pipeline for each part of the load, and kill it there; let the last one finish."""
+    log, events, truth = settings.state / "pipeline.log", 0, 0
+    for number, part in enumerate(load.parts(kills + 1)):
+        part.send(settings)
+        share = random.random()
+        events_due, truth_due = events + share * len(part.events), truth + share * len(part.truth)
+        events, truth = events + len(part.events), truth + len(part.truth)
+        if number < kills:
+            what, due = random.choice(_moments(settings, events_due, truth_due))
+            with driver(settings, log, pipeline=pipeline(settings)):
+                patiently(due, f"the moment of kill {number + 1}", PATIENCE_S, 0.02)
+            print(f"kill {number + 1}: {what}", flush=True)
     _to_the_end(settings, load)
 
 
@@ -128,20 +142,17 @@ def _to_the_end(settings: Settings, load: Load) -> None:
         waiting_for(partial(_is_done, settings, load), f"the end of the run in {settings.state}")
 
 
-def _moment(settings: Settings, load: Load, random: Random, share: float) -> tuple[str, Due]:
-    """A seeded moment: a state that was just written, so many rows, or the start of the service."""
-    states = States(settings, settings.fraud.learner)
-    events, told = share * len(load.events), share * len(load.truth)
-    batch = int(events / BATCH / PARTITIONS)
-    moments: list[tuple[str, Due]] = [
+def _moments(settings: Settings, events: float, truth: float) -> list[tuple[str, Due]]:
+    """When to kill: a state was just written, so many rows are there, or service has begun."""
+    states, batch = States(settings, settings.fraud.learner), int(events / BATCH / PARTITIONS)
+    return [
         (f"state {batch} written", lambda: states.newest() >= batch),
         (f"{events:,.0f} events ingested", lambda: _rows(settings, names.BRONZE_EVENTS) > events),
-        (f"{told:,.0f} truths ingested", lambda: _rows(settings, names.BRONZE_TRUTH) > told),
+        (f"{truth:,.0f} truths ingested", lambda: _rows(settings, names.BRONZE_TRUTH) > truth),
         (f"{events:,.0f} events scored", lambda: _rows(settings, names.PREDICTIONS) > events),
         (f"{events:,.0f} rows joined", lambda: _rows(settings, names.JOINED) > events),
         ("in service", lambda: in_service(settings, SERVICE)),
     ]
-    return random.choice(moments)
 
 
 def compare(disturbed: Settings, calm: Settings, load: Load) -> int:
@@ -208,6 +219,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--publish", action="store_true")
     options = parser.parse_args()
+    if options.batches <= options.kills:
+        parser.error(f"--batches must be more than the {options.kills} kills: each needs some work")
     with Stand() as stand:
         differing = run(stand, options.kills, options.batches, options.seed)
     if options.publish:

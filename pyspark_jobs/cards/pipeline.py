@@ -20,7 +20,6 @@ from lakehouse.progress import PipelineProgress
 from lakehouse.registry import open_registry
 from pyspark_jobs.cards import transform
 from pyspark_jobs.cards.scoring import scoring_context
-from pyspark_jobs.cards.train import train
 from pyspark_jobs.cards.trainer import trainer
 from pyspark_jobs.engine.aside import Aside
 from pyspark_jobs.engine.supervisor import Supervisor
@@ -89,6 +88,9 @@ class Pipeline:
             self._training = None
 
     def _train(self) -> str:
+        # What only a training needs, as scikit-learn, takes longer to load than all the rest.
+        from pyspark_jobs.cards.train import train
+
         parts = self._spark, self._settings, self._registry
         try:
             return train(*parts, LOG.info).verdict.reason

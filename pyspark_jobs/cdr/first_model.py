@@ -15,7 +15,6 @@ from lakehouse.errors import ModelError
 from lakehouse.progress import Phase
 from lakehouse.registry import Registry, gates
 from lakehouse.retry import Backoff
-from pyspark_jobs.cdr.train import train
 from pyspark_jobs.engine import failures
 from pyspark_jobs.engine.aside import Aside
 
@@ -112,6 +111,9 @@ class FirstModel:
 
     def _attempt(self) -> str:
         """Train once; returns the reason if no champion comes of it."""
+        # What only a training needs, as scikit-learn, takes longer to load than all the rest.
+        from pyspark_jobs.cdr.train import train
+
         self._say("training the first model")
         parts = self._spark, self._settings, self._registry, self._clock
         try:

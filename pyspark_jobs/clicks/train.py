@@ -87,13 +87,6 @@ def train(
     return TrainingResult(registry.version(version.number), verdict, figures)
 
 
-def train_first(
-    spark: SparkSession, settings: Settings, registry: Registry, lessons: Lessons, say: Say
-) -> TrainingResult | None:
-    """Train if there is no version yet. Raises as `train` does."""
-    return None if registry.versions() else train(spark, settings, registry, lessons, say)
-
-
 def split(rows: pl.DataFrame, settings: Settings) -> Parts:
     """The windows by their users, with bots and people in each part.
 

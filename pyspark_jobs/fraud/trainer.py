@@ -11,7 +11,6 @@ from lakehouse.errors import CdrlakeError
 from lakehouse.registry import open_registry
 from pyspark_jobs.engine.runtime import Job
 from pyspark_jobs.fraud import control, metadata
-from pyspark_jobs.fraud.train import train
 from pyspark_jobs.training.requests import Answer, Request
 from pyspark_jobs.training.trainer import Course, Trainer
 
@@ -25,6 +24,9 @@ def trainer(job: Job[Settings]) -> Trainer:
         _announce(job.settings)
 
     def work(request: Request) -> Answer:
+        # What only a training needs, as scikit-learn, takes longer to load than all the rest.
+        from pyspark_jobs.fraud.train import train
+
         registry = open_registry(job.settings, CARDS)
         found = train(job.spark, job.settings, registry, job.clock, LOG.info)
         return Answer(

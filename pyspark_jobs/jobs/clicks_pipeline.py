@@ -10,13 +10,10 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains.clicks import CLICKS
-from lakehouse.domains.clicks.domain import BOTS, EVENTS
+from lakehouse.domains.clicks.domain import EVENTS
 from lakehouse.domains.settings import load
-from lakehouse.registry import open_registry
 from pyspark_jobs.clicks import users
-from pyspark_jobs.clicks.lessons import Lessons
-from pyspark_jobs.clicks.train import train_first
-from pyspark_jobs.clicks.trainer import trainer
+from pyspark_jobs.clicks.trainer import train_first, trainer
 from pyspark_jobs.engine import command, queries, runtime
 from pyspark_jobs.ingest import fast_json, ingest
 from pyspark_jobs.ingest.ingest import Intake, Overrides
@@ -34,8 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--accept-loss needs --once")
     fast_json.compile_ahead()
     with runtime.job("clicks_pipeline", load) as job:
-        lessons = Lessons(job.clock.now())
-        train_first(job.spark, job.settings, open_registry(job.settings, BOTS), lessons, LOG.info)
+        train_first(job)
         every = None if options.once else queries.interval(job.settings.spark)
         parts = job.spark, job.settings
         leave = Overrides(lost_messages=options.accept_loss)

@@ -10,7 +10,8 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from lakehouse.domains.settings import load
 from pyspark_jobs.engine import command, runtime
-from pyspark_jobs.segments.train_models import registries, train
+from pyspark_jobs.segments.scoring import registries
+from pyspark_jobs.segments.train_models import train
 
 LOG = logging.getLogger(__name__)
 

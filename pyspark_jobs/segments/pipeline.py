@@ -20,8 +20,7 @@ from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake
 from pyspark_jobs.scoring import outcomes, score
 from pyspark_jobs.segments import assign, transform
-from pyspark_jobs.segments.scoring import scoring_contexts
-from pyspark_jobs.segments.train_models import registries, train
+from pyspark_jobs.segments.scoring import registries, scoring_contexts
 
 LOG = logging.getLogger(__name__)
 SERVICE = "segments-pipeline"
@@ -86,6 +85,9 @@ class Pipeline:
             self._training = None
 
     def _train(self) -> str:
+        # What only a training needs, as scikit-learn, takes longer to load than all the rest.
+        from pyspark_jobs.segments.train_models import train
+
         try:
             found = train(self._spark, self._settings, self._registries, LOG.info)
         except ModelError as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from lakehouse.clock import Clock
 from lakehouse.domains.segments import names
-from lakehouse.domains.segments.domain import REQUEST, WILL_SPEND
+from lakehouse.domains.segments.domain import REQUEST, SEGMENTS, WILL_SPEND
 from lakehouse.domains.settings import Settings
-from lakehouse.registry import open_registry
+from lakehouse.registry import Registry, open_registry
 from pyspark_jobs.scoring.context import ScoringContext
 
 
@@ -24,3 +24,8 @@ def scoring_contexts(settings: Settings, clock: Clock) -> tuple[ScoringContext, 
         for scored, scoring, labelling in queries
     ]  # fmt: skip
     return found[0], found[1]
+
+
+def registries(settings: Settings) -> dict[str, Registry]:
+    """The registry of each of the domain's models, by its name."""
+    return {one.model: open_registry(settings, one) for one in SEGMENTS.scored}

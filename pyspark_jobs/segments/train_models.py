@@ -10,13 +10,13 @@ from pyspark.sql import functions as f
 
 from lakehouse import store
 from lakehouse.domains.segments import names
-from lakehouse.domains.segments.domain import REQUEST, SEGMENTS, TYPES, WILL_SPEND
+from lakehouse.domains.segments.domain import REQUEST, TYPES, WILL_SPEND
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.models.manifest import Figures
 from lakehouse.models.metric_text import text, title
 from lakehouse.names import table_uri
-from lakehouse.registry import Registry, open_registry
+from lakehouse.registry import Registry
 from lakehouse.registry.gates import Verdict
 from pyspark_jobs.engine import readers
 from pyspark_jobs.segments import train_hazards, train_types, weeks
@@ -38,11 +38,6 @@ class TrainedVersion:
         """`will_spend 1: promoted: first model, ROC-AUC 0.81`."""
         standing = "promoted" if self.verdict.promoted else "not promoted"
         return f"{self.model} {self.number} {standing}: {self.verdict.reason}"
-
-
-def registries(settings: Settings) -> dict[str, Registry]:
-    """The registry of each of the domain's models, by its name."""
-    return {one.model: open_registry(settings, one) for one in SEGMENTS.scored}
 
 
 def train(

@@ -40,7 +40,8 @@ from pyspark_jobs.ingest import ingest
 from pyspark_jobs.ingest.ingest import Intake
 from pyspark_jobs.segments import transform
 from pyspark_jobs.segments.pipeline import scoring_starts
-from pyspark_jobs.segments.train_models import registries, train
+from pyspark_jobs.segments.scoring import registries
+from pyspark_jobs.segments.train_models import train
 from serving import wiring
 from serving.rest.server import Config
 from tests.integration.conftest import wait_for

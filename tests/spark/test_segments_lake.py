@@ -31,7 +31,8 @@ from pyspark_jobs.engine import readers
 from pyspark_jobs.engine.supervisor import Start
 from pyspark_jobs.segments import transform, weeks
 from pyspark_jobs.segments.pipeline import scoring_starts
-from pyspark_jobs.segments.train_models import TrainedVersion, registries, train
+from pyspark_jobs.segments.scoring import registries
+from pyspark_jobs.segments.train_models import TrainedVersion, train
 
 DAYS, HELD_BACK = 380, 21
 CLOCK = FixedClock(datetime(2026, 6, 1, tzinfo=UTC))
