@@ -106,7 +106,7 @@ kills: $(VENV)/.dev ## kill -9 the driver twenty times in half a million events,
 	$(BIN)/python -m bench.kills --publish
 
 kills-fraud: $(VENV)/.dev ## kill -9 the fraud pipeline (KILLS=60, BATCHES=90), compare state, predictions, joined rows
-	$(BIN)/python -m bench.kills_fraud --kills $(or $(KILLS),60) --batches $(or $(BATCHES),90) --publish
+	$(BIN)/python -m bench.kills_fraud $(if $(KILLS),--kills $(KILLS)) $(if $(BATCHES),--batches $(BATCHES)) --publish
 
 kills-clicks: $(VENV)/.dev ## kill -9 each process of clicks (KILLS=10, MONGO=command of a server), compare users, windows, documents
 	$(BIN)/python -m bench.kills_clicks --kills $(or $(KILLS),10) --publish $(if $(MONGO),--mongo '$(MONGO)')

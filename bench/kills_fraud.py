@@ -214,8 +214,8 @@ def _rows(settings: Settings, table: str) -> int:
 def main() -> int:
     """Run from the command line; 0 when nothing differs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--batches", type=int, default=80)
+    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--batches", type=int, default=90)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--publish", action="store_true")
     options = parser.parse_args()
