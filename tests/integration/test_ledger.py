@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -11,37 +10,27 @@ from pathlib import Path
 import polars as pl
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
 from cdrlake.services.kafka import KafkaBroker
 from lakehouse import kafka
-from lakehouse.amounts import Starts
 from lakehouse.audit import audit
 from lakehouse.checks import (
-    At,
     Check,
-    Conflicts,
     Distinct,
     Expired,
-    Held,
     Keys,
-    Lost,
-    Messages,
     Net,
-    OwnEvents,
-    Sum,
 )
 from lakehouse.clock import FixedClock
-from lakehouse.contracts import Contract, Field, quarantine
-from lakehouse.domain import Domain, Feed, Station
 from lakehouse.domains.settings import Settings
-from lakehouse.ledger import Ledger, snapshot, snapshot_of_all
-from lakehouse.names import DATA_LOSS, QueryIdentity, table_uri
+from lakehouse.ledger import snapshot, snapshot_of_all
+from lakehouse.names import DATA_LOSS
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore, RunRecord
-from lakehouse.settings.kafka import KafkaSettings
 from lakehouse.settings.model import LakeSettings
 from tests.integration.conftest import wait_for
+from tests.integration.meters import PATIENCE_S, Site, create, in_transaction, publish, reading
 
 pytestmark = pytest.mark.integration
 
@@ -53,94 +42,6 @@ COMPACTED = {
     "min.cleanable.dirty.ratio": "0.01",
     "max.compaction.lag.ms": "100",
 }
-READING = Contract(
-    "readings",
-    (Field("event_id", "string", "id"), Field("meter", "string", "whose"), Field("v", "int", "")),
-    key=("event_id",),
-)
-STREAMS = "SELECT 's' UNION SELECT 't'"
-
-
-def meters(topic: str) -> Domain:
-    """A domain that a test makes up, with a topic of its own."""
-    bronze = replace(READING, name="bronze.readings")
-    feed = Feed(
-        QueryIdentity("meters", "bronze.readings", 1),
-        topic,
-        READING,
-        bronze,
-        quarantine("quarantine.readings"),
-        entity="meter",
-        event_id="event_id",
-    )
-    lost = Net("accepted losses", Lost(topic), "messages")
-    twice = Net(
-        "event ids used twice",
-        Conflicts("bronze.readings", "event_id", ("meter",)),
-        "events",
-        missing="left",
-    )
-    return Domain(
-        "meters",
-        topics=(),
-        feeds=(feed,),
-        tables=(),
-        stations=(
-            Station("sent", "rows", "sql", "SELECT 6"),
-            Station("kafka", "messages", "topic", topic),
-            Station("bronze", "rows", "table", "bronze.readings"),
-        ),
-        checks=(
-            Check("in Kafka = held", Messages(topic), Held(topic)),
-            Check("sent = in the lake", At("sent"), OwnEvents(topic, STREAMS), (lost,)),
-            Check(
-                "bronze = silver",
-                Distinct("bronze.readings", ("event_id",)),
-                Sum("silver.readings", "events"),
-                (twice,),
-            ),
-        ),
-    )
-
-
-class Site:
-    """A lake, a topic, and what an ingest would do with them."""
-
-    def __init__(self, settings: Settings, topic: str) -> None:
-        self.settings, self.topic, self.domain = settings, topic, meters(topic)
-
-    def ledger(self, starts: Starts | None = None) -> Ledger:
-        return audit(self.settings, self.domain, starts or {})
-
-    def comparison(self, name: str) -> tuple[int, int, bool]:
-        found = next(check for check in self.ledger().checks if check.name == name)
-        return found.left, found.right, found.ok
-
-    def write(self, table: str, rows: pl.DataFrame) -> None:
-        rows.write_delta(table_uri(self.settings.lake_uri, table), mode="append")
-
-    def ingest(self, since: int = 0) -> None:
-        """Take in what can be read from an offset on; what is no JSON goes to quarantine."""
-        good, bad = [], []
-        ranges = kafka.offset_ranges(self.settings.kafka, self.topic)
-        spans = {number: [(max(low, since), end)] for number, (low, end) in ranges.items()}
-        for message in kafka.read_ranges(self.settings.kafka, self.topic, spans):
-            place = {
-                "topic": self.topic,
-                "partition": message.partition(),
-                "offset": message.offset(),
-            }
-            try:
-                good.append(json.loads(message.value() or b"") | place)
-            except ValueError:
-                bad.append({"reasons": "not_json", "raw": message.value(), **place})
-        if good:
-            rows = pl.DataFrame(good)
-            self.write("bronze.readings", rows)
-            once = rows.unique(["event_id", "meter"])
-            self.write("silver.readings", once.group_by("meter").agg(events=pl.len()))
-        if bad:
-            self.write("quarantine.readings", pl.DataFrame(bad))
 
 
 @pytest.fixture
@@ -149,36 +50,6 @@ def site(database: Settings, broker: KafkaBroker, tmp_path: Path) -> Site:
     create(database.kafka, topic, {})
     lake = LakeSettings(uri=str(tmp_path / "lake"))
     return Site(database.model_copy(update={"lake": lake}), topic)
-
-
-def create(settings: KafkaSettings, topic: str, config: dict[str, str]) -> None:
-    admin = AdminClient(kafka.client_options(settings))
-    admin.create_topics([NewTopic(topic, 1, 1, config=config)])[topic].result(10)
-
-
-def reading(number: int, meter: str = "m", stream: str = "s") -> bytes:
-    return json.dumps({"event_id": f"{stream}:{number}", "meter": meter, "v": 1}).encode()
-
-
-def publish(settings: KafkaSettings, topic: str, *values: bytes, key: bytes = b"k") -> None:
-    producer = Producer(kafka.client_options(settings))
-    for value in values:
-        producer.produce(topic, value, key)
-    assert producer.flush(20) == 0
-
-
-def in_transaction(settings: KafkaSettings, topic: str, *values: bytes, commit: bool) -> None:
-    options = {"transactional.id": uuid.uuid4().hex}
-    producer = Producer(kafka.client_options(settings) | options)
-    producer.init_transactions(20)
-    producer.begin_transaction()
-    for value in values:
-        producer.produce(topic, value, b"k")
-    producer.flush(20)
-    if commit:
-        producer.commit_transaction(20)
-    else:
-        producer.abort_transaction(20)
 
 
 def test_what_was_aborted_and_the_markers_of_transactions_are_no_messages(site: Site) -> None:
@@ -202,13 +73,13 @@ def test_an_open_transaction_is_not_waited_for(site: Site) -> None:
     publish(site.settings.kafka, site.topic, reading(0))
     options = {"transactional.id": uuid.uuid4().hex}
     producer = Producer(kafka.client_options(site.settings.kafka) | options)
-    producer.init_transactions(20)
+    producer.init_transactions(PATIENCE_S)
     producer.begin_transaction()
     producer.produce(site.topic, reading(1), b"k")
-    producer.flush(20)
+    producer.flush(PATIENCE_S)
     site.ingest()
     assert site.comparison("in Kafka = held") == (1, 1, True)
-    producer.abort_transaction(20)
+    producer.abort_transaction(PATIENCE_S)
 
 
 @pytest.fixture
@@ -251,7 +122,7 @@ def test_messages_that_expired_after_they_were_taken_in_are_not_missed(site: Sit
 def expire(site: Site, before: int) -> None:
     admin = AdminClient(kafka.client_options(site.settings.kafka))
     place = TopicPartition(site.topic, 0, before)
-    admin.delete_records([place])[TopicPartition(site.topic, 0)].result(10)
+    admin.delete_records([place])[TopicPartition(site.topic, 0)].result(PATIENCE_S)
 
 
 def accept_loss(site: Site, first: int, until: int) -> None:

@@ -8,29 +8,19 @@ from typing import Any
 
 import polars as pl
 import pytest
-import yaml
 
-from flaskapp.cdr import mappings
 from flaskapp.cdr.mappings import reading
 from flaskapp.cdr.mappings.fields import Options
 from flaskapp.cdr.mappings.msisdn import CUT, NO_SUBSCRIBER, numbers
 from flaskapp.cdr.mappings.reading import read
 from flaskapp.cdr.mappings.spec import Mapping, NumberSpec
 from lakehouse.errors import SourceError
+from tests.unit.calls_mapping import CALLS, LOCAL
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 OPTIONS = Options(NOW)
 KEY = b"a secret of some length"
 A, B = "49171000001", "49171000002"
-LOCAL = {"columns": ["start"], "formats": ["%Y-%m-%d %H:%M:%S"]}
-CALLS = {
-    "kind": "calls",
-    "delimiter": ";",
-    "time": LOCAL,
-    "from": {"column": "a"},
-    "to": {"column": "b"},
-    "duration": {"column": "seconds"},
-}
 HEADER = "start;a;b;seconds"
 MORNING = "2026-01-31 10:00:00"
 
@@ -260,47 +250,3 @@ def test_a_line_that_gets_lost_is_an_error(tmp_path: Path, monkeypatch: pytest.M
     lines = [HEADER, f"{MORNING};{A};{B};5", f"{MORNING};{A};{B};6"]
     with pytest.raises(SourceError, match="of 2 lines 1 were accepted and 0 rejected"):
         converted(tmp_path, lines)
-
-
-def refusal(tmp_path: Path, content: bytes) -> str:
-    (tmp_path / "mine.yaml").write_bytes(content)
-    with pytest.raises(SourceError) as caught:
-        mappings.load("mine", tmp_path)
-    assert len(str(caught.value)) < 400
-    return str(caught.value)
-
-
-def described(**change: Any) -> bytes:
-    values = {"description": "wrong", "files": {"calls": CALLS | change}}
-    return yaml.safe_dump(values).encode()
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (described(time=LOCAL | {"zone": "Europe/Kopenhagen"}), "did you mean 'Europe/Copenhagen'"),
-        (described(time=LOCAL | {"zone": "localtime"}), "files.calls.time.zone"),
-        (described(time=LOCAL | {"formats": ["%Y-%m-%d %H"]}), "hours and minutes or neither"),
-        (described(time=LOCAL | {"formats": ["%H:%M"]}), "day, month and year"),
-        (described(decimal=",", thousands=","), "different signs"),
-        (described(delimeter=","), "is no key here; did you mean 'delimiter'?"),
-        (described(time={"formats": ["%Y-%m-%d"]}), "files.calls.time.columns is missing."),
-        (
-            described(**{"from": {"column": "a", "pseudonym": True, "digits": 6}}),
-            "8 digits or more",
-        ),
-        (described(to={"column": "b", "pseudonym": True, "prefix": "99945000"}), "8 digits"),
-        (described(header=["start", "a", "b"]), "every column in header"),
-        (b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]", "alias"),
-        (b"[" * 5_000, "nesting"),
-        (b"description: " + b"9" * 5_000, "number"),
-        (b"description: \xff\xfe", "UTF-8"),
-        (b"description: 2026-02-30", "a date that does not exist"),
-        (b"[]", "the mapping needs keys and values, but got a list of 0"),
-        (b"", "the mapping needs keys and values, but got None"),
-    ],
-)
-def test_a_mapping_that_is_none_is_refused_in_one_sentence(
-    tmp_path: Path, content: bytes, problem: str
-) -> None:
-    assert problem in refusal(tmp_path, content)
