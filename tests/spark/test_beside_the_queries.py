@@ -18,7 +18,7 @@ from lakehouse.clock import FixedClock, SystemClock
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ModelError
 from lakehouse.names import QueryIdentity
-from pyspark_jobs.cdr import first_model
+from pyspark_jobs.cdr import train as training
 from pyspark_jobs.cdr.first_model import FirstModel
 from pyspark_jobs.engine import failures, queries, readers
 from pyspark_jobs.engine.aside import Aside
@@ -85,7 +85,7 @@ def test_a_training_blocks_nobody_and_its_jobs_end_when_it_is_closed(
             ends.append(error)
             raise
 
-    monkeypatch.setattr(first_model, "train", endless)
+    monkeypatch.setattr(training, "train", endless)
     tracker = spark.sparkContext.statusTracker()
     search.until(lambda: bool(tracker.getActiveJobsIds()))
     assert not search.model.has_arrived()
@@ -107,7 +107,7 @@ def test_a_registry_that_is_away_is_asked_again(
         search.registry.has_one = True
         raise ModelError.sentence("Whatever it says, there is a champion.")
 
-    monkeypatch.setattr(first_model, "train", train)
+    monkeypatch.setattr(training, "train", train)
     search.until(lambda: bool(search.said) and search.said[-1][0] == "service")
     assert "no model yet" in search.said[-1][1]
     assert not search.model.has_arrived()
@@ -123,7 +123,7 @@ def test_any_other_failure_of_a_training_is_raised(
     def train(*_: Any) -> None:
         raise ValueError("no such column")
 
-    monkeypatch.setattr(first_model, "train", train)
+    monkeypatch.setattr(training, "train", train)
     with pytest.raises(ValueError, match="no such column"):
         search.until(lambda: False)
 
