@@ -89,29 +89,33 @@ def _plot(found: list[Measurement]) -> None:
     import seaborn as sns
 
     sns.set_theme(style="whitegrid")
-    figure, axes = plt.subplots(figsize=(9, 0.42 * len(found) + 1.2))
+    lines: dict[str, list[float]] = {}
+    for one in found:
+        lines.setdefault(_label(one), []).append(one.ratio)
+    figure, axes = plt.subplots(figsize=(9, 0.27 * len(lines) + 1.2))
+    for place, ratios in enumerate(lines.values()):
+        low, high = min(ratios), max(ratios)
+        colours = ["#0072b2" if ratio >= 1 else "#d55e00" for ratio in ratios]
+        # A stem begins at 1, so that its length says how much better or worse.
+        axes.hlines(place, min(low, 1), max(high, 1), color="#b0b7c3", linewidth=2, zorder=1)
+        axes.scatter(ratios, [place] * len(ratios), c=colours, s=28, zorder=2)
+        text = _number(low) if low == high else f"{_number(low)} to {_number(high)}"
+        axes.annotate(text, (max(high, 1), place), (7, 0), textcoords="offset points",
+                      va="center", fontsize=8)  # fmt: skip
     axes.set_xscale("log")
-    places = range(len(found))
-    colours = ["#0072b2" if one.ratio >= 1 else "#d55e00" for one in found]
-    # A bar begins at 1, so that its length says how much better or worse.
-    axes.barh(places, [one.ratio - 1 for one in found], left=1, color=colours)
-    for place, one in zip(places, found, strict=True):
-        better = one.ratio >= 1
-        axes.annotate(_number(one.ratio), (one.ratio, place), (4 if better else -4, 0),
-                      textcoords="offset points", va="center", ha="left" if better else "right",
-                      fontsize=8)  # fmt: skip
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_yticks(places, [_label(one) for one in found], fontsize=8)
+    axes.axvline(1, color="black", linewidth=1, zorder=0)
+    axes.set_yticks(range(len(lines)), list(lines), fontsize=8)
     axes.xaxis.set_major_formatter("{x:,g}")
-    axes.set_xlim(min(one.ratio for one in found) / 3, max(one.ratio for one in found) * 3)
-    axes.set_ylim(len(found) - 0.4, -0.6)
+    axes.set_xlim(min(one.ratio for one in found) / 1.5, max(one.ratio for one in found) * 4)
+    axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("ratio (right of 1: ours is better)")
+    axes.set_xlabel("ratio (right of 1: ours is better; several dots: several sizes)")
     figure.tight_layout()
     figure.savefig(PLOT, dpi=120)
     plt.close(figure)
 
 
 def _label(one: Measurement) -> str:
-    other = one.size if one.against == "the bar" else f"against {one.against}"
-    return f"{one.name}\n{textwrap.shorten(other, 60, placeholder=' ...')}"
+    # The sizes of a grid stand behind the other's name; they share its line.
+    other = one.against.partition(", ")[0] if one.name.startswith("score_grid") else one.against
+    return f"{one.name} · {textwrap.shorten(other, 40, placeholder=' ...')}"
