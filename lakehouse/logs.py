@@ -6,7 +6,11 @@ import logging
 import time
 from copy import copy
 
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+
 from lakehouse import display
+
+LOG = logging.getLogger(__name__)
 
 
 class OneLine(logging.Formatter):
@@ -35,3 +39,10 @@ def configure(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("py4j", "mlflow", "alembic", "matplotlib", "urllib3", "mysql"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # By itself stamina logs the name of its event, and the reason only as a field of the record.
+    set_on_retry_hooks([_tell_retry])
+
+
+def _tell_retry(details: RetryDetails) -> None:
+    cause = str(details.caused_by) or type(details.caused_by).__name__
+    LOG.info("%s: trying again in %.1f s, after: %s", details.name, details.wait_for, cause)
