@@ -20,7 +20,7 @@ from cdrlake.services.process import Child
 from cdrlake.services.spark import SparkCluster
 from cdrlake.waiting import patiently
 from lakehouse.settings import ROOT
-from lakehouse.settings.model import ClusterSettings
+from lakehouse.settings.spark import ClusterSettings
 
 WORKERS = 2
 PATIENCE_S = 120.0

@@ -20,7 +20,7 @@ from lakehouse.domains.cdr.domain import CHURN
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.registry import open_registry
-from lakehouse.settings.model import SparkSettings
+from lakehouse.settings.spark import SparkSettings
 
 SUBSCRIBERS, DAYS = {"small": 200, "full": 10_000}, {"small": 10, "full": 40}
 BAR = 57_000.0

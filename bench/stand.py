@@ -27,7 +27,8 @@ from lakehouse.domains.cdr.settings import WorldSettings
 from lakehouse.domains.settings import Settings
 from lakehouse.settings import ROOT
 from lakehouse.settings.kafka import KafkaSettings
-from lakehouse.settings.model import LakeSettings, MysqlSettings, SparkSettings
+from lakehouse.settings.model import LakeSettings, MysqlSettings
+from lakehouse.settings.spark import SparkSettings
 from pyspark_jobs.engine.session import open_session
 
 PATIENCE_S, STOP_S = 120.0, 60.0

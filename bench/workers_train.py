@@ -24,7 +24,7 @@ from bench.stand import scratch
 from lakehouse.children import die_with_parent
 from lakehouse.domains.settings import Settings
 from lakehouse.settings import ROOT
-from lakehouse.settings.model import SparkSettings
+from lakehouse.settings.spark import SparkSettings
 from pyspark_jobs.engine.session import open_session
 
 EXECUTOR_MIB = 1_024

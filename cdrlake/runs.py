@@ -58,6 +58,8 @@ def up(settings: Settings, domains: Sequence[Domain], cluster: bool = False) -> 
         for service in service_table.services(domains):
             if address := service_table.address(stack.settings, service):
                 steps.note(f"{service.name:<11} {address}")
+        home = service_table.address(stack.settings, service_table.SIMULATOR)
+        steps.note(f"All of it, in a browser: {home}/home")
         steps.note("Ctrl-C stops all of it.")
         while True:
             for news in [*stack.heed(outages.away(settings.state)), *stack.revive()]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 
-from lakehouse.domain import Domain, Service
+from lakehouse.domain import Domain
 from lakehouse.errors import ServiceError
+from lakehouse.services import Service
 from lakehouse.settings import Settings
 
 SIMULATOR = Service("simulator", "flaskapp", port="simulator.port")
@@ -33,9 +34,8 @@ def port(settings: Settings, service: Service) -> Port | None:
     """Where a service listens, on this machine alone unless its section has a host; None if not."""
     if service.port is None:
         return None
-    name, _, key = service.port.partition(".")
-    section = getattr(settings, name)
-    return getattr(section, "host", LOOPBACK), getattr(section, key), service.port
+    section = getattr(settings, service.port.partition(".")[0])
+    return getattr(section, "host", LOOPBACK), settings.value(service.port), service.port
 
 
 def address(settings: Settings, service: Service) -> str | None:

@@ -18,9 +18,10 @@ from cdrlake.waiting import Signs, Waiter
 from cdrlake.watch import Watch
 from lakehouse import kafka, ledger, progress
 from lakehouse.clock import Clock, SystemClock
-from lakehouse.domain import Domain, Service
+from lakehouse.domain import Domain
 from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings
+from lakehouse.services import Service
 from lakehouse.settings import ROOT
 
 # How long nothing may move before a start is given up; the work itself may take as long as it does.

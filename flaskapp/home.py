@@ -36,7 +36,10 @@ def blueprint(parts: Parts) -> Blueprint:
     @operation(Operation("The home page", media="text/html", access="open"))
     def page() -> Response:
         shown = [(one, path_of(parts, one), stations(one)) for one in parts.domains]
-        return Response(render_template("home.html", domains=shown), mimetype="text/html")
+        return Response(
+            render_template("home.html", domains=shown, settings=parts.settings),
+            mimetype="text/html",
+        )
 
     @home.get("/domains")
     @operation(Operation("Every domain, with its counts", list[DomainView]))

@@ -13,6 +13,7 @@ from typing import Literal
 from lakehouse.checks import Check
 from lakehouse.contracts import Contract, published
 from lakehouse.names import QueryIdentity
+from lakehouse.services import Page, Service
 
 
 @dataclass(frozen=True)
@@ -201,21 +202,6 @@ class Hop:
 
 
 @dataclass(frozen=True)
-class Service:
-    """A process of the domain: a Python module, or a Spark job with `job`.
-
-    `port` names the setting (section.key) of its port; `after` the services that are started before
-    it, and may not answer yet when it starts.
-    """
-
-    name: str
-    module: str
-    port: str | None = None
-    after: tuple[str, ...] = ()
-    job: bool = False
-
-
-@dataclass(frozen=True)
 class Domain:
     """Everything that shared modules know about a domain.
 
@@ -235,6 +221,7 @@ class Domain:
     checks: tuple[Check, ...] = ()
     hops: tuple[Hop, ...] = ()
     services: tuple[Service, ...] = ()
+    pages: tuple[Page, ...] = ()
     queried: tuple[Contract, ...] = ()
     asked: tuple[Scored, ...] = ()
     title: str = ""

@@ -15,7 +15,7 @@ from cdrlake.services.jars import Java
 from cdrlake.services.process import Child, Command
 from lakehouse.errors import ServiceError
 from lakehouse.settings import ROOT
-from lakehouse.settings.model import ClusterSettings
+from lakehouse.settings.spark import ClusterSettings
 
 MASTER, WORKER = "spark-master", "spark-worker"
 DAEMON_MEMORY = "160m"

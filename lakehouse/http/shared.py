@@ -14,6 +14,7 @@ class Services(Struct, frozen=True):
 
     simulator: int
     monitoring: int
+    serving: int
 
 
 def blueprint(settings: Settings) -> Blueprint:
@@ -23,6 +24,7 @@ def blueprint(settings: Settings) -> Blueprint:
     @made.get("/services")
     @operation(Operation("Ports of the services", Services, access="open"))
     def services() -> Services:
-        return Services(settings.simulator.port, settings.monitoring.port)
+        ports = settings.simulator.port, settings.monitoring.port, settings.serving.port
+        return Services(*ports)
 
     return made

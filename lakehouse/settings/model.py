@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, field_validator
@@ -16,6 +16,7 @@ from lakehouse.settings.outside import ConnectSettings, DocumentSettings, Schema
 from lakehouse.settings.root import from_root
 from lakehouse.settings.section import Section
 from lakehouse.settings.serving import ServingSettings
+from lakehouse.settings.spark import ClusterSettings, SparkSettings
 
 
 class LakeSettings(Section):
@@ -97,57 +98,14 @@ class DomainSettings(Section):
         """Raise `SettingsError` for settings that are each valid but contradict each other."""
 
 
-class SparkSettings(Section):
-    """The Spark session and the triggers of the streaming queries.
-
-    A query that reads Kafka begins a micro-batch every `trigger_seconds`; one that follows a table
-    of the lake looks for a new version every `follow_seconds` (in an object store, each look is a
-    request). The progress of each batch is kept in `ops.query_progress` for `progress_days`.
-
-    A table of entities is made with `buckets` buckets, which tasks process in parallel: two for two
-    cores, a multiple of the executors on a cluster. Batches of up to `small_batch_rows` rows are
-    processed in the driver, where starting tasks would take longer than the work.
-    """
-
-    master: str = "local[2]"
-    driver_memory: str = "1400m"
-    shuffle_partitions: int = Field(2, ge=1)
-    trigger: Literal["processingTime", "availableNow"] = "processingTime"
-    trigger_seconds: float = Field(1.0, ge=0)
-    follow_seconds: float = Field(0.1, ge=0)
-    max_offsets_per_trigger: int = Field(2_000_000, ge=1)
-    max_files_per_trigger: int = Field(64, ge=1)
-    progress_days: int = Field(30, ge=1)
-    buckets: int = Field(2, ge=1, le=10_000)
-    small_batch_rows: int = Field(10_000, ge=0)
-    options: dict[str, str] = {}
-
-
-class ClusterSettings(Section):
-    """The Spark cluster of `cdrlake up --cluster`: standalone, on this machine.
-
-    A job gets one executor of one core on each worker; the other cores are for a second job.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = Field(17077, ge=1, le=65535)
-    page_port: int = Field(18080, ge=1, le=65535)
-    workers: int = Field(2, ge=1)
-    worker_cores: int = Field(2, ge=1)
-    worker_memory: str = "1536m"
-    executor_memory: str = "640m"
-    driver_memory: str = "1g"
-
-    @property
-    def master(self) -> str:
-        """The master's address, as `spark-submit --master` takes it."""
-        return f"spark://{self.host}:{self.port}"
-
-
 class ModelSettings(Section):
-    """Training, its gates, and the registry."""
+    """Training, its gates, and the registry.
+
+    `tracking_page` is where a browser finds MLflow's own pages; none are served by default.
+    """
 
     tracking_uri: str | None = None
+    tracking_page: str | None = Field(None, pattern="^https?://")
     seed: int = 42
     trees: tuple[int, ...] = (50, 100)
     depths: tuple[int, ...] = (5, 10)
@@ -203,6 +161,15 @@ class Settings(Section):
         """The section of a domain; a domain without a section gets the defaults."""
         section = getattr(self, name, None)
         return section if isinstance(section, DomainSettings) else DomainSettings()
+
+    def value(self, key: str) -> Any:
+        """A value by its section and key.
+
+        >>> Settings().value("monitoring.port")
+        5001
+        """
+        section, _, name = key.partition(".")
+        return getattr(getattr(self, section), name)
 
     @property
     def state(self) -> Path:

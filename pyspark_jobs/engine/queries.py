@@ -17,7 +17,7 @@ from lakehouse import damage
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity, table_uri
 from lakehouse.settings import Settings
-from lakehouse.settings.model import SparkSettings
+from lakehouse.settings.spark import SparkSettings
 from pyspark_jobs.engine import failures, query_lock
 from pyspark_jobs.engine.query_notes import QueryNotes
 

@@ -23,7 +23,13 @@ from serving.rest.routes import Handler, Route
 from serving.served import LoadedModel
 
 TITLE = "cdrlake models"
-_FILES = {"page.js": b"text/javascript", "page.css": b"text/css", "icon.svg": b"image/svg+xml"}
+_OWN, _SHARED = "serving.rest", "lakehouse.http"
+_FILES = {
+    "page.js": (_OWN, b"text/javascript"),
+    "page.css": (_OWN, b"text/css"),
+    "look.css": (_SHARED, b"text/css"),
+    "icon.svg": (_SHARED, b"image/svg+xml"),
+}
 _HTML = b"text/html; charset=utf-8"
 _POLICY = b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 _HEADERS = [(b"content-security-policy", _POLICY), (b"referrer-policy", b"no-referrer")]
@@ -41,14 +47,15 @@ def routes(others: Sequence[Route], gate: Gate) -> list[Route]:
 
 
 async def _page(_: Door, exchange: Exchange) -> None:
-    await exchange.answer(_read("index.html"), media=_HTML, more=_HEADERS)
+    await exchange.answer(_read(_OWN, "index.html"), media=_HTML, more=_HEADERS)
 
 
 async def _file(_: Door, exchange: Exchange) -> None:
     name = exchange.path["file"]
     if name not in _FILES:
         raise RestError(404, "There is no such file.")
-    await exchange.answer(_read(name), media=_FILES[name], more=_HEADERS)
+    package, media = _FILES[name]
+    await exchange.answer(_read(package, name), media=media, more=_HEADERS)
 
 
 def _document(others: Sequence[Route], keyed: Sequence[str]) -> Handler:
@@ -92,5 +99,5 @@ def _samples(model: LoadedModel) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=8)
-def _read(name: str) -> bytes:
-    return (resources.files("serving.rest") / "static" / name).read_bytes()
+def _read(package: str, name: str) -> bytes:
+    return (resources.files(package) / "static" / name).read_bytes()

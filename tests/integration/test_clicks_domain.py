@@ -34,8 +34,9 @@ from lakehouse.schema_registry import avro_schemas
 from lakehouse.schema_registry.app import create_app
 from lakehouse.schema_registry.client import Address, SchemaClient
 from lakehouse.schema_registry.registry import KafkaLog, SchemaRegistry
-from lakehouse.settings.model import LakeSettings, SparkSettings
+from lakehouse.settings.model import LakeSettings
 from lakehouse.settings.outside import ConnectSettings, DocumentSettings, SchemaSettings
+from lakehouse.settings.spark import SparkSettings
 from pyspark_jobs.clicks import users
 from pyspark_jobs.clicks.lessons import Lessons
 from pyspark_jobs.clicks.train import train

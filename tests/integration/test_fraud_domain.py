@@ -28,7 +28,8 @@ from lakehouse.models.scoring import matrix
 from lakehouse.names import table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.registry import Registry, open_registry
-from lakehouse.settings.model import LakeSettings, SparkSettings
+from lakehouse.settings.model import LakeSettings
+from lakehouse.settings.spark import SparkSettings
 from lakehouse.trace import trace
 from mirror.messages import RowPublisher
 from mirror.sinks import MysqlSink

@@ -30,7 +30,8 @@ from lakehouse.errors import AccessError, ServiceError
 from lakehouse.names import table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.settings.kafka import KafkaSettings
-from lakehouse.settings.model import LakeSettings, SparkSettings
+from lakehouse.settings.model import LakeSettings
+from lakehouse.settings.spark import SparkSettings
 from mirror.messages import RowPublisher
 from pyspark_jobs.engine import readers
 from pyspark_jobs.engine.session import open_session

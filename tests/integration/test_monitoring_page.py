@@ -280,7 +280,7 @@ def test_a_service_that_hangs_is_said_to_until_it_answers_again(
 
 def test_the_page_leads_to_the_simulator(browser: Browser, served: Served) -> None:
     page = opened(browser, served.address).page
-    link = page.locator("header [data-service=simulator]")
+    link = page.locator(".tools [data-service=simulator]")
     expect(link).to_have_attribute("href", f"http://127.0.0.1:{served.settings.simulator.port}/")
     expect(link).to_be_visible()
 

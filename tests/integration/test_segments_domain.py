@@ -31,7 +31,8 @@ from lakehouse.domains.segments.settings import SegmentsSettings
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
 from lakehouse.publisher import Publisher
-from lakehouse.settings.model import LakeSettings, SparkSettings
+from lakehouse.settings.model import LakeSettings
+from lakehouse.settings.spark import SparkSettings
 from monitoring import extension
 from monitoring.wiring import wire
 from pyspark_jobs.engine.session import open_session

@@ -171,6 +171,12 @@ def test_the_home_page_shows_each_domain_with_its_flow_and_the_way_to_its_pages(
     expect(section.get_by_text("Monitoring: Churn")).to_have_attribute(
         "href", f"http://127.0.0.1:{loaded.monitoring.port}/"
     )
+    segments = page.locator("section[data-domain=segments]")
+    expect(segments.get_by_text("Monitoring: Types of cards")).to_have_count(0)  # nobody watches it
+    expect(segments.get_by_role("link", name="Segments", exact=True)).to_have_attribute(
+        "href", f"http://127.0.0.1:{loaded.monitoring.port}/segments/"
+    )
+    expect(page.get_by_text("Models over HTTP")).to_be_visible()
     section.locator(".links a").first.click()
     expect(page.locator("#stream-state")).to_be_visible()
     assert problems == []

@@ -27,7 +27,8 @@ from lakehouse.models.model_kinds import LINEAR
 from lakehouse.names import QueryIdentity, table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.registry import Registry, open_registry
-from lakehouse.settings.model import DomainSettings, SparkSettings
+from lakehouse.settings.model import DomainSettings
+from lakehouse.settings.spark import SparkSettings
 from lakehouse.trace import trace
 from monitoring.analysis.values import ENTITY, LABEL, SCORE
 from monitoring.scored_rows import ScoredRows

@@ -27,7 +27,7 @@ from lakehouse.models.linear import LinearScorer
 from lakehouse.names import table_uri
 from lakehouse.publisher import Publisher
 from lakehouse.registry import Registry, open_registry
-from lakehouse.settings.model import SparkSettings
+from lakehouse.settings.spark import SparkSettings
 from monitoring.wiring import wire
 from pyspark_jobs.engine.session import open_session
 from pyspark_jobs.ingest import ingest

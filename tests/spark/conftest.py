@@ -15,7 +15,8 @@ from lakehouse.domains.settings import Settings
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
 from lakehouse.settings import ROOT
-from lakehouse.settings.model import LakeSettings, SparkSettings
+from lakehouse.settings.model import LakeSettings
+from lakehouse.settings.spark import SparkSettings
 from pyspark_jobs.cdr.verify import Verifier
 from pyspark_jobs.engine.session import open_session
 from tests.spark import sound_lake

@@ -14,7 +14,7 @@ from flaskapp.clicks.pipeline_page import Figures
 from lakehouse import progress, sql_plans
 from lakehouse.domains.clicks import names
 from lakehouse.domains.settings import Settings
-from lakehouse.http import operations
+from lakehouse.http import operations, shared
 from lakehouse.names import table_uri
 from lakehouse.progress import QueryProgress
 from lakehouse.settings.model import LakeSettings
@@ -32,6 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 def page(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(pipeline_page, "_requests", lambda _: [STREAM])
     app = Flask("page")
+    app.register_blueprint(shared.blueprint(settings))
     app.register_blueprint(pipeline_page.blueprint(settings))
     operations.install(app)
     return app.test_client().get(pipeline_page.PATH).get_data(as_text=True)

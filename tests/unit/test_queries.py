@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakehouse.settings.model import SparkSettings
+from lakehouse.settings.spark import SparkSettings
 from pyspark_jobs.engine import queries
 
 

@@ -116,7 +116,7 @@ def test_an_invocation_that_does_not_fit_is_refused(
 def test_the_page_and_all_that_it_loads_come_from_the_service(service: Running) -> None:
     page = service.client.get("/")
     assert page.status_code == 200 and "http" not in page.text.replace("<!doctype html>", "")
-    for file in ("page.js", "page.css", "icon.svg"):
+    for file in ("page.js", "page.css", "look.css", "icon.svg"):
         assert service.client.get(f"/page/{file}").status_code == 200
     assert service.client.get("/page/other.js").status_code == 404
     assert "default-src 'self'" in page.headers["content-security-policy"]

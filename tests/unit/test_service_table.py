@@ -9,12 +9,13 @@ import pytest
 
 import cdrlake
 from cdrlake import doctor, extension, jobs, service_table
-from lakehouse.domain import Domain, Service
+from lakehouse.domain import Domain
 from lakehouse.domains import settings as domain_settings
 from lakehouse.domains.cards import CARDS
 from lakehouse.domains.cdr import CDR
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
+from lakehouse.services import Service
 
 TOY = Domain("toy", topics=(), feeds=(), tables=())
 

@@ -16,7 +16,8 @@ from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError
 from lakehouse.kinds import polars_schema
 from lakehouse.names import table_uri
-from lakehouse.settings.model import LakeSettings, SparkSettings
+from lakehouse.settings.model import LakeSettings
+from lakehouse.settings.spark import SparkSettings
 from pyspark_jobs.delta import maintain, tables
 from pyspark_jobs.delta.files import write_file
 from pyspark_jobs.delta.table_writer import DeltaTableWriter

@@ -17,7 +17,8 @@ from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.contracts import MEASURES
 from lakehouse.domains.settings import Settings
 from lakehouse.names import table_uri
-from lakehouse.settings.model import LakeSettings, SparkSettings
+from lakehouse.settings.model import LakeSettings
+from lakehouse.settings.spark import SparkSettings
 from pyspark_jobs.cdr import transform_task
 from pyspark_jobs.cdr.block import Span
 from pyspark_jobs.cdr.features import gold_rows

@@ -13,8 +13,9 @@ from lakehouse.checks import (
     accepted_losses,
     past_retention,
 )
-from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Service, Station, Topic, Words
+from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Station, Topic, Words
 from lakehouse.domains.cards import contracts, names
+from lakehouse.services import Page, Service
 
 TRANSACTIONS = Feed(
     identity=names.INGEST_TRANSACTIONS,
@@ -163,6 +164,7 @@ CARDS = Domain(
             (("decision", "decision"), ("score", "score"), ("predicted_at", "at")),
         ),
     ),
+    pages=(Page("Investigators", "cards.page_port"),),
     services=(
         Service("cards-source", "flaskapp.cards.source", port="cards.source_port"),
         Service("cards-page", "flaskapp.cards.investigate", port="cards.page_port"),

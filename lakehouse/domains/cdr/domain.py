@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from lakehouse.domain import (
-    Domain,
-    Feed,
-    Mirror,
-    Outcomes,
-    Scored,
-    Service,
-    Slices,
-    Topic,
-    Words,
-)
+from lakehouse.domain import Domain, Feed, Mirror, Outcomes, Scored, Slices, Topic, Words
 from lakehouse.domains.cdr import contracts, names
 from lakehouse.domains.cdr.checks import CHECKS
 from lakehouse.domains.cdr.hops import HOPS
 from lakehouse.domains.cdr.stations import STATIONS
+from lakehouse.services import Service
 
 EVENTS = Feed(
     identity=names.INGEST_EVENTS,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lakehouse.checks import At, Check, Distinct, Held, Keys, Messages, accepted_losses
-from lakehouse.domain import Domain, Feed, Hop, Scored, Service, Station, Topic, Words
+from lakehouse.domain import Domain, Feed, Hop, Scored, Station, Topic, Words
 from lakehouse.domains.clicks import contracts, names
+from lakehouse.services import Page, Service
 
 EVENTS = Feed(
     identity=names.INGEST_EVENTS,
@@ -78,6 +79,7 @@ CLICKS = Domain(
             (("ts", "ts"), ("event", "event")),
         ),
     ),
+    pages=(Page("SQL pipeline", "simulator.port", "clicks/pipeline"),),
     services=(
         Service("schema-registry", "lakehouse.schema_registry", port="schemas.port"),
         Service("connect", "cdrlake.clicks.connector", port="connect.port"),

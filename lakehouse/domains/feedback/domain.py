@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lakehouse.checks import At, Check, Distinct, Held, Messages, accepted_losses
-from lakehouse.domain import Domain, Feed, Scored, Service, Station, Topic
+from lakehouse.domain import Domain, Feed, Scored, Station, Topic
 from lakehouse.domains.feedback import contracts, names
+from lakehouse.services import Service
 
 ANSWERS = Feed(
     identity=names.INGEST_PREDICTIONS,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lakehouse.domain import Domain, Feed, Measure, Mirror, Scored, Service, Topic, Words
+from lakehouse.domain import Domain, Feed, Measure, Mirror, Scored, Topic, Words
 from lakehouse.domains.fraud import contracts, names
 from lakehouse.domains.fraud.checks import CHECKS
 from lakehouse.domains.fraud.hops import HOPS
 from lakehouse.domains.fraud.stations import STATIONS
+from lakehouse.services import Service
 
 PARTITIONS = 6
 EVENTS = Feed(

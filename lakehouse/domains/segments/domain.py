@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lakehouse.checks import Check, Distinct, Held, Messages, accepted_losses
-from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Service, Station, Topic, Words
+from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Station, Topic, Words
 from lakehouse.domains.segments import contracts, names
+from lakehouse.services import Page, Service
 
 PURCHASES = Feed(
     identity=names.INGEST,
@@ -123,5 +124,6 @@ SEGMENTS = Domain(
             (("as_of", "as of"), ("n", "purchases"), ("recency", "quiet days")),
         ),
     ),
+    pages=(Page("Segments", "monitoring.port", "segments/"),),
     services=(Service("segments-pipeline", "pyspark_jobs.jobs.segments_pipeline", job=True),),
 )

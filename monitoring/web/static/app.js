@@ -217,9 +217,10 @@ async function isAnyRun() {
 async function loadReport() {
   const path = chosenRun ? `${base}/runs/${encodeURIComponent(chosenRun)}/report.json` : `${base}/report.json`;
   const answer = chosenRun || state.report || await isAnyRun() ? await ask(path) : null;
-  if (!answer || answer.status === 404) { byId("subtitle").textContent = "No run yet. The first one starts when there are predictions."; return; }
+  if (!answer || answer.status === 404) { byId("subtitle").textContent = "No run yet"; document.body.dataset.empty = ""; return; }
   if (!answer.ok) throw new Error((await answer.json()).error);
   const report = await answer.json();
+  delete document.body.dataset.empty;
   if (report.run_id !== state.report?.run_id) { draw(report); await loadRuns(); } else drawFigures(report);
 }
 
