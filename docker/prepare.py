@@ -1,4 +1,4 @@
-"""What the first service needs: database, account, topics, history. Safe to repeat."""
+"""What the first service needs: databases, accounts, topics, history. Safe to repeat."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 from flaskapp import database
 from flaskapp.cdr import loader
+from flaskapp.clicks import shop
 from lakehouse import kafka, logs
 from lakehouse.domains import DOMAINS, settings
 from lakehouse.errors import CdrlakeError
@@ -20,6 +21,8 @@ def main() -> int:
     try:
         loaded = settings.load()
         database.initialise(loaded)
+        shop.prepare(loaded)
+        shop.account(loaded)
         kafka.create_topics(loaded.kafka, [topic for one in DOMAINS for topic in one.topics])
         LOG.info("%s", loader.load_history(loaded).message)
     except CdrlakeError as error:

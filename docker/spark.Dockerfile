@@ -1,4 +1,4 @@
-# Spark: master, workers, and the driver of every job.
+# Spark: master, workers, and the driver of every job; Kafka Connect, which needs Java too.
 FROM python:3.11.13-slim-bookworm
 ARG CDRLAKE_UID=10001
 WORKDIR /opt/cdrlake
@@ -9,7 +9,8 @@ COPY locks locks
 RUN docker/steps/python.sh /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/cdrlake PYTHONUNBUFFERED=1 \
     PYSPARK_PYTHON=/opt/venv/bin/python MLFLOW_DISABLE_TELEMETRY=true
-COPY conf/ivy.xml conf/ivy-s3.xml conf/ivysettings.xml conf/
+COPY conf/ivy.xml conf/ivy-connect.xml conf/ivy-s3.xml conf/ivysettings.xml conf/
 RUN docker/steps/jars.sh conf .cache/jars
+RUN docker/steps/connect.sh conf .cache
 COPY . .
 USER cdrlake

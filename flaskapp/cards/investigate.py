@@ -157,7 +157,7 @@ def _why(features: str) -> list[tuple[str, str]]:
 def create_app(settings: Settings, clock: Clock) -> Flask:
     """The service."""
     app = Flask(__name__)
-    access.guard(app, settings.api, "127.0.0.1")
+    access.guard(app, settings.api, settings.cards.host)
     answers.install(app, lambda _: None)
     app.add_template_filter(printable)
     app.register_blueprint(blueprint(settings, clock))
@@ -187,11 +187,11 @@ def relay(settings: Settings, clock: Clock, stop: threading.Event) -> None:
 
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop`."""
-    clock, port = SystemClock(), settings.cards.page_port
+    clock, host, port = SystemClock(), settings.cards.host, settings.cards.page_port
     relaying = threading.Thread(target=relay, args=(settings, clock, stop), name="relay")
-    with server.serving(create_app(settings, clock), "127.0.0.1", port):
+    with server.serving(create_app(settings, clock), host, port):
         relaying.start()
-        LOG.info("investigators' page on http://127.0.0.1:%s", port)
+        LOG.info("investigators' page on http://%s:%s", host, port)
         stop.wait()
     relaying.join(RELAY_S * 20)
 

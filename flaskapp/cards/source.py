@@ -173,7 +173,7 @@ def _read(name: str, text: str | None) -> Any:
 def create_app(settings: Settings, rows: Rows, clock: Clock) -> Flask:
     """The service."""
     app = Flask(__name__)
-    access.guard(app, settings.api, "127.0.0.1")
+    access.guard(app, settings.api, settings.cards.host)
     answers.install(app, lambda _: None)
     app.register_blueprint(blueprint(rows, settings.cards.source_calls_per_minute, clock))
     operations.install(app)
@@ -186,8 +186,10 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     place = settings.state / "cards" / "source.txt"
     rows = Rows(file_rows(chosen.files) if chosen.files else world_rows(settings, clock), place)
     app = create_app(settings, rows, clock)
-    with server.serving(app, "127.0.0.1", chosen.source_port):
-        LOG.info("transactions on http://127.0.0.1:%s/current-transactions", chosen.source_port)
+    with server.serving(app, chosen.host, chosen.source_port):
+        LOG.info(
+            "transactions on http://%s:%s/current-transactions", chosen.host, chosen.source_port
+        )
         stop.wait()
 
 

@@ -75,14 +75,15 @@ def ids(settings: Settings) -> set[int]:
 
 
 def account(settings: Settings) -> str:
-    """The password of the account that follows changes; on a server of ours a new one each time.
+    """The password of the account that follows changes: that of the settings, or a new one.
 
-    Raises `UnreachableError` when the server does not answer.
+    With the administrator's password the account is created, or gets that password. Raises
+    `UnreachableError` when the server does not answer.
     """
     told = settings.connect.password
-    if told is not None or settings.mysql.admin_password is None:
+    if settings.mysql.admin_password is None:
         return told.get_secret_value() if told else ""
-    made = secrets.token_urlsafe(24)
+    made = told.get_secret_value() if told else secrets.token_urlsafe(24)
     with mysql.connect(settings.mysql, admin=True) as connection, connection.cursor() as cursor:
         name = settings.connect.user
         cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (name, made))

@@ -16,12 +16,14 @@ import jsonschema
 import pytest
 import yaml
 
+from lakehouse.domain import Domain
 from lakehouse.domains import DOMAINS
-from lakehouse.domains.cdr import names
+from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 SECRET = re.compile(r"PASSWORD|TOKEN|SECRET")
 Service = dict[str, Any]
@@ -47,6 +49,8 @@ JOBS = {
     for query in importlib.import_module(f"lakehouse.domains.{domain.name}.names").QUERIES
 }
 BUILT = [name for name, service in SERVICES.items() if "build" in service]
+# Without a page: each lives as long as its process.
+PAGELESS = {"mirror", "cards-producer", "cards-door", "cards-record", "cards-alarms"}
 
 
 def words(service: Service) -> list[str]:
@@ -97,7 +101,10 @@ def test_images_from_elsewhere_are_pinned() -> None:
 def test_a_command_names_what_exists(name: str) -> None:
     match words(SERVICES[name]):
         case ["python", "-m", module, *options]:
-            main = find_spec(f"{module}.__main__")
+            assert f"!{module.partition('.')[0]}" in IGNORED
+            found = find_spec(module)
+            is_package = found is not None and found.submodule_search_locations is not None
+            main = find_spec(f"{module}.__main__") if is_package else found
             assert main is not None and main.origin is not None
             source = Path(main.origin).read_text(encoding="utf-8")
             assert all(f'"{option}"' in source for option in options if option.startswith("-"))
@@ -134,7 +141,11 @@ def test_its_settings_are_known_and_reach_the_right_servers(name: str) -> None:
     assert f"//{settings.kafka.bootstrap_servers}," in brokers
     assert (settings.mysql.host, settings.mysql.port) == ("mysql", 3306)
     assert settings.tracking_uri == "http://mlflow:5000"
-    assert settings.state == Path("/var/lib/cdrlake/state")
+    assert settings.schemas.address == "http://schema-registry:8081"
+    # Nothing else can be written to in a container.
+    written = settings.state, settings.processed, settings.fraud.project
+    for folder in (*written, Path(settings.cards.validated_dir)):
+        assert folder.is_relative_to("/var/lib/cdrlake"), folder
 
 
 def test_settings_of_ones_own_reach_who_reads_settings_and_no_server() -> None:
@@ -175,10 +186,20 @@ def test_ports_are_on_loopback_and_those_of_the_settings() -> None:
     assert ports["serving"] == (settings.serving.port,) * 2
     assert ports["kafka"] == (settings.kafka.port,) * 2
     assert ports["mysql"] == (settings.mysql.port, 3306)
+    assert ports["connect"] == (settings.connect.port,) * 2
+    assert ports["schema-registry"] == (settings.schemas.port,) * 2
+    assert ports["cards-source"] == (settings.cards.source_port,) * 2
+    assert ports["cards-page"] == (settings.cards.page_port,) * 2
 
 
 def test_services_on_all_addresses_of_their_container_have_a_token() -> None:
-    sections = {"flaskapp": "simulator", "monitoring": "monitoring", "serving": "serving"}
+    sections = {
+        "flaskapp": "simulator",
+        "monitoring": "monitoring",
+        "serving": "serving",
+        "cards-source": "cards",
+        "cards-page": "cards",
+    }
     for name, section in sections.items():
         settings = load(SERVICES[name]["environment"])
         assert getattr(settings, section).host == "0.0.0.0"
@@ -191,7 +212,7 @@ def test_a_health_check_asks_for_what_is_there(name: str) -> None:
     match check:
         case None:
             service = SERVICES[name]
-            assert service["restart"] in ("no", "on-failure") or name == "mirror"
+            assert service["restart"] in ("no", "on-failure") or name in PAGELESS
         case ["CMD", "python", "docker/healthy.py", "http", url]:
             inside = {port for other, _, _, port in published() if other == name}
             port = int(url.split(":")[2].split("/")[0])
@@ -231,6 +252,18 @@ def test_the_four_steps_that_users_know_run_alone() -> None:
     for step in ("flaskapp", "eda", "jobs", "monitoring", "serving"):
         profiles = {*SERVICES[step].get("profiles", [])}
         assert all({*SERVICES[name].get("profiles", [])} <= profiles for name in needed_by(step))
+
+
+@pytest.mark.parametrize("domain", [one for one in DOMAINS if one is not CDR and one.tables])
+def test_a_domain_has_a_profile_with_all_of_its_processes(domain: Domain) -> None:
+    profiled = [one for one in SERVICES.values() if one.get("profiles") == [domain.name]]
+    modules = {words(one)[2] for one in profiled if words(one)[:2] == ["python", "-m"]}
+    jobs = {words(one)[1] for one in profiled if words(one)[:1] == ["docker/submit.sh"]}
+    for service in domain.services:
+        if service.job:
+            assert service.module.rpartition(".")[2] in jobs, service.name
+        elif service.name not in SERVICES or "build" in SERVICES[service.name]:
+            assert service.module in modules, service.name
 
 
 def test_the_old_container_names_answer() -> None:

@@ -106,6 +106,9 @@ def test_the_jars_of_an_image_are_those_of_files_that_were_copied_before() -> No
     step = (DOCKER / "steps" / "jars.sh").read_text(encoding="utf-8")
     retrieved = re.findall(r"^retrieve (\S+) (\S+)$", step, re.MULTILINE)
     assert dict(retrieved) == {"ivy.xml": "spark", "ivy-s3.xml": "s3"}
+    step = (DOCKER / "steps" / "connect.sh").read_text(encoding="utf-8")
+    retrieved += re.findall(r"/(ivy-\w+\.xml)\"(?=[^|]*-confs (\w+) )", step)
+    assert ("ivy-connect.xml", "connect") in retrieved
     for name, configuration in retrieved:
         assert f"conf/{name}" in copied
         assert f'conf name="{configuration}"' in (ROOT / "conf" / name).read_text(encoding="utf-8")
@@ -135,7 +138,9 @@ def test_secrets_are_random_private_and_all_that_compose_asks_for(tmp_path: Path
     assert required == set(made) - {"CDRLAKE_UID"}
     for name in required:
         assert re.fullmatch(r"[\w-]{40,}", made[name])
-    assert len({made[name] for name in required} | {other[name] for name in required}) == 8
+    assert len({made[name] for name in required} | {other[name] for name in required}) == 2 * len(
+        required
+    )
     assert made["CDRLAKE_UID"] != "0"
 
 
@@ -159,9 +164,11 @@ def test_the_days_to_explore_are_there_from_the_start_and_stay_as_they_were_edit
     assert params.read_text(encoding="utf-8") == "{}"
 
 
-def test_an_existing_file_of_secrets_is_never_overwritten(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("KEPT=1\n", encoding="utf-8")
-    refused = make_env(tmp_path)
-    assert refused.returncode == 1
-    assert "expected no such file" in refused.stderr
-    assert variables(tmp_path) == {"KEPT": "1"}
+def test_an_existing_file_keeps_its_secrets_and_gets_those_that_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("KEPT=1\nCDRLAKE_MYSQL__PASSWORD=old\n", encoding="utf-8")
+    said = make_env(tmp_path).stdout
+    first = variables(tmp_path)
+    assert first["KEPT"] == "1" and first["CDRLAKE_MYSQL__PASSWORD"] == "old"
+    assert "MONGO_PASSWORD" in said and "CDRLAKE_MYSQL__PASSWORD" not in said
+    assert "has all of them" in make_env(tmp_path).stdout
+    assert variables(tmp_path) == first
