@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from cdrlake.services import jars
 from lakehouse.children import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +42,17 @@ def test_the_jars_of_spark_come_through_ivy(tmp_path: Path) -> None:
     assert "hadoop-aws-3.5.0.jar" in found
 
 
+def test_the_jars_of_connect_are_where_its_process_looks_for_them(tmp_path: Path) -> None:
+    ivy = str(ROOT / ".cache" / "ivy")
+    run("connect.sh", str(ROOT / "conf"), str(tmp_path), IVY_CACHE_DIR=ivy)
+    fetched: list[str] = []
+    folder = jars.resolve_extra(
+        "connect", tmp_path, ROOT / "conf", jars.find_java(), fetched.append
+    )
+    assert fetched == []
+    assert {"debezium-connector-mysql-3.4.1.Final.jar"} <= {path.name for path in folder.iterdir()}
+
+
 def test_the_services_start_from_their_image_without_spark(tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     uv = [str(Path(sys.executable).parent / "uv"), "cache", "dir"]
@@ -47,15 +61,28 @@ def test_the_services_start_from_their_image_without_spark(tmp_path: Path) -> No
     )
     cache = told.stdout.strip()
     run("python.sh", str(venv), "delta-spark", "py4j", "pyspark", UV_CACHE_DIR=cache)
-    for module in ("flaskapp", "mirror", "monitoring", "eda"):
-        assert imports(venv, f"{module}.__main__") == "", module
-    assert imports(venv, "cdrlake.cli") == ""
-    assert "No module named 'pyspark'" in imports(venv, "pyspark")
+    started = list(of_the_services_image())
+    assert len(started) > 12
+    for words in [*started, ["-m", "cdrlake.cli"]]:
+        assert loads(venv, *words) == "", words
+    assert "No module named pyspark" in loads(venv, "-m", "pyspark")
 
 
-def imports(venv: Path, module: str) -> str:
-    """What Python says on standard error when it imports `module` from the project's folder."""
-    command = [str(venv / "bin" / "python"), "-c", f"import {module}"]
+def of_the_services_image() -> Iterator[list[str]]:
+    """What Python runs in the containers of that image: a module or a script."""
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    for service in yaml.safe_load(text)["services"].values():
+        dockerfile = service.get("build", {}).get("dockerfile", "")
+        if "services" in dockerfile and service["command"][0] == "python":
+            words = service["command"][1:]
+            yield words[:2] if words[0] == "-m" else words[:1]
+
+
+def loads(venv: Path, *words: str) -> str:
+    """What Python says on standard error when it loads a module's main or a script."""
+    load = "import runpy, sys; last = sys.argv[-1]; "
+    load += "run = runpy.run_module if '-m' in sys.argv else runpy.run_path; run(last)"
+    command = [str(venv / "bin" / "python"), "-c", load, *words]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, preexec_fn=die_with_parent()
     )
