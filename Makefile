@@ -96,7 +96,7 @@ generated: $(VENV)/.dev ## write the pages and contracts that are made from the 
 	$(BIN)/python -m tests.generated
 
 docs: $(VENV)/.dev ## build the documentation as a site in output/site, which needs no internet
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo 'open output/site/index.html'
 
 bench: $(VENV)/.dev ## side-by-side measurements (PART=ingest SIZE=small)
