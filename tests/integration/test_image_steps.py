@@ -63,27 +63,34 @@ def test_the_services_start_from_their_image_without_spark(tmp_path: Path) -> No
     run("python.sh", str(venv), "delta-spark", "py4j", "pyspark", UV_CACHE_DIR=cache)
     started = list(of_the_services_image())
     assert len(started) > 12
-    for words in [*started, ["-m", "cdrlake.cli"]]:
-        assert loads(venv, *words) == "", words
-    assert "No module named pyspark" in loads(venv, "-m", "pyspark")
+    assert loads(venv, *started, "cdrlake.cli") == ""
+    assert "No module named pyspark" in loads(venv, "pyspark")
 
 
-def of_the_services_image() -> Iterator[list[str]]:
-    """What Python runs in the containers of that image: a module or a script."""
+def of_the_services_image() -> Iterator[str]:
+    """What Python runs in the containers of that image: modules and scripts."""
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     for service in yaml.safe_load(text)["services"].values():
         dockerfile = service.get("build", {}).get("dockerfile", "")
         if "services" in dockerfile and service["command"][0] == "python":
             words = service["command"][1:]
-            yield words[:2] if words[0] == "-m" else words[:1]
+            yield words[1] if words[0] == "-m" else words[0]
 
 
-def loads(venv: Path, *words: str) -> str:
-    """What Python says on standard error when it loads a module's main or a script."""
-    load = "import runpy, sys; last = sys.argv[-1]; "
-    load += "run = runpy.run_module if '-m' in sys.argv else runpy.run_path; run(last)"
-    command = [str(venv / "bin" / "python"), "-c", load, *words]
+LOAD = """
+import runpy, sys
+for name in sys.argv[1:]:
+    (runpy.run_path if name.endswith(".py") else runpy.run_module)(name)
+"""
+
+
+def loads(venv: Path, *names: str) -> str:
+    """What Python says on standard error when it loads the mains of modules, and scripts."""
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, preexec_fn=die_with_parent()
+        [str(venv / "bin" / "python"), "-c", LOAD, *names],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=die_with_parent(),
     )
     return done.stderr
