@@ -157,7 +157,9 @@ def _moments(settings: Settings, events: float, truth: float) -> list[tuple[str,
 
 def compare(disturbed: Settings, calm: Settings, load: Load) -> int:
     """Print what was found; how many comparisons failed."""
-    hashes = [States(one, one.fraud.learner).fingerprint() for one in (disturbed, calm)]
+    states = [States(one, one.fraud.learner) for one in (disturbed, calm)]
+    print("newest batch:", " and ".join(str(one.newest()) for one in states), flush=True)
+    hashes = [one.fingerprint() for one in states]
     failed = _check("state of the learner, SHA-256", hashes[0][:16], hashes[1][:16])
     for table, columns in OF_THE_RUN.items():
         left, right = (_cells(one, table, columns) for one in (disturbed, calm))
