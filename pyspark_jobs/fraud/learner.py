@@ -164,7 +164,7 @@ class States:
     def fingerprint(self) -> str:
         """SHA-256 of what the newest state has learned; of nothing before the first batch.
 
-        The number of its batch is left out: Spark may begin a batch of no rows when it restarts.
+        The number of its batch is left out: a batch of no rows adds nothing.
         """
         found = self._batches()
         if not found:

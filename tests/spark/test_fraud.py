@@ -183,7 +183,7 @@ def test_a_replayed_batch_gives_the_same_bytes_wherever_it_was_interrupted(
     restarted.write_batch(frames[2], 2)
     assert States(lake, OWN.learner).fingerprint() == after_death
     assert len(read(lake, names.PREDICTIONS)) == 450
-    # Spark begins a batch of no rows when it takes up a table's version that holds none.
+    # A batch of no rows adds nothing to what is known.
     restarted.write_batch(frames[2].limit(0), 3)
     assert States(lake, OWN.learner).newest() == 3
     assert States(lake, OWN.learner).fingerprint() == after_death
