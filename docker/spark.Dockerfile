@@ -10,7 +10,6 @@ RUN docker/steps/python.sh /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/cdrlake PYTHONUNBUFFERED=1 \
     PYSPARK_PYTHON=/opt/venv/bin/python MLFLOW_DISABLE_TELEMETRY=true
 COPY conf/ivy.xml conf/ivy-connect.xml conf/ivy-s3.xml conf/ivysettings.xml conf/
-RUN docker/steps/jars.sh conf .cache/jars
-RUN docker/steps/connect.sh conf .cache
+RUN docker/steps/jars.sh conf .cache
 COPY . .
 USER cdrlake

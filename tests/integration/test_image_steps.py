@@ -32,19 +32,15 @@ def run(script: str, *words: str, **env: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_jars_of_spark_come_through_ivy(tmp_path: Path) -> None:
+def test_jars_come_through_ivy_to_where_they_are_looked_for(tmp_path: Path) -> None:
     cache = str(ROOT / ".cache" / "ivy")
-    run("jars.sh", str(ROOT / "conf"), str(tmp_path / "jars"), IVY_CACHE_DIR=cache)
+    run("jars.sh", str(ROOT / "conf"), str(tmp_path), IVY_CACHE_DIR=cache)
     assert {path.name for path in tmp_path.glob("jars/*")} == {"spark"}
     found = {path.name for path in (tmp_path / "jars" / "spark").iterdir()}
     assert "delta-spark_4.2_2.13-4.4.0.jar" in found
     assert "spark-sql-kafka-0-10_2.13-4.2.0.jar" in found
     assert "hadoop-aws-3.5.0.jar" in found
 
-
-def test_the_jars_of_connect_are_where_its_process_looks_for_them(tmp_path: Path) -> None:
-    ivy = str(ROOT / ".cache" / "ivy")
-    run("connect.sh", str(ROOT / "conf"), str(tmp_path), IVY_CACHE_DIR=ivy)
     fetched: list[str] = []
     folder = jars.resolve_extra(
         "connect", tmp_path, ROOT / "conf", jars.find_java(), fetched.append
