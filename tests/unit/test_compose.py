@@ -6,72 +6,26 @@ import importlib
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
-from lakehouse.domain import Domain
 from lakehouse.domains import DOMAINS
-from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.settings import load
+from tests.unit.compose_file import BUILT, COMPOSE, ROOT, SERVICES, TEXT, VARIABLE, published, words
 
-ROOT = Path(__file__).resolve().parents[2]
-TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 SECRET = re.compile(r"PASSWORD|TOKEN|SECRET")
-Service = dict[str, Any]
-
-
-def interpolated(node: Any) -> Any:
-    """Texts as compose reads them, some secret standing for each required variable."""
-    match node:
-        case dict():
-            return {key: interpolated(value) for key, value in node.items()}
-        case list():
-            return [interpolated(value) for value in node]
-        case str():
-            return VARIABLE.sub(lambda found: found[3] if found[2] == "-" else "s3cret", node)
-    return node
-
-
-COMPOSE = interpolated(yaml.safe_load(TEXT))
-SERVICES: dict[str, Service] = COMPOSE["services"]
 JOBS = {
     query.job
     for domain in DOMAINS
     for query in importlib.import_module(f"lakehouse.domains.{domain.name}.names").QUERIES
 }
-BUILT = [name for name, service in SERVICES.items() if "build" in service]
 # Without a page: each lives as long as its process.
 PAGELESS = {"mirror", "cards-producer", "cards-door", "cards-record", "cards-alarms"}
-
-
-def words(service: Service) -> list[str]:
-    return [str(word) for word in service.get("command", [])]
-
-
-def needed_by(step: str) -> set[str]:
-    """The services that `docker compose up <step>` starts."""
-    found, left = set(), [step]
-    while left:
-        name = left.pop()
-        found.add(name)
-        left += [other for other in SERVICES[name].get("depends_on", {}) if other not in found]
-    return found
-
-
-def published() -> Iterator[tuple[str, str, int, int]]:
-    for name, service in SERVICES.items():
-        for port in service.get("ports", []):
-            host, outside, inside = port.split(":")
-            yield name, host, int(outside), int(inside)
 
 
 def test_it_passes_the_schema_of_the_compose_specification() -> None:
@@ -148,33 +102,10 @@ def test_its_settings_are_known_and_reach_the_right_servers(name: str) -> None:
         assert folder.is_relative_to("/var/lib/cdrlake"), folder
 
 
-def test_settings_of_ones_own_reach_who_reads_settings_and_no_server() -> None:
-    own = {name for name in BUILT if SERVICES[name]["env_file"]}
-    assert own == set(BUILT) - {"mlflow", "spark-master"}
-    for name in own:
-        assert SERVICES[name]["env_file"] == [{"path": "settings.env", "required": False}]
-
-
 def test_the_copies_of_processed_data_are_found_outside_of_the_container() -> None:
     transform = SERVICES["transform"]
     mounts = {mount.split(":")[1]: mount.split(":")[0] for mount in transform["volumes"]}
     assert mounts[str(load(transform["environment"]).processed)] == "./output/processed"
-
-
-def test_a_container_that_serves_gets_time_to_drain() -> None:
-    service = SERVICES["serving"]
-    drained = load(service["environment"]).serving.drain_seconds
-    assert float(service["stop_grace_period"].removesuffix("s")) > drained
-
-
-def test_steps_go_on_without_a_first_model() -> None:
-    awaited = {
-        other: wish["condition"]
-        for name in ("score", "jobs")
-        for other, wish in SERVICES[name]["depends_on"].items()
-    }
-    assert awaited["train"] == "service_started"
-    assert words(SERVICES["score"]) == ["docker/score.sh"]
 
 
 def test_ports_are_on_loopback_and_those_of_the_settings() -> None:
@@ -192,20 +123,6 @@ def test_ports_are_on_loopback_and_those_of_the_settings() -> None:
     assert ports["cards-page"] == (settings.cards.page_port,) * 2
 
 
-def test_services_on_all_addresses_of_their_container_have_a_token() -> None:
-    sections = {
-        "flaskapp": "simulator",
-        "monitoring": "monitoring",
-        "serving": "serving",
-        "cards-source": "cards",
-        "cards-page": "cards",
-    }
-    for name, section in sections.items():
-        settings = load(SERVICES[name]["environment"])
-        assert getattr(settings, section).host == "0.0.0.0"
-        assert settings.api.token is not None
-
-
 @pytest.mark.parametrize("name", BUILT)
 def test_a_health_check_asks_for_what_is_there(name: str) -> None:
     check = SERVICES[name].get("healthcheck", {}).get("test")
@@ -221,49 +138,6 @@ def test_a_health_check_asks_for_what_is_there(name: str) -> None:
             assert set(jobs) <= JOBS
         case unknown:
             pytest.fail(f"no test for {unknown}")
-
-
-def test_every_streaming_query_is_under_a_health_check() -> None:
-    checked = {word for service in SERVICES.values() for word in checks(service)}
-    assert {query.job for query in names.QUERIES} <= checked
-
-
-def checks(service: Service) -> list[str]:
-    return [str(word) for word in service.get("healthcheck", {}).get("test", [])]
-
-
-def test_who_waits_for_health_or_an_end_can_get_it() -> None:
-    for service in SERVICES.values():
-        for other, wish in service.get("depends_on", {}).items():
-            awaited = SERVICES[other]
-            if wish["condition"] == "service_healthy":
-                assert "healthcheck" in awaited, other
-            if wish["condition"] == "service_completed_successfully":
-                assert awaited["restart"] in ("no", "on-failure"), other
-
-
-def test_the_four_steps_that_users_know_run_alone() -> None:
-    source = {"mysql", "kafka", "init"}
-    assert needed_by("flaskapp") == {"flaskapp", *source}
-    assert needed_by("eda") == {"eda", *source}
-    assert needed_by("monitoring") == {"monitoring", "mlflow", *source}
-    assert needed_by("serving") == {"serving", "mlflow", *source}
-    assert {"ingest", "transform", "train", "score", "mirror", "flaskapp"} <= needed_by("jobs")
-    for step in ("flaskapp", "eda", "jobs", "monitoring", "serving"):
-        profiles = {*SERVICES[step].get("profiles", [])}
-        assert all({*SERVICES[name].get("profiles", [])} <= profiles for name in needed_by(step))
-
-
-@pytest.mark.parametrize("domain", [one for one in DOMAINS if one is not CDR and one.tables])
-def test_a_domain_has_a_profile_with_all_of_its_processes(domain: Domain) -> None:
-    profiled = [one for one in SERVICES.values() if one.get("profiles") == [domain.name]]
-    modules = {words(one)[2] for one in profiled if words(one)[:2] == ["python", "-m"]}
-    jobs = {words(one)[1] for one in profiled if words(one)[:1] == ["docker/submit.sh"]}
-    for service in domain.services:
-        if service.job:
-            assert service.module.rpartition(".")[2] in jobs, service.name
-        elif service.name not in SERVICES or "build" in SERVICES[service.name]:
-            assert service.module in modules, service.name
 
 
 def test_the_old_container_names_answer() -> None:
@@ -300,13 +174,3 @@ def test_no_secret_stands_in_the_file() -> None:
         key, _, value = line.strip().partition(": ")
         if SECRET.search(key) and not key.startswith("#"):
             assert VARIABLE.fullmatch(value), line
-
-
-def test_only_preparation_and_the_server_know_the_administrator() -> None:
-    knowing = {
-        name
-        for name, service in SERVICES.items()
-        if {"MYSQL_ROOT_PASSWORD", "CDRLAKE_MYSQL__ADMIN_PASSWORD"}
-        & set(service.get("environment", {}))
-    }
-    assert knowing == {"mysql", "init"}
