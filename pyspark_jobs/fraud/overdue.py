@@ -26,11 +26,11 @@ def quarantine_overdue(
     """Move truth known before `oldest` from the waiting table to quarantine; returns how many.
 
     First into quarantine, in a transaction of the batch, then out of the waiting table: truth is
-    never in neither of them.
+    never in neither of them. A replayed batch appends nothing, so it leaves what has become overdue
+    since then to the next batch.
     """
     held = waiting.read().collect()
-    is_overdue = pl.col("known_at") < oldest
-    overdue = held.filter(is_overdue)
+    overdue = held.filter(pl.col("known_at") < oldest)
     if overdue.is_empty():
         return 0
     table = DeltaTableWriter(settings.lake_uri, QUARANTINE_TRUTH, settings.lake_options)
@@ -38,8 +38,16 @@ def quarantine_overdue(
     uri = table_uri(settings.lake_uri, QUARANTINE_TRUTH.name)
     file = write_file(rows, uri, QUARANTINE_TRUTH, settings.lake_options)
     table.append_files([file], _QUERY, batch_id, now)
-    waiting.replace(held.filter(~is_overdue))
-    return len(overdue)
+    moved = overdue.join(_moved(table, batch_id), on="message_id", how="semi")
+    waiting.replace(held.join(moved, on="message_id", how="anti"))
+    return len(moved)
+
+
+def _moved(quarantine: DeltaTableWriter, batch_id: int) -> pl.DataFrame:
+    """The events whose truth this batch has put into quarantine."""
+    own = (pl.col("batch_id") == batch_id) & (pl.col("reasons") == REASON)
+    rows = quarantine.read().filter(own)
+    return rows.select(message_id=pl.col("key").cast(pl.String)).collect()
 
 
 def _as_refused(
