@@ -20,7 +20,7 @@ from flaskapp.stream_source import DOMAIN, StreamContext, StreamRequest, StreamS
 from flaskapp.streams import Stream
 from lakehouse import mysql
 from lakehouse.clock import Clock
-from lakehouse.errors import StreamError, UnreachableError
+from lakehouse.errors import AccessError, ServiceError, StreamError, UnreachableError
 from lakehouse.retry import Backoff
 from lakehouse.settings import Settings
 
@@ -34,6 +34,17 @@ LOOK_S = 1.0
 
 class BusyError(StreamError):
     """Another stream is running, here or in another process."""
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the stream may go on later: a server is away, or another process has the stream.
+
+    What was sent without an acknowledgement is sent again, with the same ids. A broker that denies
+    access goes on doing so.
+    """
+    if isinstance(error, AccessError):
+        return False
+    return mysql.is_outage(error) or isinstance(error, BusyError | ServiceError)
 
 
 class Runner:
@@ -147,7 +158,7 @@ class Runner:
             return False
         if self.stream_id is None:
             return False
-        if mysql.is_outage(error) or isinstance(error, BusyError):
+        if _may_pass(error):
             return True
         self._fail(self.stream_id, error)
         return False
