@@ -51,6 +51,7 @@ _VARIABLES = {
     "SASL_PASSWORD": "security.password",
 }
 _MODULE = re.compile(r"([\w.]*\.)?(?:Plain|Scram)LoginModule\s+required\s+(.*?);\s*", re.DOTALL)
+_SEPARATOR = re.compile(r"\s*[=:]\s*|\s+")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f"}
 _OPTION = re.compile(r"""(\w+)\s*=\s*("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"';]+)\s*""")
@@ -130,8 +131,9 @@ def _properties(lines: list[str]) -> dict[str, str]:
     for line in lines:
         text = line.strip()
         if text and text[0] not in "#!":
-            name, _, value = text.partition("=")
-            found[name.strip()] = value.strip()
+            # Java takes any of the three; a line that is split wrongly would show its value as name.
+            name, *value = _SEPARATOR.split(text, maxsplit=1)
+            found[name] = value[0] if value else ""
     return found
 
 

@@ -132,6 +132,14 @@ security.protocol=SASL_SSL
 sasl.mechanism=PLAIN
 sasl.jaas.config=PlainLoginModule required username='alice' password='{SECRET}=\\\\\\\\';
 """,
+    "colons and blanks": f"""\
+bootstrap.servers: b:9093
+security.protocol SASL_SSL
+sasl.mechanism : PLAIN
+sasl.username\talice
+sasl.password {SECRET}=\\
+client.id:ours
+""",
     "json": f"""\
 {{"BOOTSTRAP_SERVERS": "b:9093", "CLUSTER_API_KEY": "alice",
   "CLUSTER_API_SECRET": "{SECRET}=\\\\"}}
@@ -142,7 +150,10 @@ sasl.jaas.config=PlainLoginModule required username='alice' password='{SECRET}=\
 @pytest.mark.parametrize("spelling", FILES)
 def test_client_properties_of_both_spellings_say_the_same(conf: Path, spelling: str) -> None:
     text = FILES[spelling]
-    if spelling == "librdkafka":  # where a backslash is a backslash, even at the end of a value
+    if spelling in (
+        "librdkafka",
+        "colons and blanks",
+    ):  # where a backslash is a backslash, even at the end of a value
         text = text.replace("=\\\n", "=\\ \n")
     path = conf / "client.properties"
     path.write_text(text, encoding="utf-8")
