@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 from functools import partial
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
 from werkzeug.datastructures import WWWAuthenticate
@@ -89,7 +88,7 @@ def _authorise(api: ApiSettings) -> None:
 
 def _require_own_site() -> None:
     origin = request.headers.get("Origin")
-    is_foreign = origin is not None and urlsplit(origin).netloc != request.host
+    is_foreign = origin is not None and hosts.place_of(origin) != request.host
     if is_foreign or request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
         raise Forbidden("requests of other sites are refused")
 

@@ -27,6 +27,18 @@ def require_safe_address(has_token: bool, setting: str, host: str) -> None:
         )
 
 
+def place_of(origin: str) -> str:
+    """Host and port of an Origin header; empty, which is no site of ours, where it has none.
+
+    >>> place_of("https://shop.test:8443"), place_of("null"), place_of("http://[")
+    ('shop.test:8443', '', '')
+    """
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
 def is_known_host(host: str, api: ApiSettings, own: str = LOOPBACK[0]) -> bool:
     """Whether a Host header names this service.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from lakehouse.clock import Clock
 from lakehouse.http import hosts
@@ -85,9 +84,9 @@ class Gate:
 
     @staticmethod
     def _require_own_site(found: dict[bytes, bytes]) -> None:
-        origin, host = found.get(b"origin"), found.get(b"host", b"")
+        origin, host = found.get(b"origin"), found.get(b"host", b"").decode("latin-1")
         site = found.get(b"sec-fetch-site", b"none").decode("latin-1")
-        is_foreign = origin is not None and _place(origin) != host.decode("latin-1")
+        is_foreign = origin is not None and hosts.place_of(origin.decode("latin-1")) != host
         if is_foreign or site not in hosts.OWN_SITES:
             raise RestError(403, "Requests from other sites are rejected.")
 
@@ -119,10 +118,3 @@ class Bucket:
             self._tokens -= 1
             return 0
         return max(1, int(-(-(1 - self._tokens) // self._rate)))
-
-
-def _place(origin: bytes) -> str:
-    try:
-        return urlsplit(origin.decode("latin-1")).netloc
-    except ValueError:
-        return ""

@@ -191,7 +191,7 @@ def test_a_name_that_was_made_to_lead_here_is_answered_nothing(
 def test_no_page_of_another_site_has_an_effect(name: str, tmp_path: Path) -> None:
     app = service(name, settings(tmp_path))
     foreign = (
-        {"Origin": "http://elsewhere.test"}, {"Origin": "null"},
+        {"Origin": "http://elsewhere.test"}, {"Origin": "null"}, {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
     )  # fmt: skip
     for path, methods, declared in addresses(app):

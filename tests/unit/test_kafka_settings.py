@@ -145,22 +145,20 @@ client.id:ours
   "CLUSTER_API_SECRET": "{SECRET}=\\\\"}}
 """,
 }
+LIBRDKAFKA = ("librdkafka", "colons and blanks")
 
 
 @pytest.mark.parametrize("spelling", FILES)
 def test_client_properties_of_both_spellings_say_the_same(conf: Path, spelling: str) -> None:
     text = FILES[spelling]
-    if spelling in (
-        "librdkafka",
-        "colons and blanks",
-    ):  # where a backslash is a backslash, even at the end of a value
+    if spelling in LIBRDKAFKA:  # where a backslash is a backslash, even at the end of a value
         text = text.replace("=\\\n", "=\\ \n")
     path = conf / "client.properties"
     path.write_text(text, encoding="utf-8")
     found = kafka(conf, EMBEDDED="false", CLIENT_PROPERTIES=str(path))
     assert found.bootstrap_servers == "b:9093"
     assert secured(found) == ("SASL_SSL", "PLAIN", "alice", f"{SECRET}=\\")
-    expected = {"client.id": SecretStr("ours")} if spelling == "librdkafka" else {}
+    expected = {"client.id": SecretStr("ours")} if spelling in LIBRDKAFKA else {}
     assert found.librdkafka_options == expected and found.java_options == {}
 
 

@@ -85,7 +85,11 @@ def test_a_name_that_was_made_to_lead_here_is_answered_nothing(free: Running) ->
 def test_what_has_an_effect_is_refused_to_pages_of_other_sites(free: Running) -> None:
     for path, methods in addresses(free):
         for method in methods - {"GET"}:
-            for headers in ({"Origin": "http://elsewhere.test"}, {"Sec-Fetch-Site": "same-site"}):
+            for headers in (
+                {"Origin": "http://elsewhere.test"},
+                {"Origin": "http://["},
+                {"Sec-Fetch-Site": "same-site"},
+            ):
                 answer = free.client.request(method, path, headers=headers)
                 assert answer.status_code == 403, f"{method} {path}"
 
