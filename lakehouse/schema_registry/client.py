@@ -6,15 +6,17 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 from typing import Any, NamedTuple
 
-from lakehouse.errors import ContractError, ServiceError
+from lakehouse.errors import AccessError, ContractError, ServiceError
 from lakehouse.schema_registry import avro_schemas
 from lakehouse.schema_registry.avro_schemas import Schema
 from lakehouse.settings import Settings
 
 TIMEOUT_S = 10.0
 _TYPE = "application/vnd.schemaregistry.v1+json"
+_REFUSED, _DENIED, _BUSY = (409, 422), (401, 403), 429
 
 
 class Address(NamedTuple):
@@ -39,7 +41,11 @@ class UnknownSchemaError(ContractError):
 
 
 class SchemaClient:
-    """Registers schemas and finds them by id; a schema that was found is never asked for again."""
+    """Registers schemas and finds them by id; a schema that was found is never asked for again.
+
+    What asks the registry raises `NoAnswerError` while it is away, too busy or failing,
+    `AccessError` when it denies access, and `ServiceError` for any other answer than expected.
+    """
 
     def __init__(self, address: Address) -> None:
         self._url = address.url.rstrip("/")
@@ -51,12 +57,14 @@ class SchemaClient:
     def register(self, subject: str, schema: Schema) -> int:
         """The id of a schema of this subject, registered at need.
 
-        Raises `ContractError` if it is not compatible with the one before.
+        Raises `ContractError` if it is no schema, or not compatible with the one before.
         """
         place = f"/subjects/{urllib.parse.quote(subject, safe='')}/versions"
         status, answer = self._call(place, {"schema": avro_schemas.canonical(schema)})
-        if status != 200:
+        if status in _REFUSED:
             raise ContractError.sentence(f"{subject}: {answer.get('message', status)}")
+        if status != 200:
+            raise self._failed(status, answer)
         return int(answer["id"])
 
     def schema(self, number: int) -> Schema:
@@ -66,13 +74,15 @@ class SchemaClient:
             if status == 404:
                 raise UnknownSchemaError.sentence(f"the registry has no schema {number}")
             if status != 200:
-                raise self._unreachable(f"status {status}")
+                raise self._failed(status, answer)
             self._by_id[number] = avro_schemas.parse(answer["schema"])
         return self._by_id[number]
 
     def versions(self, subject: str) -> list[int]:
         """Versions of a subject; empty if there is no such subject."""
         status, answer = self._call(f"/subjects/{urllib.parse.quote(subject, safe='')}/versions")
+        if status not in (200, 404):
+            raise self._failed(status, answer)
         return list(answer) if status == 200 else []
 
     def healthy(self) -> bool:
@@ -88,18 +98,34 @@ class SchemaClient:
             f"{self._url}{place}", data, self._headers
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, _json(error.read())
-        except (OSError, ValueError) as error:
-            raise self._unreachable(str(error)) from None
+            return _answer(request)
+        except (OSError, ValueError, HTTPException) as error:
+            raise self._unreachable(str(error) or repr(error)) from None
 
     def _unreachable(self, got: str) -> NoAnswerError:
         return NoAnswerError(
             f"schema registry at {self._url}", "an answer", got, "check schemas.url in the settings"
         )
+
+    def _failed(self, status: int, answer: dict[str, Any]) -> ServiceError:
+        """The error for a status that says nothing about the schema."""
+        got = f"status {status}: {answer.get('message', 'no reason given')}"
+        where = f"schema registry at {self._url}"
+        if status in _DENIED:
+            return AccessError(where, "access", got, "check api.token and schemas.url")
+        if status == _BUSY or status >= 500:
+            return self._unreachable(got)
+        return ServiceError(where, "a registry's answer", got, "check schemas.url in the settings")
+
+
+def _answer(request: urllib.request.Request) -> tuple[int, Any]:
+    """Status and JSON of an answer; the status may be one of an error."""
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, _json(error.read())
 
 
 def _json(data: bytes) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from lakehouse.contracts import Contract, Field, bronze, quarantine
 from lakehouse.domain import Feed
-from lakehouse.errors import ContractError
+from lakehouse.errors import AccessError, ContractError
 from lakehouse.http import server
 from lakehouse.names import QueryIdentity
 from lakehouse.schema_registry import avro_schemas, compatibility
@@ -206,7 +206,7 @@ def test_with_a_token_set_the_registry_asks_for_it_and_our_client_shows_it(log: 
         place = guarded.schemas.model_copy(update={"port": port})
         settings = guarded.model_copy(update={"schemas": place})
         assert SchemaClient(Address.of(settings)).register("a", CLICK) == 1
-        with pytest.raises(ContractError):
+        with pytest.raises(AccessError, match=r"api\.token"):
             SchemaClient(Address(place.address)).register("a", CLICK)
     elsewhere = settings.schemas.model_copy(update={"url": "http://127.0.0.1:1"})
     other = settings.model_copy(update={"schemas": elsewhere})
