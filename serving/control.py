@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from lakehouse.clock import Clock
-from lakehouse.errors import AccessError, ServiceError
 from lakehouse.kafka_access import Access
 from lakehouse.retry import Backoff
 from lakehouse.settings import Settings
@@ -41,7 +40,7 @@ class Listener:
         while self._topics and not stop.is_set():
             try:
                 self._listen(stop, hint, backoff)
-            except (AccessError, ServiceError, KafkaException) as error:
+            except Exception as error:  # whatever it is: no later version would be noticed
                 LOG.warning("no hints from %s: %s", ", ".join(self._topics), error)
                 backoff.wait()
 

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from lakehouse.clock import Clock
-from lakehouse.errors import AccessError, ServiceError
+from lakehouse.errors import ServiceError
 from lakehouse.models.forest import Floats
 from lakehouse.retry import Backoff
 from serving.rest.answers import Scored
@@ -141,7 +141,7 @@ class PredictionLog:
                 sender = sender or self._opened()
                 self._send(sender, lot)
                 backoff.reset()
-            except (AccessError, ServiceError) as error:
+            except Exception as error:  # whatever it is: a log that has ended loses all the rest
                 sender = None
                 self._dropped(sum(map(_size, lot)))
                 LOG.warning("the prediction log lost %s entries: %s", len(lot), error)
