@@ -109,7 +109,10 @@ def joined(
     """Export joined rows as part_<id>_<n>.csv, and their figures as dominostats.json."""
     settings = load()
     written, found = exports.joined(settings, name), exports.stats(settings)
-    figures = ", ".join(f"{key} {value:.4f}" for key, value in found.items())
+    figures = ", ".join(
+        f"{key} {'unknown' if value is None else format(value, '.4f')}"
+        for key, value in found.items()
+    )
     CONSOLE.print(f"{len(written)} files; {figures}")
 
 

@@ -220,7 +220,7 @@ def assert_exported(site: Settings) -> None:
         assert pl.concat(parts).columns == list(exports.COLUMNS)
         assert sum(map(len, parts)) == len(joined)
     found = exports.stats(site)
-    assert found["rocauc"] > 0.5 and found["avg_prediction_latency"] > 0
+    assert (found["rocauc"] or 0) > 0.5 and (found["avg_prediction_latency"] or 0) > 0
 
 
 def assert_files(site: Settings, registry: Registry) -> None:
