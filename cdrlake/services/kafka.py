@@ -19,6 +19,8 @@ from lakehouse.errors import ServiceError
 from lakehouse.kafka import client_options
 from lakehouse.settings.kafka import KafkaSettings
 
+# A fresh client needs a second or more to connect where the processor is busy.
+ANSWER_S = 10.0
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -90,7 +92,7 @@ class KafkaBroker:
     def healthy(self) -> bool:
         """Whether the broker answers a request for its topics."""
         try:
-            AdminClient(client_options(self.settings)).list_topics(timeout=1.0)
+            AdminClient(client_options(self.settings)).list_topics(timeout=ANSWER_S)
         except KafkaException:
             return False
         return True
