@@ -23,6 +23,7 @@ from serving.stream_description import E, Refused, S, Scored, StreamDescription
 from serving.stream_lots import Lot, Lots
 from serving.stream_model import Champion, StreamModel
 from serving.stream_partitions import Partitions
+from serving.stream_refusal import copy_of
 from serving.stream_state import PartitionState, Snapshots
 from serving.stream_tally import Tally
 
@@ -186,9 +187,8 @@ class StreamDoor(Generic[E, S]):
         self.tally.decided(len(events), sum(flags), version)
 
     def _refuse(self, message: Message, refused: Refused, lot: Lot) -> None:
-        place = f"{message.topic()}/{message.partition()}/{message.offset()}"
-        headers = {"reasons": refused.reasons, "detail": refused.detail[:1_000], "place": place}
-        self._send(self._description.topic_refused, message.key(), message.value(), lot, headers)
+        key, value, headers = copy_of(message, refused)
+        self._send(self._description.topic_refused, key, value, lot, headers)
         self.tally.refused()
 
     def _send(

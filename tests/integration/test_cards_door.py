@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from cdrlake.services.kafka import KafkaBroker
 from cdrlake.waiting import patiently_ended
+from lakehouse import kafka
 from lakehouse.children import die_with_parent
 from lakehouse.domains.cards import names
 from lakehouse.domains.cards.card_state import CardState, step
@@ -84,6 +86,24 @@ def test_every_transaction_is_decided_once_and_poison_goes_to_quarantine(topics:
     one = next(iter(decided(topics, sent).values()))
     assert one["decision"] in ("approve", "review", "block")
     assert one["is_fraud"] == int(one["score"] >= 0.5)
+
+
+def test_a_message_that_no_producer_takes_is_refused_and_those_behind_it_are_decided(
+    topics: Settings,
+) -> None:
+    """A broker takes more than a producer does by default, and whatever compresses to little."""
+    sent = rows(cards=4, days=3, seed=15)
+    options = {"message.max.bytes": 5_000_000, "compression.type": "lz4"}
+    other = Producer(kafka.client_options(topics.kafka) | options)
+    other.produce(names.TOPIC_TRANSACTIONS, b" " * 4_000_000, b"k" * 60_000)
+    assert other.flush(60) == 0
+    send(topics, list(sent))
+    with deciding(topics):
+        wait_for_decisions(topics, sent)
+    refused = received(topics, names.TOPIC_REFUSED)[-1]
+    told = {name: value.decode() for name, value in refused.headers()}
+    assert (told["reasons"], told["value_bytes"]) == ("too_large", "4000000")
+    assert (refused.value(), told["key_bytes"]) == (b" " * len(refused.value()), "60000")
 
 
 def test_a_restart_continues_with_the_same_state(topics: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import msgspec
@@ -12,6 +13,8 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from lakehouse.errors import ServiceError
 from lakehouse.kafka_access import Access
 from lakehouse.settings.kafka import KafkaSettings
+from serving import stream_refusal
+from serving.stream_description import Refused
 from serving.stream_lots import Lot, Lots
 from serving.stream_partitions import Partitions
 from serving.stream_state import Snapshots
@@ -135,3 +138,30 @@ def test_a_decision_that_cannot_be_delivered_is_an_error() -> None:
     with pytest.raises(ServiceError, match="every decision acknowledged"):
         lots.settle()
     assert lots.take_due() == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "cut"),
+    [
+        (None, None, {}),
+        (b"k", b"v" * stream_refusal.MOST_VALUE, {}),
+        (b"k", b"v" * 2_000_000, {"value_bytes": "2000000"}),
+        (b"k" * 1_040_000, b"v", {"key_bytes": "1040000"}),
+    ],
+)
+def test_what_a_producer_cannot_take_is_cut_and_says_how_long_it_was(
+    key: bytes | None, value: bytes | None, cut: dict[str, str]
+) -> None:
+    message = SimpleNamespace(
+        topic=lambda: TOPIC, partition=lambda: 3, offset=lambda: 7, key=lambda: key,
+        value=lambda: value,
+    )  # fmt: skip
+    refused = Refused("too_large", "d" * 5_000)
+    copy = stream_refusal.copy_of(cast(Message, message), refused)
+    told = {"reasons": "too_large", "detail": "d" * 1_000, "place": "t/3/7"}
+    assert copy.headers == told | cut
+    assert (key or b"").startswith(copy.key or b"")
+    assert (value or b"").startswith(copy.value or b"")
+    assert (copy.key is None, copy.value is None) == (key is None, value is None)
+    assert len(copy.key or b"") + len(copy.value or b"") + 2_000 < 1_000_000
+    assert bool(cut) is ((copy.key, copy.value) != (key, value))
