@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings
+from lakehouse.settings.root import from_root
 from monitoring.output import names
 from monitoring.output.folder import LATEST, RUN_ID, RUNS
 from monitoring.site import MODELS
@@ -21,8 +23,10 @@ COPIES = "processed_data_*.parquet"
 
 def describe(settings: Settings) -> str:
     """What `wipe` removes, for the one who is asked."""
-    copies = f" and {settings.processed}" if _has_own_place(settings) else ""
-    return f"{settings.state}, and what cdrlake has written to {settings.output}{copies}"
+    folders = dict.fromkeys([settings.output, settings.processed, *_export_folders(settings)])
+    own = [str(one) for one in folders if not one.is_relative_to(settings.output)]
+    written = " and ".join([str(settings.output), *own])
+    return f"{settings.state}, and what cdrlake has written to {written}"
 
 
 def wipe(settings: Settings, keep_models: bool = False) -> None:
@@ -38,14 +42,19 @@ def wipe(settings: Settings, keep_models: bool = False) -> None:
     for folder in (settings.output, *models):
         for run in _runs(folder / RUNS):
             shutil.rmtree(run, ignore_errors=True)
-    for path in _written(settings):
+    for path in (*_written(settings), *_exported(settings, keep_models)):
         path.unlink(missing_ok=True)
+        _remove_empty(path.parent)
     eda, output = settings.output / EDA, settings.output
     own = [part for folder in models for part in (folder / RUNS, folder / LATEST, folder)]
     shared = (output / MODELS, output / RUNS, output / LATEST, eda, settings.processed, output)
-    for folder in (*own, *shared):
-        with suppress(OSError):  # not there, or not empty
-            folder.rmdir()
+    for folder in (*own, *_export_folders(settings), *shared):
+        _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # not there, or not empty
+        folder.rmdir()
 
 
 def _empty(folder: Path, but: str) -> None:
@@ -73,5 +82,20 @@ def _written(settings: Settings) -> Iterator[Path]:
     yield from settings.processed.glob(COPIES)
 
 
-def _has_own_place(settings: Settings) -> bool:
-    return not settings.processed.is_relative_to(settings.output)
+def _exported(settings: Settings, keep_models: bool) -> Iterator[Path]:
+    """The files that domains wrote for tools outside; places in an object store are left alone."""
+    for exports in (one for domain in DOMAINS for one in domain.exports):
+        place = settings.value(exports.setting)
+        if "://" not in place and not (exports.of_models and keep_models):
+            for pattern in exports.patterns:
+                yield from from_root(place).glob(pattern)
+
+
+def _export_folders(settings: Settings) -> Iterator[Path]:
+    """The folders of these files, innermost first."""
+    for exports in (one for domain in DOMAINS for one in domain.exports):
+        place = settings.value(exports.setting)
+        if "://" not in place:
+            within = {Path(pattern).parts[0] for pattern in exports.patterns if "/" in pattern}
+            yield from (from_root(place) / name for name in within)
+            yield from_root(place)

@@ -202,6 +202,18 @@ class Hop:
 
 
 @dataclass(frozen=True)
+class Exports:
+    """Files for tools outside: patterns below the folder that `setting` names.
+
+    Those `of_models` describe versions, and live as long as these.
+    """
+
+    setting: str
+    patterns: tuple[str, ...]
+    of_models: bool = False
+
+
+@dataclass(frozen=True)
 class Domain:
     """Everything that shared modules know about a domain.
 
@@ -222,6 +234,7 @@ class Domain:
     hops: tuple[Hop, ...] = ()
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
+    exports: tuple[Exports, ...] = ()
     queried: tuple[Contract, ...] = ()
     asked: tuple[Scored, ...] = ()
     title: str = ""

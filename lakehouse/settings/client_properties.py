@@ -131,7 +131,7 @@ def _properties(lines: list[str]) -> dict[str, str]:
     for line in lines:
         text = line.strip()
         if text and text[0] not in "#!":
-            # Java takes any of the three; a line that is split wrongly would show its value as name.
+            # Java takes any of the three; split wrongly, a line would show its value as a name.
             name, *value = _SEPARATOR.split(text, maxsplit=1)
             found[name] = value[0] if value else ""
     return found

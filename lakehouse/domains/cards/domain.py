@@ -13,7 +13,7 @@ from lakehouse.checks import (
     accepted_losses,
     past_retention,
 )
-from lakehouse.domain import Domain, Feed, Hop, Outcomes, Scored, Station, Topic, Words
+from lakehouse.domain import Domain, Exports, Feed, Hop, Outcomes, Scored, Station, Topic, Words
 from lakehouse.domains.cards import contracts, names
 from lakehouse.services import Page, Service
 
@@ -165,6 +165,7 @@ CARDS = Domain(
         ),
     ),
     pages=(Page("Investigators", "cards.page_port"),),
+    exports=(Exports("cards.validated_dir", ("validated*.csv",)),),
     services=(
         Service("cards-source", "flaskapp.cards.source", port="cards.source_port"),
         Service("cards-page", "flaskapp.cards.investigate", port="cards.page_port"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakehouse.domain import Domain, Feed, Measure, Mirror, Scored, Topic, Words
+from lakehouse.domain import Domain, Exports, Feed, Measure, Mirror, Scored, Topic, Words
 from lakehouse.domains.fraud import contracts, names
 from lakehouse.domains.fraud.checks import CHECKS
 from lakehouse.domains.fraud.hops import HOPS
@@ -79,6 +79,18 @@ FRAUD = Domain(
     checks=CHECKS,
     hops=HOPS,
     services=(Service("fraud-pipeline", "pyspark_jobs.jobs.fraud_pipeline", job=True),),
+    exports=(
+        Exports(
+            "fraud.project_dir",
+            (
+                "model_metadata*.json",
+                "dominostats.json",
+                "inf_truth_join/part_*.csv",
+                "training_datasets/v*/ds.csv",
+            ),
+        ),
+        Exports("fraud.project_dir", ("models/v*/*",), of_models=True),
+    ),
     title="Card fraud",
     about="Card payments as they come, which of them are frauds, and the truth that comes later.",
     control=names.TOPIC_CONTROL,
