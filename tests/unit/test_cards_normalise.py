@@ -78,6 +78,11 @@ def test_extra_columns_are_kept_and_renamed_ones_recognised() -> None:
     assert found == {"amt": 12.5, "zip": "00501", "long": -86.1, "device": {"id": 7}}
 
 
+@pytest.mark.parametrize("empty", [b"[]", b'"[]"', body([], 1), body([], 3)], ids=bytes.decode)
+def test_an_answer_without_transactions_is_no_message(empty: bytes) -> None:
+    assert normalise(empty) == []
+
+
 def test_an_export_with_foreign_messages_is_sorted_out() -> None:
     """202 messages: good ones in two layouts, doubled ones, and those of other topics."""
     split = [body([row], number) for number, row in enumerate(ROWS[:60])]

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from flaskapp.cards.producer import Producer
-from flaskapp.cards.source import Rows
+from flaskapp.cards.source import Rows, body
 from flaskapp.cards.unsent import Unsent
 from lakehouse.clock import FixedClock
 from lakehouse.domains.cards.normalise import Normalised
@@ -19,6 +19,7 @@ from lakehouse.pace import Pace
 from lakehouse.publisher import Publisher
 
 CLOCK = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
+ROW = {"trans_num": "t", "cc_num": "4" * 16, "trans_date_trans_time": "2026-01-01 00:00:00"}
 
 
 class Broker:
@@ -84,6 +85,17 @@ def test_without_its_source_the_producer_sends_what_it_has(tmp_path: Path) -> No
     assert producer.poll() == 0
     assert producer.send() == 1
     assert producer.counts.source_failures == 1
+
+
+def test_a_source_whose_world_has_ended_sends_nothing_more(tmp_path: Path) -> None:
+    broker, rows, calls = Broker(), Rows([ROW]), iter(range(1, 9))
+    unsent = Unsent(tmp_path / "unsent.db")
+    producer = Producer(
+        lambda: body(rows.take(500), next(calls)), unsent, cast(Publisher, broker), CLOCK,
+        Pace(0, CLOCK),
+    )  # fmt: skip
+    assert [producer.poll() for _ in range(4)] == [1, 0, 0, 0]
+    assert (producer.send(), len(unsent)) == (1, 0)
 
 
 def test_the_queue_takes_all_of_an_answer_or_nothing(tmp_path: Path) -> None:

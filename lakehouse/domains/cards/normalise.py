@@ -53,6 +53,8 @@ class Normalised(NamedTuple):
 def normalise(body: bytes) -> list[Normalised]:
     """The messages in an answer of the source; one that is not understood is a message as it is.
 
+    An answer without transactions, such as `[]`, has no messages.
+
     >>> body = b'{"columns": ["cc_num", "amt", "current_time"], "index": [7],'
     >>> normalise(body + b' "data": [[4497913965512794052, 1.5, 1732732699617]]}')[0].key
     '4497913965512794052'
@@ -63,10 +65,9 @@ def normalise(body: bytes) -> list[Normalised]:
             value = json.loads(value)
     except (ValueError, RecursionError):
         return [Normalised(None, body)]
-    records = list(_records(value))
-    if not records:
+    if not isinstance(value, list | dict):
         return [Normalised(None, body)]
-    return [_message(record) for record in records]
+    return [_message(record) for record in _records(value)]
 
 
 def training_record(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,22 +81,22 @@ def training_record(record: Mapping[str, Any]) -> dict[str, Any]:
     return known | named
 
 
-def _records(value: Any) -> Iterator[Any]:
+def _records(value: list[Any] | dict[str, Any]) -> Iterator[Any]:
     if isinstance(value, list):
         yield from value
-    elif isinstance(value, dict):
-        columns, data = value.get("columns"), value.get("data")
-        if not isinstance(columns, list) or not isinstance(data, list):
-            yield value
-            return
-        index = value.get("index")
-        numbers = index if isinstance(index, list) and len(index) == len(data) else []
-        for position, row in enumerate(data):
-            if not isinstance(row, list) or len(row) != len(columns):
-                yield {"columns": columns, "data": row}  # keeps its own place, to be refused
-                continue
-            found = dict(zip(map(str, columns), row, strict=True))
-            yield {"index": numbers[position], **found} if numbers else found
+        return
+    columns, data = value.get("columns"), value.get("data")
+    if not isinstance(columns, list) or not isinstance(data, list):
+        yield value
+        return
+    index = value.get("index")
+    numbers = index if isinstance(index, list) and len(index) == len(data) else []
+    for position, row in enumerate(data):
+        if not isinstance(row, list) or len(row) != len(columns):
+            yield {"columns": columns, "data": row}  # keeps its own place, to be refused
+            continue
+        found = dict(zip(map(str, columns), row, strict=True))
+        yield {"index": numbers[position], **found} if numbers else found
 
 
 def _message(record: Any) -> Normalised:
