@@ -34,7 +34,8 @@ class Field:
     """A column: its kind, whether it may be missing, and its bounds.
 
     A `decimal` is DECIMAL(18, 3): thousandths are exact, so sums do not depend on order. A value
-    that does not match `pattern` is rejected with the reason `pattern_reason`.
+    that does not match `pattern` is rejected with the reason `pattern_reason`. A text may have
+    `max_length` characters, any number by default.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Field:
     maximum: int | None = None
     pattern: str | None = None
     pattern_reason: str = "wrong_type"
+    max_length: int | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ def json_schema(contract: Contract) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a message; unknown fields are allowed."""
     properties: dict[str, Any] = {}
     for field in contract.fields:
-        bounds = {"minimum": field.minimum, "maximum": field.maximum, "pattern": field.pattern}
+        bounds = {
+            "minimum": field.minimum,
+            "maximum": field.maximum,
+            "pattern": field.pattern,
+            "maxLength": field.max_length,
+        }
         given = {key: value for key, value in bounds.items() if value is not None}
         properties[field.name] = {**KINDS[field.kind].json, "description": field.doc, **given}
     return {

@@ -17,6 +17,8 @@ from lakehouse.settings.model import MysqlSettings
 
 Error = mysql.connector.Error
 OperationalError = mysql.connector.OperationalError
+# The server refuses a value, and would refuse it again.
+ValueErrors = mysql.connector.DataError, mysql.connector.IntegrityError
 CONNECT_TIMEOUT_S = 5
 _LOCK_WAIT_TIMEOUT, _DEADLOCK = 1205, 1213
 # Access denied to a database or a server, unknown database, account locked.

@@ -1,7 +1,8 @@
 """From `topic_2` to the database: one row for each transaction, whatever is sent twice.
 
 While the database is away, reading waits; decisions and alarms do not. An offset is committed after
-the transaction that holds its rows.
+the transaction that holds its rows. A message that breaks the contract, and a row with a value that
+the database refuses, are logged, counted and left out.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import json
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from lakehouse import mysql
 from lakehouse.clock import Clock
 from lakehouse.domains.cards import contracts, names
+from lakehouse.domains.cards.messages import DecisionRow, read_decision
 from lakehouse.domains.settings import Settings
 from lakehouse.kafka_access import Access
 from lakehouse.pace import Pace
@@ -31,6 +34,7 @@ DRAWN = ("verify_chance", "drawn")
 COLUMNS = (*contracts.COLUMNS, *OWN, *DRAWN)
 _NAMES = ", ".join(f"`{name}`" for name in COLUMNS)
 _MARKS = ", ".join(["%s"] * len(COLUMNS))
+_ID = COLUMNS.index("trans_num")
 # The first decision counts; another one of the same transaction changes nothing.
 INSERT = (
     f"INSERT INTO {names.MYSQL_TABLE} ({_NAMES}) VALUES ({_MARKS}) "  # noqa: S608
@@ -48,7 +52,7 @@ class Recorder:
         self._topic = settings.kafka.topic(names.TOPIC_DECISIONS)
         self._backoff = Backoff(clock, stop, longest_s=2.0)
         self._generation = 0
-        self.recorded, self.unreadable, self.outages = 0, 0, 0
+        self.recorded, self.unreadable, self.refused, self.outages = 0, 0, 0, 0
         self._consumer = Consumer(
             self._access.options
             | {
@@ -93,18 +97,16 @@ class Recorder:
 
     def _written(self, rows: Sequence[tuple[Any, ...]]) -> bool:
         try:
-            with (
-                mysql.connect(self._settings.mysql) as connection,
-                mysql.transaction(connection) as cursor,
-            ):
-                cursor.executemany(INSERT, rows)
+            with mysql.connect(self._settings.mysql) as connection:
+                written = insert(connection, rows)
         except Exception as error:
             if not mysql.is_outage(error):
                 raise
             self.outages += 1
             LOG.warning("%d decisions wait for the database: %s", len(rows), error)
             return False
-        self.recorded += len(rows)
+        self.recorded += written
+        self.refused += len(rows) - written
         self._backoff.reset()
         return True
 
@@ -129,8 +131,8 @@ class Recorder:
     def _rows(self, messages: Iterable[Message]) -> Iterable[tuple[Any, ...]]:
         for one in messages:
             try:
-                yield row(json.loads(one.value() or b""), self._settings.cards.verify_share)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                yield row(read_decision(one.value() or b""), self._settings.cards.verify_share)
+            except (ValueError, OverflowError) as error:
                 self.unreadable += 1
                 LOG.warning("%s/%s is no decision: %s", one.partition(), one.offset(), error)
 
@@ -138,32 +140,55 @@ class Recorder:
         self._generation += 1
 
 
-def row(decision: dict[str, Any], verify_share: float) -> tuple[Any, ...]:
-    """A decision as values of the table's columns."""
-    values = {name: decision.get(name) for name in contracts.COLUMNS}
-    values |= {name: decision[name] for name in OWN}
-    values["features"] = json.dumps(decision["features"])
-    for name in ("trans_date_trans_time", "predicted_at"):
-        values[name] = datetime.fromisoformat(decision[name]).replace(tzinfo=None)
-    chance = verify_chance(decision, verify_share)
-    drawn = is_drawn(str(decision["trans_num"]), chance)
-    return (*values.values(), chance, drawn)
+def insert(connection: Any, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Write rows; how many there are now of those that are not refused for a value.
+
+    If the database refuses one of several, each is written by itself.
+    """
+    try:
+        with mysql.transaction(connection) as cursor:
+            cursor.executemany(INSERT, rows)
+    except mysql.ValueErrors as error:
+        if len(rows) > 1:
+            return sum(insert(connection, [one]) for one in rows)
+        LOG.warning("the decision on %s is left out: %s", rows[0][_ID], error)
+        return 0
+    return len(rows)
 
 
-def verify_chance(decision: dict[str, Any], share: float) -> float:
+def row(decision: DecisionRow, verify_share: float) -> tuple[Any, ...]:
+    """A decision as values of the table's columns.
+
+    Raises `ValueError` or `OverflowError` for a time that the calendar does not have.
+    """
+    chance = verify_chance(bool(decision.is_fraud), decision.score, verify_share)
+    values = msgspec.structs.asdict(decision) | {
+        "trans_date_trans_time": _utc(datetime.fromisoformat(decision.trans_date_trans_time)),
+        "predicted_at": _utc(decision.predicted_at),
+        "features": json.dumps(decision.features),
+        "verify_chance": chance,
+        "drawn": is_drawn(decision.trans_num, chance),
+    }
+    return tuple(values[name] for name in COLUMNS)
+
+
+def _utc(moment: datetime) -> datetime:
+    """The moment as the database keeps it: in UTC, and without saying so."""
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
+
+
+def verify_chance(is_flagged: bool, score: float, share: float) -> float:
     """How likely a transaction is to be looked at: always if flagged, else by its score.
 
     Of those that are not flagged, `share` is drawn, more of those with a higher score: the chance
     is the greater of `share` and a quarter of the score, so that it is never 0.
 
-    >>> verify_chance({"is_fraud": 1, "score": 0.9}, 0.01)
+    >>> verify_chance(True, 0.9, 0.01)
     1.0
-    >>> verify_chance({"is_fraud": 0, "score": 0.3}, 0.01)
+    >>> verify_chance(False, 0.3, 0.01)
     0.075
     """
-    if decision["is_fraud"]:
-        return 1.0
-    return float(min(1.0, max(share, 0.25 * decision["score"])))
+    return 1.0 if is_flagged else min(1.0, max(share, 0.25 * score))
 
 
 def is_drawn(trans_num: str, chance: float) -> bool:

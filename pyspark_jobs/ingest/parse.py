@@ -138,7 +138,8 @@ def _field_holds(check: FieldCheck) -> pl.Expr:
     if check.spec.pattern is not None:
         condition &= column.str.contains(f"^(?:{check.spec.pattern})$")
     if check.low is not None:
-        condition &= column.is_between(check.low, check.high)
+        measured = column.str.len_chars() if check.spec.kind == "string" else column
+        condition &= measured.is_between(check.low, check.high)
     return condition.fill_null(True) if check.spec.nullable else condition & column.is_not_null()
 
 

@@ -24,7 +24,8 @@ DATES_AHEAD = timedelta(days=366)
 class FieldCheck(NamedTuple):
     """How a field is read, and what its value must be.
 
-    Numbers, times and dates have bounds `low` and `high`; for other kinds they are None.
+    Numbers, times and dates have bounds `low` and `high`, and so has the length of a text with a
+    `max_length`; for others they are None.
     """
 
     spec: Field
@@ -88,6 +89,8 @@ class Rules:
             return EARLIEST, self.now + MOMENTS_AHEAD
         if spec.kind == "date":
             return EARLIEST.date(), (self.now + DATES_AHEAD).date()
+        if spec.max_length is not None:
+            return 0, spec.max_length
         low, high = RANGES.get(spec.kind, (None, None))
         return (
             low if spec.minimum is None else spec.minimum,

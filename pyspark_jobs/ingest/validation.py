@@ -129,7 +129,8 @@ def _value(value: Any, check: FieldCheck) -> Any:
     if check.pattern is not None and not check.pattern.fullmatch(typed):
         detail = f"{spec.name}: expected {spec.pattern}, but got {_clip(value)}"
         return Violation(spec.pattern_reason, detail)
-    if check.low is not None and not check.low <= typed <= check.high:
+    measured = len(typed) if spec.kind == "string" else typed
+    if check.low is not None and not check.low <= measured <= check.high:
         return _out_of_range(value, check, is_time)
     return typed
 
@@ -146,7 +147,8 @@ def _out_of_range(value: Any, check: FieldCheck, is_time: bool) -> Violation:
 def _range_of(check: FieldCheck) -> str:
     if check.low is None:
         return f"{check.spec.kind} of numbers that fit"
-    return f"{check.low} to {check.high}"
+    unit = " characters" if check.spec.kind == "string" else ""
+    return f"{check.low} to {check.high}{unit}"
 
 
 def _broken_rules(row: Row, rules: Rules) -> Iterator[Violation]:

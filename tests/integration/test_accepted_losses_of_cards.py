@@ -16,8 +16,9 @@ from flaskapp.cards.record import INSERT, row
 from lakehouse import kafka, mysql
 from lakehouse.audit import audit
 from lakehouse.domain import Domain
-from lakehouse.domains.cards import CARDS, contracts, names
+from lakehouse.domains.cards import CARDS, names
 from lakehouse.domains.cards.features import NAMES
+from lakehouse.domains.cards.messages import DecisionRow
 from lakehouse.domains.segments import SEGMENTS
 from lakehouse.domains.segments import names as segments
 from lakehouse.domains.settings import Settings
@@ -76,15 +77,15 @@ class Site:
 
     def record(self, ids: list[str]) -> None:
         """Rows of the database, none of them flagged."""
-        moment = NOW.isoformat()
-        fields = dict.fromkeys(contracts.COLUMNS) | {
-            "trans_date_trans_time": moment, "cc_num": "4", "merchant": "m", "category": "c",
-            "amt": 1.0, "is_fraud": 0, "score": 0.1, "decision": "approve", "expected_loss": 0.0,
-            "model_version": 1, "predicted_at": moment, "features": [0.0] * len(NAMES),
-        }  # fmt: skip
         with mysql.connect(self.settings.mysql) as link, mysql.transaction(link) as cursor:
             for one in ids:
-                cursor.execute(INSERT, row(fields | {"trans_num": one}, 0.01))
+                decision = DecisionRow(
+                    trans_num=one, trans_date_trans_time=NOW.isoformat(), cc_num="4", merchant="m",
+                    category="c", amt=1.0, is_fraud=0, score=0.1, decision="approve",
+                    expected_loss=0.0, model_version=1, predicted_at=NOW,
+                    features=(0.0,) * len(NAMES),
+                )  # fmt: skip
+                cursor.execute(INSERT, row(decision, 0.01))
 
     def audit(self) -> Ledger:
         return audit(self.settings, self.domain, {one.model: None for one in self.domain.scored})

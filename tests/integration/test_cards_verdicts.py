@@ -88,6 +88,27 @@ def test_decisions_become_rows_once_and_verdicts_become_training_rows(plant: Set
     confirm_some(plant, client, flagged)
 
 
+def test_what_cannot_be_a_row_is_counted_and_everything_around_it_is_recorded(
+    plant: Settings,
+) -> None:
+    wanted = decided(plant)
+    one = next(iter(wanted.values()))
+    odd: list[dict[str, Any]] = [
+        {"is_fraud": None}, {"merchant": "m" * 300}, {"score": float("nan")}, {"cc_num": [1]}
+    ]  # fmt: skip
+    publisher = Publisher(plant.kafka)
+    for change in odd:
+        message = json.dumps(one | {"trans_num": "odd"} | change)
+        publisher.send(names.TOPIC_DECISIONS, None, message)
+    last = one | {"trans_num": "last"}
+    publisher.send(names.TOPIC_DECISIONS, "last", json.dumps(last))
+    publisher.deliver()
+    recorder = record(plant, len(wanted) + 1)
+    assert count(plant, "trans_num = 'last'") == 1
+    assert recorder.refused == 1
+    assert recorder.unreadable >= 3  # and what other tests have sent
+
+
 def confirm_some(plant: Settings, client: Any, flagged: Sequence[str]) -> None:
     yes, no = flagged[0], flagged[1]
     for key, verdict in ((yes, 0), (yes, 1), (no, 0)):

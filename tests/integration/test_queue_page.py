@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -15,8 +14,9 @@ from flaskapp.cards.investigate import create_app
 from flaskapp.cards.record import INSERT, row
 from lakehouse import mysql, outages
 from lakehouse.clock import SystemClock
-from lakehouse.domains.cards import contracts, names
+from lakehouse.domains.cards import names
 from lakehouse.domains.cards.features import NAMES
+from lakehouse.domains.cards.messages import DecisionRow
 from lakehouse.domains.settings import Settings
 from lakehouse.http import server
 
@@ -25,16 +25,14 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\">\x1b[2J \u202efdp.exe"
 SHOWN = "<img src=x onerror=\"document.title='owned'\">\\x1b[2J \\u202efdp.exe"
 
 
-def decision() -> dict[str, Any]:
+def decision() -> DecisionRow:
     """A flagged transaction; its texts are what somebody hopes that a page will run."""
-    fields: dict[str, Any] = dict.fromkeys(contracts.COLUMNS)
-    moment = "2026-01-01T00:00:00+00:00"
-    return fields | {
-        "trans_num": "t<b>'1", "trans_date_trans_time": moment, "cc_num": "4000000000000002",
-        "merchant": HOSTILE, "category": HOSTILE, "amt": 10.0, "is_fraud": 1, "score": 0.9,
-        "decision": "block", "expected_loss": 9.0, "model_version": 1, "predicted_at": moment,
-        "features": [0.0] * len(NAMES),
-    }  # fmt: skip
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    return DecisionRow(
+        trans_num="t<b>'1", trans_date_trans_time=moment.isoformat(), cc_num="4000000000000002",
+        merchant=HOSTILE, category=HOSTILE, amt=10.0, is_fraud=1, score=0.9, decision="block",
+        expected_loss=9.0, model_version=1, predicted_at=moment, features=(0.0,) * len(NAMES),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -51,7 +49,7 @@ def test_what_a_browser_would_obey_is_shown_as_text_and_can_still_be_judged(
     browser: Browser, fresh: Settings
 ) -> None:
     with mysql.connect(fresh.mysql) as connection, mysql.transaction(connection) as cursor:
-        cursor.execute(INSERT, row(json.loads(json.dumps(decision())), 0.01))
+        cursor.execute(INSERT, row(decision(), 0.01))
     with opened(browser, fresh) as page:
         expect(page.locator("article h2")).to_have_text(f"10.00 at {SHOWN}")
         expect(page.locator("summary")).to_be_visible()

@@ -18,8 +18,7 @@ def verified(seed: int) -> tuple[float, list[Verified]]:
     flagged = score >= THRESHOLD
     seen = []
     for number in np.flatnonzero(fraud):  # recall depends on frauds alone
-        row = {"is_fraud": int(flagged[number]), "score": float(score[number])}
-        chance = verify_chance(row, SHARE)
+        chance = verify_chance(bool(flagged[number]), float(score[number]), SHARE)
         if is_drawn(f"{seed}-{number}", chance):
             seen.append(Verified(bool(flagged[number]), bool(fraud[number]), chance))
     return float((fraud & flagged).sum() / fraud.sum()), seen

@@ -12,10 +12,12 @@ CARD = Field("cc_num", "string", "card number, as text", pattern=r"^[0-9]{8,19}$
 AT = Field("trans_date_trans_time", "timestamp", "moment of the transaction, UTC")
 ID = Field("trans_num", "string", "unique id of the transaction", pattern=r"^[0-9A-Za-z_-]{1,64}$")
 FRAUD = Field("is_fraud", "int", "1 for a fraud", nullable=True, minimum=0, maximum=1)
+# Characters that the database's columns hold.
+LONGEST, LONGEST_DECISION = 255, 16
 
 
-def _text(name: str, doc: str) -> Field:
-    return Field(name, "string", doc, nullable=True)
+def _text(name: str, doc: str, nullable: bool = True) -> Field:
+    return Field(name, "string", doc, nullable=nullable, max_length=LONGEST)
 
 
 def _degrees(name: str, doc: str, most: int) -> Field:
@@ -27,8 +29,8 @@ TRAINING = (
     Field("index", "long", "position in the source", nullable=True),
     AT,
     CARD,
-    Field("merchant", "string", "name of the merchant"),
-    Field("category", "string", "what the merchant sells"),
+    _text("merchant", "name of the merchant", nullable=False),
+    _text("category", "what the merchant sells", nullable=False),
     Field("amt", "double", "amount of the transaction", minimum=0, maximum=10_000_000),
     _text("first", "first name of the cardholder"),
     _text("last", "last name of the cardholder"),
@@ -67,7 +69,7 @@ DECISION = Contract(
         replace(FRAUD, doc="the prediction: 1 when the score reaches the threshold"),
         Field("source_is_fraud", "int", "`is_fraud` as the source had it", nullable=True),
         Field("score", "double", "probability of fraud", minimum=0, maximum=1),
-        Field("decision", "string", "approve, review or block"),
+        Field("decision", "string", "approve, review or block", max_length=LONGEST_DECISION),
         Field("expected_loss", "double", "score times amount"),
         Field("model_version", "int", "version in the registry", minimum=1),
         Field("predicted_at", "timestamp", "moment of the decision, UTC"),

@@ -9,12 +9,15 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from lakehouse.domains.cards.contracts import LONGEST, LONGEST_DECISION
 from lakehouse.domains.cards.transaction import Transaction, transaction
 
 TIME = "%Y-%m-%d %H:%M:%S"
 _TIME_LENGTH = 19
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_Int = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 _Long = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Text = Annotated[str, Meta(max_length=LONGEST)]
 _Latitude = Annotated[float, Meta(ge=-90, le=90)]
 _Longitude = Annotated[float, Meta(ge=-180, le=180)]
 _Flag = Annotated[int, Meta(ge=0, le=1)]
@@ -26,20 +29,20 @@ class TransactionRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, g
     index: _Long | None = None
     trans_date_trans_time: str
     cc_num: Annotated[str, Meta(pattern=r"^[0-9]{8,19}\Z")]
-    merchant: str
-    category: str
+    merchant: _Text
+    category: _Text
     amt: Annotated[float, Meta(ge=0, le=10_000_000)]
-    first: str | None = None
-    last: str | None = None
-    gender: str | None = None
-    street: str | None = None
-    city: str | None = None
-    state: str | None = None
-    zip: str | None = None
+    first: _Text | None = None
+    last: _Text | None = None
+    gender: _Text | None = None
+    street: _Text | None = None
+    city: _Text | None = None
+    state: _Text | None = None
+    zip: _Text | None = None
     lat: _Latitude | None = None
     long: _Longitude | None = None
     city_pop: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
-    job: str | None = None
+    job: _Text | None = None
     dob: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")] | None = None
     trans_num: Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{1,64}\Z")]
     unix_time: _Long | None = None
@@ -55,22 +58,23 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
     event: Transaction
 
 
-class DecisionRow(TransactionRow, kw_only=True):
+class DecisionRow(TransactionRow, kw_only=True, forbid_unknown_fields=False):
     """A message of `topic_2`: the transaction, `is_fraud` being the prediction, and the decision.
 
     `features` are those that the score was computed from, in the order of the gold table.
     """
 
-    source_is_fraud: int | None
-    score: float
-    decision: str
+    source_is_fraud: _Int | None = None
+    score: Annotated[float, Meta(ge=0, le=1)]
+    decision: Annotated[str, Meta(max_length=LONGEST_DECISION)]
     expected_loss: float
-    model_version: int
+    model_version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     predicted_at: datetime
     features: tuple[float, ...]
 
 
 _DECODER = msgspec.json.Decoder(TransactionRow)
+_DECISIONS = msgspec.json.Decoder(DecisionRow)
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -106,6 +110,19 @@ def decision_row(row: TransactionRow, **decided: Any) -> DecisionRow:
     values = msgspec.structs.asdict(row)
     values["source_is_fraud"] = values.pop("is_fraud")
     return DecisionRow(**values, **decided)
+
+
+def read_decision(raw: bytes) -> DecisionRow:
+    """The decision in a message of `topic_2`; unknown fields are left out.
+
+    Raises `ValueError` for a message that breaks the contract.
+    """
+    try:
+        row = _DECISIONS.decode(raw)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
+    datetime.fromisoformat(row.trans_date_trans_time)  # a text that is no time is no decision
+    return row
 
 
 def encode(row: TransactionRow) -> bytes:
