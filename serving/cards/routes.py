@@ -95,7 +95,7 @@ def _read(message: Normalised, number: int, clock: Clock) -> Incoming:
         record = msgspec.json.decode(value)
         known = {name: record[name] for name in TransactionRow.__struct_fields__ if name in record}
         found = read_fast(msgspec.json.encode(known), clock.now() + AHEAD)
-    except (msgspec.MsgspecError, TypeError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError):
         found = None
     if found is None:
         raise RestError(422, REFUSED, record=number)

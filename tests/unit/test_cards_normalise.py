@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,6 +82,32 @@ def test_extra_columns_are_kept_and_renamed_ones_recognised() -> None:
 @pytest.mark.parametrize("empty", [b"[]", b'"[]"', body([], 1), body([], 3)], ids=bytes.decode)
 def test_an_answer_without_transactions_is_no_message(empty: bytes) -> None:
     assert normalise(empty) == []
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_moment_outside_of_the_calendar_is_passed_on_as_it_came(text: str) -> None:
+    assert one({"trans_date_trans_time": text})["trans_date_trans_time"] == text
+    raw = json.dumps(ROWS[0] | {"trans_date_trans_time": text, "unix_time": None}).encode()
+    (message,) = normalise(raw)
+    assert "bad_date" in validate(message.value, RULES).reasons
+
+
+@pytest.mark.parametrize(
+    ("name", "reasons"), [("cc_num", "wrong_type"), ("merchant", "wrong_type"), ("device", "")]
+)
+def test_half_of_a_surrogate_pair_is_passed_on_as_an_escape(name: str, reasons: str) -> None:
+    given = {**ROWS[0], name: "\ud800 caf\u00e9"}
+    (message,) = normalise(json.dumps(given).encode())
+    assert json.loads(message.value) == given
+    assert message.key == (None if name == "cc_num" else ROWS[0]["cc_num"])
+    assert validate(message.value, RULES).reasons == reasons
+
+
+def test_an_answer_of_any_depth_is_read_or_passed_on_as_it_came() -> None:
+    """Somewhere between the two, it can be read but not written."""
+    for depth in range(1, sys.getrecursionlimit() + 10):
+        raw = b'{"x":' + b"[" * depth + b"]" * depth + b"}"
+        assert [one.value for one in normalise(raw)] == [raw]
 
 
 def test_an_export_with_foreign_messages_is_sorted_out() -> None:

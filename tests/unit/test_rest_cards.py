@@ -69,13 +69,18 @@ def test_what_is_no_transaction_is_refused_with_the_sentence_that_users_know(
 ) -> None:
     one = json.loads(body(ROWS[:2], 1))
     short = {**one, "columns": [*COLUMNS[:-1], "time"]}
-    for odd in (b"{", b"[1]", b'"text"', {}, {"amt": 1}, short):
+    deep = b"[" * 100_000
+    ancient = {**ROWS[0], "trans_date_trans_time": "0001-01-01T00:00:00+01:00"}
+    broken = {**ROWS[0], "cc_num": "\ud8001234567"}
+    odds = (b"{", b"[1]", b'"text"', {}, {"amt": 1}, short, deep, b'{"amt":' + deep)
+    for odd in (*odds, ancient, broken):
         refused = service.post("/predict", odd)
         assert refused.status_code == 422, odd
         assert refused.json()["error"] == cards.REFUSED
     twice = {**one, "data": [one["data"][0]] * 2}
     assert "appears twice" in service.post("/predict", twice).json()["error"]
-    assert service.post("/predict", {**one, "data": []}).status_code == 422
+    for empty in ({**one, "data": []}, b"[]"):
+        assert service.post("/predict", empty).status_code == 422
 
 
 def test_the_samples_of_the_page_are_answered(service: Running) -> None:

@@ -67,7 +67,10 @@ def normalise(body: bytes) -> list[Normalised]:
         return [Normalised(None, body)]
     if not isinstance(value, list | dict):
         return [Normalised(None, body)]
-    return [_message(record) for record in _records(value)]
+    try:
+        return [_message(record) for record in _records(value)]
+    except RecursionError:  # just so deep that it can be read, and not written
+        return [Normalised(None, body)]
 
 
 def training_record(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,8 +107,15 @@ def _message(record: Any) -> Normalised:
         return Normalised(None, json.dumps(record).encode())
     ready = training_record(record)
     card = ready.get("cc_num")
-    value = json.dumps(ready, separators=(",", ":"), ensure_ascii=False)
-    return Normalised(card if isinstance(card, str) else None, value.encode("utf-8", "replace"))
+    key = card if isinstance(card, str) and card.isascii() else None
+    try:
+        return Normalised(key, _encode(ready, ensure_ascii=False))
+    except UnicodeEncodeError:  # half of a surrogate pair, which can be written as an escape only
+        return Normalised(key, _encode(ready, ensure_ascii=True))
+
+
+def _encode(record: dict[str, Any], ensure_ascii: bool) -> bytes:
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=ensure_ascii).encode()
 
 
 def _times(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,10 +160,10 @@ def _moment(text: str) -> str:
     """The moment in UTC, as the training file writes it; another text unchanged."""
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).strftime(TIME)
+    except (ValueError, OverflowError):
         return text
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime(TIME)
 
 
 def _whole(value: Any) -> int | None:
