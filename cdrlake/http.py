@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from lakehouse.domains.settings import Settings
@@ -61,9 +62,17 @@ class Api:
                 found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.HTTPError as error:
-            text = error.read().decode(errors="replace")[:300]
             raise ServiceError(
-                url, "an answer of success", f"{error.code}: {text}", "see its log"
+                url, "an answer of success", f"{error.code}: {_said(error)}", "see its log"
             ) from None
-        except (OSError, ValueError) as error:
-            raise ServiceError(url, "an answer", str(error), "see `cdrlake status`") from None
+        except (OSError, HTTPException, ValueError) as error:
+            got = repr(error) if isinstance(error, HTTPException) else str(error)
+            raise ServiceError(url, "an answer", got, "see `cdrlake status`") from None
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    """What a refusal says, as far as it arrives."""
+    try:
+        return error.read().decode(errors="replace")[:300]
+    except (OSError, HTTPException) as cut:
+        return repr(cut)

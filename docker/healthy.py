@@ -11,6 +11,7 @@ import os
 import sys
 import urllib.request
 from datetime import timedelta
+from http.client import HTTPException
 
 from lakehouse import progress
 from lakehouse.clock import SystemClock
@@ -33,7 +34,7 @@ def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
             return bool(answer.status == 200)
-    except OSError:
+    except (OSError, HTTPException):
         return False
 
 

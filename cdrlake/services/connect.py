@@ -10,6 +10,7 @@ import os
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from cdrlake.services import jars
@@ -90,5 +91,5 @@ class ConnectWorker:
         try:
             with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
                 return bool(answer.status == 200)
-        except (OSError, ValueError):
+        except (OSError, HTTPException, ValueError):
             return False

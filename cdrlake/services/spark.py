@@ -8,6 +8,7 @@ import os
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class SparkCluster:
         try:
             with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
                 found: dict[str, Any] = json.load(answer)
-        except (OSError, ValueError):
+        except (OSError, HTTPException, ValueError):
             return {}
         return found
 

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 
 from flaskapp.cards.unsent import Unsent
 from lakehouse.clock import Clock
@@ -109,20 +110,27 @@ class Producer:
 def over_http(url: str) -> Fetch:
     """Fetches from a source over HTTP.
 
-    Returns None when it says that it is asked too often; raises `SourceError` when it is away.
+    Returns None when it says that it is asked too often; raises `SourceError` when it is away or
+    its answer does not arrive whole.
     """
 
     def fetch() -> bytes | None:
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                body: bytes = answer.read(MAX_BODY)
-                return body
+                body: bytes = answer.read(MAX_BODY + 1)
+                missing = getattr(answer, "length", None)  # bytes that were announced
         except urllib.error.HTTPError as error:
             if error.code == 429:
                 return None
             raise _away(url, f"status {error.code}") from None
-        except (OSError, ValueError) as error:
-            raise _away(url, str(error)) from None
+        except (OSError, HTTPException, ValueError) as error:
+            got = repr(error) if isinstance(error, HTTPException) else str(error)
+            raise _away(url, got) from None
+        if len(body) > MAX_BODY:
+            raise _away(url, f"more than {MAX_BODY:,} bytes")
+        if missing:
+            raise _away(url, f"an answer that ends {missing:,} bytes too early")
+        return body
 
     return fetch
 
