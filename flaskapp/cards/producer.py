@@ -123,9 +123,10 @@ def over_http(url: str) -> Fetch:
             if error.code == 429:
                 return None
             raise _away(url, f"status {error.code}") from None
-        except (OSError, HTTPException, ValueError) as error:
-            got = repr(error) if isinstance(error, HTTPException) else str(error)
-            raise _away(url, got) from None
+        except OSError as error:
+            raise _away(url, str(error)) from None
+        except (HTTPException, ValueError) as error:  # their texts repeat the address
+            raise _away(url, type(error).__name__) from None
         if len(body) > MAX_BODY:
             raise _away(url, f"more than {MAX_BODY:,} bytes")
         if missing:
@@ -136,4 +137,15 @@ def over_http(url: str) -> Fetch:
 
 
 def _away(url: str, got: str) -> SourceError:
-    return SourceError(url, "transactions", got, "it is asked again at the next poll")
+    return SourceError(_shown(url), "transactions", got, "it is asked again at the next poll")
+
+
+def _shown(url: str) -> str:
+    """The address without its user and its query, which may hold a key.
+
+    >>> _shown("https://me:secret@source.test:8443/now?api_key=secret")
+    'https://source.test:8443/now'
+    """
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

@@ -104,6 +104,21 @@ def test_a_source_whose_answer_is_not_whole_is_away(answer: bytes) -> None:
         producer.over_http(f"http://127.0.0.1:{port}/now")()
 
 
+@pytest.mark.parametrize(
+    "address", ["http://me:k3y@127.0.0.1:{}/now?api_key=k3y", "http://127.0.0.1:{}/now?k=k3y k3y"]
+)
+def test_an_error_about_a_source_names_its_address_without_a_key(address: str) -> None:
+    odd = [*NOT_HTTP.values(), OK.replace(b"200 OK", b"500 No") + b"\r\n"]
+    for answer in odd:
+        with answering(answer) as port, pytest.raises(SourceError) as raised:
+            producer.over_http(address.format(port))()
+        assert f"http://127.0.0.1:{port}/now: expected" in str(raised.value)
+        assert "k3y" not in str(raised.value)
+    for url in ("k3y", "nothing://127.0.0.1/now?key=k3y", "http://[k3y"):
+        with pytest.raises(SourceError) as raised:
+            producer.over_http(url)()
+
+
 def test_a_source_whose_answer_is_too_large_is_away_and_not_cut(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
