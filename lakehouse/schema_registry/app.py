@@ -16,6 +16,7 @@ from lakehouse.settings import Settings
 TYPE = "application/vnd.schemaregistry.v1+json"
 NO_SUBJECT, NO_VERSION, NO_SCHEMA = 40401, 40402, 40403
 CONFLICT, INVALID, BAD_LEVEL, NOT_ALLOWED = 409, 42201, 42203, 40501
+TOO_DEEP = "This is no schema that can be read: it is nested too deeply."
 
 
 class _NotFoundError(Exception):
@@ -35,6 +36,7 @@ def create_app(settings: Settings, registry: SchemaRegistry) -> Flask:
     app.register_error_handler(_NotFoundError, lambda error: _error(404, error.code, str(error)))
     app.register_error_handler(IncompatibleError, lambda error: _error(409, CONFLICT, str(error)))
     app.register_error_handler(ContractError, lambda error: _error(422, INVALID, str(error)))
+    app.register_error_handler(RecursionError, lambda _: _error(422, INVALID, TOO_DEEP))
     return app
 
 

@@ -79,13 +79,17 @@ class Registered:
 
 @dataclass
 class SchemaRegistry:
-    """Subjects, versions and ids; safe to share between threads. The same schema has one id."""
+    """Subjects, versions and ids; safe to share between threads. The same schema has one id.
+
+    What is known can be asked for while a registration waits for the log.
+    """
 
     log: Log
     _versions: dict[str, list[Registered]] = field(default_factory=dict)
     _ids: dict[str, int] = field(default_factory=dict)
     _levels: dict[str, str] = field(default_factory=dict)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.log.read(self._note)
@@ -117,25 +121,32 @@ class SchemaRegistry:
         """
         avro_schemas.parse(schema)
         text = avro_schemas.canonical(json.loads(schema))
-        with self._lock:
-            found = self.find(subject, text)
-            if found is not None:
-                return found
-            told = self.problems(subject, text)
-            if told:
-                raise IncompatibleError.sentence(
-                    f"The schema is not {self.level(subject)} compatible with the one before: "
-                    f"{'; '.join(told)}."
-                )
-            number = self._ids.get(text, max(self._ids.values(), default=0) + 1)
-            last = max((one.version for one in self.versions(subject)), default=0)
-            entry = {"subject": subject, "version": last + 1, "id": number, "schema": text}
-            self.log.append(entry)
-            self._note(entry)
-            return self._versions[subject][-1]
+        found = self.find(subject, text)
+        if found is not None:
+            return found
+        with self._writing:  # by now another thread may have registered it
+            return self.find(subject, text) or self._append(subject, text)
+
+    def _append(self, subject: str, text: str) -> Registered:
+        told = self.problems(subject, text)
+        if told:
+            raise IncompatibleError.sentence(
+                f"The schema is not {self.level(subject)} compatible with the one before: "
+                f"{'; '.join(told)}."
+            )
+        number = self._ids.get(text, max(self._ids.values(), default=0) + 1)
+        last = max((one.version for one in self.versions(subject)), default=0)
+        entry = {"subject": subject, "version": last + 1, "id": number, "schema": text}
+        self.log.append(entry)
+        self._note(entry)
+        return self.versions(subject)[-1]
 
     def problems(self, subject: str, schema: str) -> list[str]:
-        """Why a schema may not follow the last one of its subject; empty if it may."""
+        """Why a schema may not follow the last one of its subject; empty if it may.
+
+        Raises `ContractError` for what is no schema.
+        """
+        avro_schemas.parse(schema)
         before, level = self.versions(subject), self.level(subject)
         if not before or level == "NONE":
             return []
@@ -152,15 +163,16 @@ class SchemaRegistry:
         """Ask for another compatibility from now on. Raises `ContractError` for an unknown one."""
         if level not in LEVELS:
             raise ContractError("compatibility", f"one of {', '.join(LEVELS)}", level, "choose one")
-        with self._lock:
+        with self._writing:
             entry = {"subject": subject, "level": level}
             self.log.append(entry)
             self._note(entry)
 
     def _note(self, entry: dict[str, Any]) -> None:
-        if "level" in entry:
-            self._levels[entry["subject"]] = entry["level"]
-            return
-        one = Registered(**entry)
-        self._ids[one.schema] = one.id
-        self._versions.setdefault(one.subject, []).append(one)
+        with self._lock:
+            if "level" in entry:
+                self._levels[entry["subject"]] = entry["level"]
+                return
+            one = Registered(**entry)
+            self._ids[one.schema] = one.id
+            self._versions.setdefault(one.subject, []).append(one)

@@ -112,3 +112,24 @@ def test_a_body_that_is_too_large_is_refused_as_its_clients_read_it() -> None:
     answer = app.test_client().post("/subjects/a/versions", data=b" " * 2_000)
     assert answer.status_code == 413
     assert answer.get_json()["error_code"] == 413
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 20_000, b'{"schema": "' + b"[" * 20_000 + b'"}', b'{"schema": "{\\"type\\": 1}"}'],
+    ids=["the body", "the schema", "no schema"],
+)
+@pytest.mark.parametrize(
+    "path",
+    ["/subjects/a/versions", "/subjects/a", "/compatibility/subjects/a/versions/latest"],
+)
+def test_what_cannot_be_read_is_refused_as_no_schema(body: bytes, path: str) -> None:
+    class OneSubject(NoLog):
+        def read(self, visit: Callable[[dict[str, Any]], None]) -> None:
+            visit({"subject": "a", "version": 1, "id": 1, "schema": '"int"'})
+
+    app = create_app(Settings(), SchemaRegistry(OneSubject()))
+    answer = app.test_client().post(path, data=body)
+    code = answer.get_json()["error_code"]
+    is_found = path == "/subjects/a" and answer.status_code == 404
+    assert is_found or (answer.status_code, code) == (422, 42201)

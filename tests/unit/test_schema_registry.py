@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +19,7 @@ from lakehouse.domain import Feed
 from lakehouse.errors import AccessError, ContractError
 from lakehouse.http import server
 from lakehouse.names import QueryIdentity
-from lakehouse.schema_registry import avro_schemas, compatibility
+from lakehouse.schema_registry import avro_schemas
 from lakehouse.schema_registry.app import create_app
 from lakehouse.schema_registry.client import (
     Address,
@@ -31,6 +33,7 @@ from lakehouse.settings.model import ApiSettings
 from pyspark_jobs.ingest.batch_writer import BatchWriter
 from pyspark_jobs.ingest.rules import Rules
 
+PATIENCE_S = 30.0
 CLICK = {
     "type": "record",
     "name": "click",
@@ -109,29 +112,51 @@ def test_a_registry_that_starts_again_knows_what_it_knew(log: MemoryLog) -> None
     assert again.register("b", json.dumps(CLICK)).id == one.id
 
 
+def test_a_record_that_holds_itself_has_a_second_version(log: MemoryLog) -> None:
+    following = {"name": "next", "type": ["null", "click"], "default": None}
+    first = {**CLICK, "fields": [*CLICK["fields"], following]}
+    second = {**WITH_PAGE, "fields": [*WITH_PAGE["fields"], following]}
+    registry = SchemaRegistry(log)
+    assert registry.register("a", json.dumps(first)).version == 1
+    assert registry.register("a", json.dumps(second)).version == 2
+
+
 def test_what_is_no_avro_schema_is_refused(url: str) -> None:
     for schema in ({"type": "record"}, {"type": "nothing"}):
         with pytest.raises(ContractError, match="no Avro schema"):
             SchemaClient(Address(url)).register("a", schema)
 
 
-@pytest.mark.parametrize(
-    ("reader", "writer", "is_readable"),
-    [
-        ("long", "int", True),
-        ("int", "long", False),
-        (["null", "int"], "int", True),
-        ("int", ["null", "int"], False),
-        (WITH_PAGE, CLICK, True),
-        (CLICK, WITH_PAGE, True),
-        ({**CLICK, "fields": [*CLICK["fields"], {"name": "n", "type": "int"}]}, CLICK, False),
-        ({"type": "array", "items": "long"}, {"type": "array", "items": "int"}, True),
-        ({"type": "enum", "name": "e", "symbols": ["a"]},
-         {"type": "enum", "name": "e", "symbols": ["a", "b"]}, False),
-    ],
-)  # fmt: skip
-def test_a_schema_reads_what_another_wrote(reader: Any, writer: Any, is_readable: bool) -> None:
-    assert (compatibility.problems(reader, writer) == []) is is_readable
+class SlowLog(MemoryLog):
+    """A log that takes nothing until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def append(self, entry: dict[str, Any]) -> None:
+        self.begun.set()
+        assert self.go_on.wait(PATIENCE_S)
+        super().append(entry)
+
+
+def test_what_is_known_is_answered_while_a_registration_waits_for_its_log() -> None:
+    log = SlowLog()
+    text = avro_schemas.canonical(CLICK)
+    log.entries.append({"subject": "a", "version": 1, "id": 1, "schema": text})
+    registry = SchemaRegistry(log)
+    known = registry.versions("a")[0]
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(registry.register, "a", json.dumps(WITH_PAGE))
+        assert log.begun.wait(PATIENCE_S)
+        try:
+            assert pool.submit(registry.subjects).result(PATIENCE_S) == ["a"]
+            assert pool.submit(registry.by_id, 1).result(PATIENCE_S) == known.schema
+            again = pool.submit(registry.register, "a", json.dumps(CLICK))
+            assert again.result(PATIENCE_S) == known
+        finally:
+            log.go_on.set()
+        assert waiting.result().version == 2
 
 
 MESSAGE = Contract(
