@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
-from deltalake.fs import DeltaStorageHandler
 from py4j.protocol import Py4JJavaError
-from pyarrow.fs import FileSelector, PyFileSystem
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -46,15 +43,6 @@ def following(spark: SparkSettings, every_seconds: float | None) -> float | None
     when the next one is on its way.
     """
     return None if every_seconds is None else min(every_seconds, spark.follow_seconds)
-
-
-def has_begun(identity: QueryIdentity, settings: Settings) -> bool:
-    """Whether the query has a checkpoint with at least one batch in it."""
-    folder = identity.checkpoint(settings.lake_uri)
-    if "://" not in folder:
-        return any(Path(folder, "offsets").glob("[0-9]*"))
-    files = PyFileSystem(DeltaStorageHandler(folder, settings.lake_options))
-    return bool(files.get_file_info(FileSelector("offsets", allow_not_found=True)))
 
 
 def noting(

@@ -6,10 +6,8 @@ stops at such a gap; only a person may let it continue, and the loss is then rec
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import polars as pl
 from confluent_kafka import KafkaException
@@ -20,6 +18,7 @@ from lakehouse.clock import Clock
 from lakehouse.errors import StreamError
 from lakehouse.names import QueryIdentity, table_uri
 from lakehouse.settings import Settings
+from pyspark_jobs.engine import checkpoints
 from pyspark_jobs.engine.query_notes import QueryNotes
 
 LOG = logging.getLogger(__name__)
@@ -44,9 +43,7 @@ def check(
     `ops.data_loss`. A topic that ends before the query's offset was recreated, and that cannot be
     accepted.
     """
-    read = committed_offsets(
-        Path(identity.checkpoint(settings.lake_uri)), settings.kafka.topic(topic)
-    )
+    read = committed_offsets(identity, settings, topic)
     notes = QueryNotes(identity, settings)
     try:
         topic_id = kafka.topic_id(settings.kafka, topic)
@@ -132,25 +129,11 @@ def _refuse_shorter_topic(
             )
 
 
-def committed_offsets(checkpoint: Path, topic: str) -> dict[int, int]:
+def committed_offsets(identity: QueryIdentity, settings: Settings, topic: str) -> dict[int, int]:
     """Next offset to read, by partition, after the last completed batch; empty before the first.
 
-    Only a checkpoint on a local path is read; elsewhere the source itself stops at a gap. Raises
-    `StreamError` naming an unreadable entry of the offset log.
+    Raises `StreamError` naming an unreadable entry of the offset log.
     """
-    done = [int(path.name) for path in (checkpoint / "commits").glob("[0-9]*")]
-    if not done:
-        return {}
-    entry = checkpoint / "offsets" / str(max(done))
-    try:
-        lines = entry.read_text(encoding="utf-8").splitlines()
-        offsets = json.loads(lines[-1]).get(topic, {})
-    except (OSError, ValueError, IndexError) as error:
-        raise StreamError(
-            str(entry),
-            "an entry of the offset log that can be read",
-            str(error),
-            "restore the checkpoint, or raise the query's version (docs/operations.md, A query's "
-            "state)",
-        ) from None
+    found = checkpoints.committed(identity, settings)
+    offsets = (found[-1] or {}).get(settings.kafka.topic(topic), {}) if found else {}
     return {int(partition): offset for partition, offset in offsets.items()}

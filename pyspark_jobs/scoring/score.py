@@ -22,7 +22,7 @@ from lakehouse.registry import ModelVersion
 from lakehouse.settings import Settings
 from pyspark_jobs.delta import tables
 from pyspark_jobs.delta.table_writer import CHANGES_NOTE, last_noted
-from pyspark_jobs.engine import bucket_tasks, queries, readers
+from pyspark_jobs.engine import bucket_tasks, checkpoints, queries, readers
 from pyspark_jobs.engine.bucket_tasks import Changes
 from pyspark_jobs.engine.query_notes import QueryNotes
 from pyspark_jobs.scoring.context import ScoringContext
@@ -71,7 +71,7 @@ def _changed_rows(
     if latest is None:
         raise StreamError(changes, "a table of changed features", "none", "start transform first")
     stream = readers.added_rows(spark, changes, settings.spark.max_files_per_trigger, latest)
-    if queries.has_begun(context.scoring, settings):
+    if checkpoints.has_begun(context.scoring, settings):
         return stream
     features = table_uri(settings.lake_uri, scored.features)
     taken_in = last_noted(damage.open_log(features, settings.lake_options), CHANGES_NOTE)

@@ -61,6 +61,11 @@ class Analysis:
                 self._resolve(name, ())
         return list(self.done.values())
 
+    def sources(self, name: str) -> frozenset[str]:
+        """Streams and tables that a file reads, by itself or through other files."""
+        reads = self.done[name].reads
+        return (reads & self.known).union(*(self.sources(one) for one in reads - self.known))
+
     def drop_views(self) -> None:
         """Remove the views that were made."""
         for name in self.done:

@@ -26,6 +26,19 @@ NO_DATA = "spark.sql.streaming.noDataMicroBatches.enabled"
 
 
 @dataclass(frozen=True)
+class FileQuery:
+    """The query of a file with a sink: called, it starts; `sources` is all that it reads."""
+
+    identity: QueryIdentity
+    sources: frozenset[str]
+    start: Start
+
+    def __call__(self) -> StreamingQuery:
+        """The query, started."""
+        return self.start()
+
+
+@dataclass(frozen=True)
 class Pipeline:
     """The files of a domain's pipeline, ready to run over the lake of an installation."""
 
@@ -34,8 +47,8 @@ class Pipeline:
     domain: Domain
     files: Sequence[SqlFile]
 
-    def starts(self, every_seconds: float | None) -> list[Start]:
-        """What starts the query of each file with a sink; the plans are left for who asks.
+    def starts(self, every_seconds: float | None) -> list[FileQuery]:
+        """The query of each file with a sink, not started; the plans are left for who asks.
 
         Raises the `SqlError` of the first file that is wrong.
         """
@@ -50,7 +63,13 @@ class Pipeline:
         plans = [explain.plan(one) for one in found.done.values()]
         sql_plans.write(self.settings.state, self.domain.name, plans)
         return [
-            self._start(one, known, every_seconds) for one in found.done.values() if one.file.sinks
+            FileQuery(
+                self.identity(one.file),
+                found.sources(one.file.name),
+                self._start(one, known, every_seconds),
+            )
+            for one in found.done.values()
+            if one.file.sinks
         ]
 
     def identity(self, file: SqlFile) -> QueryIdentity:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Generic, TypeVar
 
-from confluent_kafka import KafkaException
+from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import kafka
 from lakehouse.domain import Domain
+from lakehouse.names import QueryIdentity
 from lakehouse.settings import Settings
 from lakehouse.settings.root import ROOT
 from pyspark_jobs.engine.runtime import Job
-from pyspark_jobs.ingest import data_loss
-from pyspark_jobs.sql import sql_file, ticks
+from pyspark_jobs.sql import level, sql_file, ticks
+from pyspark_jobs.sql.catalog import Catalog
 from pyspark_jobs.sql.run import Pipeline
 from pyspark_jobs.sql.ticks import IdleTicker
 
@@ -41,14 +40,24 @@ class SqlService(Generic[S]):
 
         `each_round` is called as `Job.run` does. Raises the `SqlError` of a file that is wrong.
         """
-        job = self.job
+        job, streams = self.job, Catalog.of(self.domain).streams
         files = sql_file.read_folder(FOLDER / self.domain.name)
-        pipeline = Pipeline(job.spark, job.settings, self.domain, files)
-        for start in pipeline.starts(every_seconds):
-            job.supervisor.add(start)
-        streams = tuple(feed.topic for feed in self.domain.feeds if feed.event_time)
-        parts = job.settings, streams, job.clock
-        ticker = IdleTicker(*parts, lambda _: self._latest(), self._is_level)
+        queries = Pipeline(job.spark, job.settings, self.domain, files).starts(every_seconds)
+        for query in queries:
+            job.supervisor.add(query)
+        readers = {
+            name: [query.identity for query in queries if name in query.sources]
+            for name, feed in streams.items()
+            if feed.event_time
+        }
+        ticker = IdleTicker(
+            job.settings,
+            tuple(readers),
+            job.clock,
+            latest=lambda name: self._latest(readers[name]),
+            is_level=lambda name: level.is_level(job.settings, streams[name], readers[name]),
+            is_open=lambda name: self._is_open(readers[name]),
+        )
 
         def look() -> None:
             ticker.look()
@@ -56,27 +65,15 @@ class SqlService(Generic[S]):
 
         job.run(every_seconds, service, look)
 
-    def _latest(self) -> datetime | None:
-        """The latest event time that any query of the SQL files has seen."""
-        prefix = f"{self.domain.name}_sql__"
-        found = [
-            ticks.latest_of(query.recentProgress)
-            for query in self.job.spark.streams.active
-            if str(query.name).startswith(prefix)
-        ]
+    def _latest(self, readers: list[QueryIdentity]) -> datetime | None:
+        """The latest event time that any of these queries has seen."""
+        found = [ticks.latest_of(query.recentProgress) for query in self._active(readers)]
         return max(filter(None, found), default=None)
 
-    def _is_level(self, stream: str) -> bool:
-        """Whether the lake has every message of a stream; false while the broker does not say.
+    def _is_open(self, readers: list[QueryIdentity]) -> bool:
+        """Whether any of these queries has a window that is not final."""
+        return any(ticks.has_open(query.lastProgress) for query in self._active(readers))
 
-        A click that waits in Kafka must not be late because the clock went on without it.
-        """
-        settings = self.job.settings
-        feed = next(one for one in self.domain.feeds if one.topic == stream)
-        checkpoint = Path(feed.identity.checkpoint(settings.lake_uri))
-        read = data_loss.committed_offsets(checkpoint, settings.kafka.topic(stream))
-        try:
-            ends = kafka.end_offsets(settings.kafka, stream)
-        except KafkaException:
-            return False
-        return not read or all(read.get(number, 0) >= end for number, end in ends.items())
+    def _active(self, readers: list[QueryIdentity]) -> list[StreamingQuery]:
+        names = {one.name for one in readers}
+        return [query for query in self.job.spark.streams.active if query.name in names]

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import polars as pl
@@ -22,6 +23,8 @@ from lakehouse.domains.settings import Settings
 from lakehouse.errors import ServiceError
 from lakehouse.names import table_uri
 from lakehouse.settings import ROOT
+from pyspark_jobs.engine import checkpoints
+from pyspark_jobs.ingest import data_loss
 from tests.integration.conftest import wait_for
 from tests.integration.test_streams_recover import (
     DAYS,
@@ -59,16 +62,20 @@ def options(tmp_path: Path) -> Iterator[dict[str, str]]:
             "AWS_ACCESS_KEY_ID": "somebody",
             "AWS_SECRET_ACCESS_KEY": "something",
         }
-        boto3.client(
-            "s3",
-            endpoint_url=found["AWS_ENDPOINT_URL"],
-            region_name=found["AWS_REGION"],
-            aws_access_key_id=found["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=found["AWS_SECRET_ACCESS_KEY"],
-        ).create_bucket(Bucket=BUCKET)
+        client(found).create_bucket(Bucket=BUCKET)
         yield found
     finally:
         server.stop(10)
+
+
+def client(options: dict[str, str]) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=options["AWS_ENDPOINT_URL"],
+        region_name=options["AWS_REGION"],
+        aws_access_key_id=options["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=options["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 def listens(port: int) -> bool:
@@ -115,6 +122,26 @@ def test_the_streams_run_on_a_lake_in_s3(
     counted = store.scan(table_uri(uri, names.SILVER_DAILY), options).select(pl.sum("events"))
     assert counted.collect().item() == USERS * DAYS
     assert not (tmp_path / "lake").exists()
+
+
+def test_how_far_a_query_has_read_is_known_of_a_checkpoint_in_s3(options: dict[str, str]) -> None:
+    lake = {"uri": f"s3a://{BUCKET}/offsets", "storage_options": options}
+    settings = Settings.model_validate({"lake": lake})
+    query = names.INGEST_EVENTS
+    assert not checkpoints.has_begun(query, settings)
+    assert data_loss.committed_offsets(query, settings, names.TOPIC_EVENTS) == {}
+    folder = query.checkpoint("offsets")
+    for number, offset in enumerate((10, 20, 30)):
+        entry = f'v1\n{{}}\n{{"{names.TOPIC_EVENTS}":{{"0":{offset}}}}}'.encode()
+        put(options, f"{folder}/offsets/{number}", entry)
+        assert checkpoints.has_begun(query, settings)
+    for number in (0, 1):
+        put(options, f"{folder}/commits/{number}", b"v1\n{}")
+    assert data_loss.committed_offsets(query, settings, names.TOPIC_EVENTS) == {0: 20}
+
+
+def put(options: dict[str, str], key: str, value: bytes) -> None:
+    client(options).put_object(Bucket=BUCKET, Key=key, Body=value)
 
 
 def silent(uri: str, options: dict[str, str]) -> int:

@@ -6,7 +6,7 @@ import random
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
@@ -14,20 +14,23 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import store, ticks
+from lakehouse import kafka, store, ticks
 from lakehouse.domains.clicks import CLICKS, contracts, names
+from lakehouse.domains.clicks.domain import EVENTS
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import UnreachableError
 from lakehouse.kinds import arrow_schema
 from lakehouse.names import table_uri
 from lakehouse.settings import ROOT
 from pyspark_jobs.delta import tables
-from pyspark_jobs.sql import predict, rows_test, sql_file
+from pyspark_jobs.sql import level, predict, rows_test, sql_file
 from pyspark_jobs.sql.catalog import Catalog
 from pyspark_jobs.sql.live_models import RegistryPlace
 from pyspark_jobs.sql.run import Pipeline
 from pyspark_jobs.sql.sinks import Sinks
+from pyspark_jobs.sql.ticks import has_open
 
 FOLDER = ROOT / "conf" / "pipelines" / "clicks"
 CATALOG = Catalog.of(CLICKS)
@@ -96,10 +99,21 @@ def results(lake: Settings) -> pl.DataFrame:
     return store.scan(uri, {}).collect().sort(contracts.RESULTS.key)
 
 
-def run_to_end(spark: SparkSession, lake: Settings, folder: Path) -> None:
-    pipeline = Pipeline(spark, lake, CLICKS, sql_file.read_folder(folder))
-    for start in pipeline.starts(None):
-        start().awaitTermination()
+def run_to_end(spark: SparkSession, lake: Settings, folder: Path) -> StreamingQuery:
+    """The one query of the files, after it has read everything."""
+    (query,) = Pipeline(spark, lake, CLICKS, sql_file.read_folder(folder)).starts(None)
+    running = query()
+    running.awaitTermination()
+    return running
+
+
+def is_level(lake: Settings, folder: Path) -> bool:
+    """Whether the query has read all of bronze; nothing ever comes from Kafka."""
+    results = sql_file.read(folder / "bot_detection_results.sql")
+    identity = Pipeline(cast(Any, None), lake, CLICKS, ()).identity(results)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kafka, "offset_ranges", lambda *_: {0: (0, 0)})
+        return level.is_level(lake, EVENTS, [identity])
 
 
 def without_topic(folder: Path) -> Path:
@@ -143,11 +157,13 @@ def test_over_a_lake_windows_close_by_a_tick_and_a_repeated_batch_changes_nothin
     tables.create_missing(lake, contracts.BRONZE_EVENTS)
     rows = clicks(30)
     put(lake, rows, 0)
-    run_to_end(spark, lake, folder)
+    assert not is_level(lake, folder)
+    assert has_open(run_to_end(spark, lake, folder).lastProgress)
+    assert is_level(lake, folder)
     views = list(contracts.VIEWS)
     assert results(lake).select(pl.sum_horizontal(views).sum()).item() < 5 * len(rows)
     ticks.send(lake, "events", rows[-1]["ts"] + timedelta(minutes=11))
-    run_to_end(spark, lake, folder)
+    assert not has_open(run_to_end(spark, lake, folder).lastProgress)
     whole = results(lake)
     assert whole.select(pl.sum_horizontal(views).sum()).item() == 5 * len(rows)
     assert whole.select(contracts.RESULTS.key).is_duplicated().sum() == 0

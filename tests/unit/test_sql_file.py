@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,3 +101,33 @@ def test_the_time_of_an_idle_stream_goes_on_at_the_pace_of_the_clock(tmp_path: P
     assert len(after(60)) == len(after(60)) == 3
     level[0] = True
     assert len(after(1)) == 4
+
+
+def test_a_stream_without_an_open_window_gets_no_ticks(tmp_path: Path) -> None:
+    lake = Settings(lake=LakeSettings(uri=str(tmp_path)))
+    tables.create_missing(lake, TICKS)
+    clock, is_open = Clock(), [True]
+    ticker = ticks.IdleTicker(
+        lake, ("events",), clock, lambda _: MOMENT, is_open=lambda _: is_open[0]
+    )
+
+    def after(seconds: float) -> int:
+        clock.now_s += seconds
+        ticker.look()
+        return store.count(table_uri(lake.lake_uri, STREAM_TICKS))
+
+    assert [after(0), after(10), after(10)] == [0, 1, 2]
+    is_open[0] = False
+    assert [after(10), after(600)] == [2, 2]
+    is_open[0] = True
+    assert after(1) == 3
+
+
+def test_windows_are_open_while_a_query_keeps_rows_of_them() -> None:
+    def kept(*counts: int) -> dict[str, Any]:
+        return {"stateOperators": [{"numRowsTotal": count} for count in counts]}
+
+    assert ticks.has_open(kept(0, 2))
+    assert not ticks.has_open(kept(0, 0))
+    assert not ticks.has_open(kept())
+    assert not ticks.has_open(None)
