@@ -79,6 +79,10 @@ class AccessError(ServiceError):
     """A server was reached but denies access, and will until a setting or permission is fixed."""
 
 
+class TooLargeError(ServiceError):
+    """A message is larger than its receiver takes, and will be whenever it is sent again."""
+
+
 class SourceError(CdrlakeError):
     """An input file or object cannot be read or mapped."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from lakehouse.errors import ServiceError
+from lakehouse.errors import ServiceError, TooLargeError
 from lakehouse.kafka_access import Access
 from lakehouse.settings.kafka import KafkaSettings
 
@@ -39,13 +39,14 @@ class Publisher:
         self._where = f"Kafka at {kafka.bootstrap_servers}"
         self._access = Access(kafka)
         self._producer = Producer(self._access.options | OPTIONS | {"on_delivery": self._reported})
-        self._failure: str | None = None
+        self._failure: KafkaError | None = None
         self._about: str | None = None
 
     def send(self, topic: str, key: str | bytes | None, value: str | bytes) -> None:
         """Hand over one message; waits while the queue is full.
 
-        Raises `ServiceError` for a message that the client refuses, such as one that is too large.
+        Raises `ServiceError` for a message that the client refuses, and `TooLargeError` for one
+        that is too large.
         """
         while True:
             try:
@@ -54,12 +55,13 @@ class Publisher:
             except BufferError:
                 self._serve(self._producer.poll, POLL_S)
             except KafkaException as error:
-                raise self._error(str(error)) from error
+                raise self._refused(error.args[0]) from error
 
     def flush(self, seconds: float) -> int:
         """Wait for acknowledgements; returns the number of messages without one.
 
-        Raises `ServiceError` when the broker refused a message or it expired.
+        Raises `ServiceError` when the broker refused a message or it expired, and `TooLargeError`
+        when one is too large for the broker, whichever it is.
         """
         self._serve(self._producer.poll, 0)
         left = len(self._producer)
@@ -68,13 +70,13 @@ class Publisher:
             seconds -= _SLICE_S
         if self._failure is not None:
             failure, self._failure = self._failure, None
-            raise self._error(failure)
+            raise self._refused(failure)
         return left
 
     def deliver(self, seconds: float = DELIVER_S) -> None:
         """Wait until every message is acknowledged.
 
-        Raises `ServiceError` when one was refused or when time runs out; messages still unsent are
+        Raises as `flush` does, and `ServiceError` when time runs out; messages still unsent are
         then dropped and will not be sent later.
         """
         try:
@@ -102,7 +104,13 @@ class Publisher:
         if error is not None:
             self._about = f"write to topic {message.topic()}"
             self._access.note(error)
-            self._failure = str(error)
+            self._failure = error
+
+    def _refused(self, error: KafkaError) -> ServiceError:
+        if error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
+            return self._error(str(error))
+        do = "send less in a message, or let the topic take more (max.message.bytes)"
+        return TooLargeError(self._where, "a message that it takes", str(error), do)
 
     def _error(self, got: str) -> ServiceError:
         needed = "an acknowledgement of every message"

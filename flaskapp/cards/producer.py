@@ -6,15 +6,15 @@ import logging
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 
-from flaskapp.cards.unsent import Unsent
+from flaskapp.cards.unsent import Unsent, Waiting
 from lakehouse.clock import Clock
 from lakehouse.domains.cards import names
 from lakehouse.domains.cards.normalise import normalise
-from lakehouse.errors import AccessError, ServiceError, SourceError
+from lakehouse.errors import AccessError, ServiceError, SourceError, TooLargeError
 from lakehouse.pace import Pace
 from lakehouse.publisher import Publisher
 from lakehouse.retry import Backoff
@@ -32,6 +32,7 @@ class Sent:
     polled: int = 0
     queued: int = 0
     sent: int = 0
+    set_aside: int = 0
     source_failures: int = 0
     broker_failures: int = 0
 
@@ -40,7 +41,8 @@ class Producer:
     """Reads a source and writes `topic_1`; each goes on while the other is away.
 
     A message is on disk before it is sent, and leaves the disk once the broker has acknowledged it.
-    After a crash in between it is sent again; readers know it by its `trans_num`.
+    After a crash in between it is sent again; readers know it by its `trans_num`. One that is too
+    large for the broker is set aside, so that those behind it are not held up.
     """
 
     def __init__(
@@ -91,20 +93,37 @@ class Producer:
         return len(messages)
 
     def send(self) -> int:
-        """Send what is waiting, as far as the pace allows; how many messages arrived.
+        """Send what is waiting, as far as the pace allows; how many messages were handled.
 
         Raises `ServiceError` when the broker does not acknowledge them; they are kept.
         """
         waiting = self._unsent.first(self._pace.allowed(LOT))
         if not waiting:
             return 0
-        for one in waiting:
+        try:
+            self._deliver(waiting)
+        except TooLargeError:
+            self._publisher.drop()
+            for one in waiting:  # each alone, for nobody has said which one it was
+                self._deliver_or_set_aside(one)
+        self._pace.spent(len(waiting))
+        return len(waiting)
+
+    def _deliver(self, some: Sequence[Waiting]) -> None:
+        for one in some:
             self._publisher.send(names.TOPIC_TRANSACTIONS, one.message.key, one.message.value)
         self._publisher.deliver(DELIVER_S)
-        self._unsent.sent(waiting[-1].number)
-        self._pace.spent(len(waiting))
-        self.counts.sent += len(waiting)
-        return len(waiting)
+        self._unsent.sent(some[-1].number)
+        self.counts.sent += len(some)
+
+    def _deliver_or_set_aside(self, one: Waiting) -> None:
+        try:
+            self._deliver([one])
+        except TooLargeError as error:
+            size = len(one.message.value)
+            LOG.error("message %d of %d bytes is set aside: %s", one.number, size, error)
+            self._unsent.set_aside(one.number, str(error))
+            self.counts.set_aside += 1
 
 
 def over_http(url: str) -> Fetch:
