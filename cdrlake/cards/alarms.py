@@ -20,6 +20,7 @@ from cdrlake.cards import chores
 from lakehouse.clock import SystemClock
 from lakehouse.display import csv_cell, printable
 from lakehouse.domains.cards import names
+from lakehouse.domains.cards.messages import read_decision
 from lakehouse.domains.settings import Settings, load
 from lakehouse.http import server
 from monitoring.alarms import Alarm, AlarmBook, Alarms, AlarmService, Outlet
@@ -38,12 +39,12 @@ LINES = 20
 def read(raw: bytes) -> Alarm | None:
     """The alarm in a decision; None if it is not flagged, or no decision at all."""
     try:
-        row = json.loads(raw)
-        if row["is_fraud"] != 1:
-            return None
-        return Alarm(row["trans_num"], json.dumps({name: row[name] for name in TOLD}))
-    except (ValueError, KeyError, TypeError):
+        row = read_decision(raw)
+    except ValueError:
         return None  # the lake puts it into quarantine
+    if row.is_fraud != 1:
+        return None
+    return Alarm(row.trans_num, json.dumps({name: getattr(row, name) for name in TOLD}))
 
 
 def text(alarms: Sequence[Alarm]) -> str:

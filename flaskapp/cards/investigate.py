@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import sys
 import threading
 from typing import Annotated, Any
 
+import msgspec
 from flask import Blueprint, Flask, Response, render_template, request
 from msgspec import Meta, Struct
 
@@ -148,8 +148,17 @@ def _figure(found: Estimate) -> Figure:
 
 
 def _why(features: str) -> list[tuple[str, str]]:
-    """What stands out in the card's history, for somebody who decides."""
-    named = dict(zip(NAMES, json.loads(features), strict=True))
+    """What stands out in the card's history, for somebody who decides.
+
+    Nothing if they are not the features that are known here: another version may have written them.
+    """
+    try:
+        values = msgspec.json.decode(features, type=list[float])
+    except ValueError:
+        return []
+    if len(values) != len(NAMES):
+        return []
+    named = dict(zip(NAMES, values, strict=True))
     known = [(WORDS[name], f"{named[name]:,.4g}") for name in WORDS if named[name] != MISSING]
     return [*known, *((said, "") for name, said in FLAGS.items() if named[name])]
 

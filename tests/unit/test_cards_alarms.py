@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from cdrlake.cards import alarms
 from monitoring.alarms import Alarm
 from monitoring.channels import ApprisedChannel
@@ -15,7 +17,8 @@ HOSTILE = "=HYPERLINK(1)\nblock: 0.00 at nobody\x1b[2J"
 ROW = {
     "trans_num": "t1", "trans_date_trans_time": "2026-01-01 00:00:00", "cc_num": "4000000000000002",
     "merchant": HOSTILE, "category": "@SUM(A1)", "amt": 10.0, "score": 0.9, "decision": "block",
-    "expected_loss": 9.0, "model_version": 1, "is_fraud": 1,
+    "expected_loss": 9.0, "model_version": 1, "is_fraud": 1, "features": [0.0],
+    "predicted_at": "2026-01-01T00:00:00+00:00",
 }  # fmt: skip
 
 
@@ -52,3 +55,20 @@ def test_a_merchant_forges_no_line_of_an_alarm_and_no_formula_of_its_report() ->
     assert row["merchant"] == "'=HYPERLINK(1)\\nblock: 0.00 at nobody\\x1b[2J"
     assert row["category"] == "'@SUM(A1)"
     assert (row["cc_num"], row["amt"]) == (ROW["cc_num"], "10.0")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cc_num": 4000000000000002}, {"trans_num": ["t1"]}, {"amt": "10"}, {"score": None},
+        {"score": "high"}, {"merchant": {}}, {"model_version": None}, {"is_fraud": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_decision_is_no_alarm_and_holds_up_nobody_elses(change: dict[str, Any]) -> None:
+    assert alarms.read(json.dumps(ROW | change).encode()) is None
+
+
+@pytest.mark.parametrize("raw", [b"", b"no decision", b"[1]", b"null", b"\xff", b"[" * 100_000])
+def test_a_message_that_is_no_object_is_no_alarm(raw: bytes) -> None:
+    assert alarms.read(raw) is None
