@@ -40,8 +40,9 @@ def repeat(chores: dict[str, tuple[float, Chore]], clock: Clock, stop: threading
             due[name] = clock.monotonic() + every
             try:
                 LOG.info("%s: %s", name, chore())
-            except (CdrlakeError, mysql.Error) as error:
-                LOG.warning("%s: %s", name, error)
+            except Exception as error:  # whatever it is, chores that end would be worse
+                known = isinstance(error, CdrlakeError | mysql.Error | OSError)
+                LOG.warning("%s: %s", name, error, exc_info=None if known else error)
         clock.wait(stop, min([LOOK_S, *(every for every, _ in chores.values())]))
 
 

@@ -6,28 +6,26 @@ import logging
 import math
 import sys
 import threading
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from flask import Blueprint, Flask, Response, render_template, request
 from msgspec import Meta, Struct
 
 from flaskapp.cards import reports, stations, verdicts
+from flaskapp.cards.verdict_relay import Relay
 from lakehouse import mysql
 from lakehouse.clock import Clock, SystemClock
 from lakehouse.display import printable
 from lakehouse.domains.cards.estimate import Estimate
 from lakehouse.domains.cards.features import MISSING, NAMES
 from lakehouse.domains.settings import Settings, load
-from lakehouse.errors import CdrlakeError
 from lakehouse.http import access, answers, operations, requests, server, shared
 from lakehouse.http.operations import Error, Operation, operation
-from lakehouse.publisher import Publisher
-from lakehouse.retry import Backoff
 from lakehouse.settings import ROOT
 
 LOG = logging.getLogger("flaskapp.cards.investigate")
-MOST, OF_CARD, RELAY_S = 500, 20, 0.5
+MOST, OF_CARD, RELAY_STOP_S = 500, 20, 10.0
 LOOK = ROOT / "flaskapp" / "static"
 WORDS = {
     "count_1h": "purchases within an hour",
@@ -79,7 +77,14 @@ class Quality(Struct, frozen=True):
     precision: Figure
 
 
-def blueprint(settings: Settings, clock: Clock) -> Blueprint:
+class Health(Struct, frozen=True):
+    """Whether everything works; `problem` says why verdicts wait to be sent."""
+
+    status: Literal["ok", "degraded"]
+    problem: str | None
+
+
+def blueprint(settings: Settings, clock: Clock, relay: Relay) -> Blueprint:
     """The page and its routes."""
     api = Blueprint("investigate", __name__, template_folder="templates")
     _reads(api, settings)
@@ -100,9 +105,9 @@ def blueprint(settings: Settings, clock: Clock) -> Blueprint:
         return Confirmed(given.trans_num, given.fraud_confirmed)
 
     @api.get("/health")
-    @operation(Operation("Whether the service runs", dict[str, str], access="health"))
-    def health() -> dict[str, str]:
-        return {"status": "ok"}
+    @operation(Operation("Whether it works", Health, access="health"))
+    def health() -> Health:
+        return Health("degraded" if relay.problem else "ok", relay.problem)
 
     return api
 
@@ -163,13 +168,14 @@ def _why(features: str) -> list[tuple[str, str]]:
     return [*known, *((said, "") for name, said in FLAGS.items() if named[name])]
 
 
-def create_app(settings: Settings, clock: Clock) -> Flask:
-    """The service."""
+def create_app(settings: Settings, clock: Clock, relay: Relay | None = None) -> Flask:
+    """The service; without a `relay`, something else sends its verdicts."""
     app = Flask(__name__)
+    relay = relay or Relay(settings, clock, threading.Event())
     access.guard(app, settings.api, settings.cards.host)
     answers.install(app, lambda _: None)
     app.add_template_filter(printable)
-    app.register_blueprint(blueprint(settings, clock))
+    app.register_blueprint(blueprint(settings, clock, relay))
     app.register_blueprint(reports.blueprint(settings))
     app.register_blueprint(stations.blueprint(settings, clock))
     app.register_blueprint(shared.blueprint(settings))
@@ -178,31 +184,16 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     return app
 
 
-def relay(settings: Settings, clock: Clock, stop: threading.Event) -> None:
-    """Send verdicts to Kafka until `stop`; those that cannot be sent wait in the database."""
-    publisher, backoff = Publisher(settings.kafka), Backoff(clock, stop)
-    while not stop.is_set():
-        try:
-            with mysql.connect(settings.mysql) as connection:
-                moved = verdicts.relay(connection, publisher)
-            backoff.reset()
-        except (CdrlakeError, mysql.Error) as error:
-            LOG.warning("verdicts wait: %s", error)
-            backoff.wait()
-            continue
-        if not moved:
-            clock.wait(stop, RELAY_S)
-
-
 def serve(settings: Settings, stop: threading.Event) -> None:
     """Serve until `stop`."""
     clock, host, port = SystemClock(), settings.cards.host, settings.cards.page_port
-    relaying = threading.Thread(target=relay, args=(settings, clock, stop), name="relay")
-    with server.serving(create_app(settings, clock), host, port):
+    relay = Relay(settings, clock, stop)
+    relaying = threading.Thread(target=relay.run, name="relay")
+    with server.serving(create_app(settings, clock, relay), host, port):
         relaying.start()
         LOG.info("investigators' page on http://%s:%s", host, port)
         stop.wait()
-    relaying.join(RELAY_S * 20)
+    relaying.join(RELAY_STOP_S)
 
 
 def main() -> int:

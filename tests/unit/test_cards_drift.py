@@ -99,7 +99,16 @@ def test_a_report_may_be_uploaded_under_a_report_s_name(
     assert client.post("/upload").status_code == 400
 
 
-def test_a_chore_that_fails_is_tried_again_and_holds_up_no_other() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        SourceError("a", "a file", "none", "try again"),
+        OSError("no space left on device"),
+        ZeroDivisionError("a fault of ours"),
+    ],
+    ids=repr,
+)
+def test_a_chore_that_fails_is_tried_again_and_holds_up_no_other(error: Exception) -> None:
     stop, done = threading.Event(), list[str]()
 
     def chore(name: str, fails: bool) -> Callable[[], str]:
@@ -108,7 +117,7 @@ def test_a_chore_that_fails_is_tried_again_and_holds_up_no_other() -> None:
             if len(done) >= 6:
                 stop.set()
             if fails:
-                raise SourceError(name, "a file", "none", "try again")
+                raise error
             return "done"
 
         return work
