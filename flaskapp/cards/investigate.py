@@ -189,7 +189,8 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     clock, host, port = SystemClock(), settings.cards.host, settings.cards.page_port
     relay = Relay(settings, clock, stop)
     relaying = threading.Thread(target=relay.run, name="relay")
-    with server.serving(create_app(settings, clock, relay), host, port):
+    app, most = create_app(settings, clock, relay), reports.max_body_bytes(settings)
+    with server.serving(app, host, port, most):
         relaying.start()
         LOG.info("investigators' page on http://%s:%s", host, port)
         stop.wait()

@@ -12,11 +12,12 @@ from msgspec import Struct
 
 from lakehouse import files
 from lakehouse.domains.settings import Settings
-from lakehouse.http import answers
+from lakehouse.http import access, answers
 from lakehouse.http.operations import Error, Operation, operation
 
 NAME = re.compile(r"data_drift_report_(\d{8}_\d{6})\.html")
 MOST_BYTES = 4 << 20
+_FORM_BYTES = 64 << 10
 # A report shows tables and nothing that runs, whoever has uploaded it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
@@ -45,6 +46,11 @@ class Uploaded(Struct, frozen=True):
     """The report that was taken."""
 
     id: str
+
+
+def max_body_bytes(settings: Settings) -> int:
+    """How large the body of an upload may be: a report, and the form around it."""
+    return max(MOST_BYTES + _FORM_BYTES, access.max_body_bytes(settings.api))
 
 
 def folder(settings: Settings) -> Path:
@@ -79,6 +85,7 @@ def blueprint(settings: Settings) -> Blueprint:
     @operation(Operation("Take a report that was made elsewhere, as the form field `file`",
                          Uploaded, errors={400: Error}, acts=True))  # fmt: skip
     def upload() -> Uploaded | Response:
+        request.max_content_length = max_body_bytes(settings)
         file = request.files.get("file")
         match = NAME.fullmatch(file.filename or "") if file is not None else None
         taken = _report(match) if match else None

@@ -186,7 +186,8 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     place = settings.state / "cards" / "source.txt"
     rows = Rows(file_rows(chosen.files) if chosen.files else world_rows(settings, clock), place)
     app = create_app(settings, rows, clock)
-    with server.serving(app, chosen.host, chosen.source_port):
+    most = access.max_body_bytes(settings.api)
+    with server.serving(app, chosen.host, chosen.source_port, most):
         LOG.info(
             "transactions on http://%s:%s/current-transactions", chosen.host, chosen.source_port
         )
