@@ -18,7 +18,7 @@ def create_app(parts: Parts) -> Flask:
     """The WSGI application."""
     app, settings = Flask(__name__), parts.settings
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    access.guard(app, settings.api, settings.simulator.host)
+    access.guard(app, settings.api, settings.simulator.host, "simulator.host")
     answers.install(app, _answer)
     app.register_blueprint(routes.blueprint(parts))
     app.register_blueprint(views.blueprint(parts))

@@ -172,7 +172,7 @@ def create_app(settings: Settings, clock: Clock, relay: Relay | None = None) -> 
     """The service; without a `relay`, something else sends its verdicts."""
     app = Flask(__name__)
     relay = relay or Relay(settings, clock, threading.Event())
-    access.guard(app, settings.api, settings.cards.host)
+    access.guard(app, settings.api, settings.cards.host, "cards.host")
     answers.install(app, lambda _: None)
     app.add_template_filter(printable)
     app.register_blueprint(blueprint(settings, clock, relay))

@@ -173,7 +173,7 @@ def _read(name: str, text: str | None) -> Any:
 def create_app(settings: Settings, rows: Rows, clock: Clock) -> Flask:
     """The service."""
     app = Flask(__name__)
-    access.guard(app, settings.api, settings.cards.host)
+    access.guard(app, settings.api, settings.cards.host, "cards.host")
     answers.install(app, lambda _: None)
     app.register_blueprint(blueprint(rows, settings.cards.source_calls_per_minute, clock))
     operations.install(app)

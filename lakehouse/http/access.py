@@ -47,11 +47,13 @@ def needs_token(one: Operation, api: ApiSettings) -> bool:
     return api.token is not None and not is_open[one.access]
 
 
-def guard(app: Flask, api: ApiSettings, host: str = LOOPBACK[0]) -> None:
+def guard(app: Flask, api: ApiSettings, host: str = LOOPBACK[0], setting: str = "host") -> None:
     """Check every request's host, site and token, limit bodies, and forbid foreign content.
 
-    `host` is the address that the service listens on, a name that it goes by.
+    `host` is the address that the service listens on, a name that it goes by; `setting` is the name
+    of the setting that holds it. Raises `SettingsError` as `require_safe_address` does.
     """
+    require_safe_address(api, setting, host)
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(api)
     app.before_request(partial(_require_host, api, host))
     app.before_request(partial(_authorise, api))

@@ -28,7 +28,7 @@ class _NotFoundError(Exception):
 def create_app(settings: Settings, registry: SchemaRegistry) -> Flask:
     """The WSGI application. Schemas are never deleted: messages name them for ever."""
     app = Flask(__name__)
-    access.guard(app, settings.api, settings.schemas.host)
+    access.guard(app, settings.api, settings.schemas.host, "schemas.host")
     _schemas(app, registry)
     _levels(app, registry)
     _declare(app)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask, Response
 
 import flaskapp.__main__ as simulator
+import lakehouse.schema_registry.__main__ as registry
 import monitoring.__main__ as monitor
+from flaskapp.cards import investigate, source
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import SettingsError
 from lakehouse.http.access import allow_own_style, guard, require_safe_address
@@ -18,15 +22,34 @@ from lakehouse.settings.model import ApiSettings
 
 Serve = Callable[[Settings, threading.Event], None]
 OPEN = ("0.0.0.0", "192.168.1.5", "example.test")
+SERVICES: dict[str, tuple[str, Serve]] = {
+    "simulator": ("simulator", simulator.serve),
+    "monitoring": ("monitoring", monitor.serve),
+    "source of cards": ("cards", source.serve),
+    "page of cards": ("cards", investigate.serve),
+    "schema registry": ("schemas", registry.serve),
+}
 
 
 @pytest.mark.parametrize("host", OPEN)
-@pytest.mark.parametrize("section", ["simulator", "monitoring"])
-def test_no_service_starts_on_an_open_address_without_a_token(section: str, host: str) -> None:
-    serve: Serve = {"simulator": simulator.serve, "monitoring": monitor.serve}[section]
-    part = getattr(Settings(), section).model_copy(update={"host": host})
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_starts_on_an_open_address_without_a_token(
+    name: str, host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "KafkaLog", lambda _: SimpleNamespace(read=lambda _: None))
+    section, serve = SERVICES[name]
+    settings = Settings(state_dir=str(tmp_path))
+    part = getattr(settings, section).model_copy(update={"host": host})
+    stop = threading.Event()
+    stop.set()
     with pytest.raises(SettingsError, match=f"{section}.host.*{host}.*CDRLAKE_API_TOKEN"):
-        serve(Settings().model_copy(update={section: part}), threading.Event())
+        serve(settings.model_copy(update={section: part}), stop)
+
+
+def test_an_application_is_not_even_made_for_an_open_address_without_a_token() -> None:
+    with pytest.raises(SettingsError, match="CDRLAKE_API_TOKEN"):
+        guard(Flask(__name__), ApiSettings(), "0.0.0.0")
+    guard(Flask(__name__), ApiSettings(token="a-token"), "0.0.0.0")
 
 
 def test_loopback_needs_no_token_and_a_token_opens_every_address() -> None:
