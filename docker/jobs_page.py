@@ -7,19 +7,24 @@ Usage: `jobs_page.py PORT [HOST]`.
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, start_http_server
+from flask import Flask, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from lakehouse import logs, progress
+from lakehouse import progress
 from lakehouse.clock import SystemClock
 from lakehouse.domains import settings
+from lakehouse.domains.settings import Settings
+from lakehouse.http import access, answers, operations, server
+from lakehouse.http.hosts import LOOPBACK
+from lakehouse.http.operations import Operation, operation
 from lakehouse.progress import QueryProgress
 
 LOG = logging.getLogger("jobs")
@@ -58,18 +63,41 @@ def registry(state: Path) -> CollectorRegistry:
     return found
 
 
-def main(port: int, host: str = "127.0.0.1") -> int:
-    """Serve `/metrics` on `port` of `host`, this machine only by default, until SIGTERM."""
-    logs.configure()
-    state, clock, stop = settings.load().state, SystemClock(), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    server, _ = start_http_server(port, host, registry=registry(state))
-    while not clock.wait(stop, LOG_S):
-        for query in progress.read_queries(state):
-            LOG.info("%s %s: %.0f s behind", query.query, query.state, query.lag_seconds)
-    server.shutdown()
-    return 0
+def create_app(loaded: Settings, host: str) -> Flask:
+    """The service on `host`. Raises `SettingsError` if that is an open address without a token."""
+    app, found = Flask(__name__), registry(loaded.state)
+    access.guard(app, loaded.api, host, "HOST of jobs_page.py")
+    answers.install(app, lambda _: None)
+
+    @app.get("/metrics")
+    @operation(Operation("Figures for Prometheus", media="text/plain", access="metrics"))
+    def metrics() -> Response:
+        return Response(generate_latest(found), content_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/health")
+    @operation(Operation("Whether the service runs", dict[str, str], access="health"))
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    operations.install(app)
+    return app
+
+
+def serve(port: int, host: str, loaded: Settings, stop: threading.Event) -> None:
+    """Serve the page, and write to the log, until `stop`."""
+    clock = SystemClock()
+    with server.serving(create_app(loaded, host), host, port):
+        while not clock.wait(stop, LOG_S):
+            for query in progress.read_queries(loaded.state):
+                LOG.info("%s %s: %.0f s behind", query.query, query.state, query.lag_seconds)
+
+
+def main(port: int, host: str = LOOPBACK[0]) -> int:
+    """Serve on `port` of `host`, this machine only by default, until SIGTERM or Ctrl-C.
+
+    Returns 0 then, or 1 if the service cannot start.
+    """
+    return server.run(settings.load, partial(serve, port, host))
 
 
 if __name__ == "__main__":

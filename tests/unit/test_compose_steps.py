@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from lakehouse.domain import Domain
 from lakehouse.domains import DOMAINS
 from lakehouse.domains.cdr import CDR, names
 from lakehouse.domains.settings import load
-from tests.unit.compose_file import BUILT, SERVICES, checks, needed_by, words
+from lakehouse.http.hosts import is_known_host
+from tests.unit.compose_file import BUILT, ROOT, SERVICES, checks, needed_by, words
 
 
 def test_settings_of_ones_own_reach_who_reads_settings_and_no_server() -> None:
@@ -46,6 +48,17 @@ def test_services_on_all_addresses_of_their_container_have_a_token() -> None:
         settings = load(SERVICES[name]["environment"])
         assert getattr(settings, section).host == "0.0.0.0"
         assert settings.api.token is not None
+    assert words(SERVICES["jobs"])[-1] == "0.0.0.0"
+    assert load(SERVICES["jobs"]["environment"]).api.token is not None
+
+
+def test_prometheus_asks_a_service_of_ours_by_a_name_that_it_goes_by() -> None:
+    scrapes = yaml.safe_load((ROOT / "conf" / "prometheus.yml").read_text(encoding="utf-8"))
+    for scrape in scrapes["scrape_configs"]:
+        (target,) = scrape["static_configs"][0]["targets"]
+        service = SERVICES[target.split(":")[0]]
+        if words(service)[0] == "python":
+            assert is_known_host(target, load(service["environment"]).api), target
 
 
 def test_every_streaming_query_is_under_a_health_check() -> None:

@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cdrlake.services.ports import free_ports
+from cdrlake.waiting import patiently, patiently_ended
+from lakehouse.children import die_with_parent
 from lakehouse.clock import FixedClock, SystemClock
 from lakehouse.domains.cdr import names
 from lakehouse.domains.fraud import names as fraud
 from lakehouse.domains.settings import load
+from lakehouse.errors import SettingsError
 from lakehouse.names import QueryIdentity
 from lakehouse.progress import QueryProgress, State, write_query
 from lakehouse.registry import Registry
@@ -144,28 +147,54 @@ def test_training_goes_to_the_cluster_until_a_version_has_been_judged(container:
     assert (container / "asked").read_text() == "docker/healthy.py judged\n" * 3
 
 
-@pytest.mark.parametrize(("words", "host"), [((), "127.0.0.1"), (("0.0.0.0",), "0.0.0.0")])
-def test_the_page_of_the_queries_is_for_this_machine_unless_told_otherwise(
-    words: tuple[str, ...], host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def jobs_page(environment: dict[str, str], state: Path, host: str = "127.0.0.1") -> Any:
+    """A client of the page of the queries."""
+    loaded = load(environment | {"CDRLAKE_STATE_DIR": str(state)})
+    return script("jobs_page.py")["create_app"](loaded, host).test_client()
+
+
+def test_the_page_of_the_queries_tells_of_them_in_metrics(tmp_path: Path) -> None:
+    name = names.QUERIES[0].name
+    write_query(tmp_path, QueryProgress(name, "running", SystemClock().now()))
+    client = jobs_page({}, tmp_path)
+    assert f'cdrlake_query_running{{query="{name}"}} 1.0' in client.get("/metrics").text
+    assert client.get("/health").get_json() == {"status": "ok"}
+    assert client.get("/metrics", headers={"Host": "evil.test"}).status_code == 403
+
+
+def test_the_metrics_of_the_queries_are_open_by_setting(tmp_path: Path) -> None:
+    own = {"CDRLAKE_API_TOKEN": "t", "CDRLAKE_API__ALLOWED_HOSTS": "[jobs]"}
+    for is_open, status in (("true", 200), ("false", 401)):
+        client = jobs_page(own | {"CDRLAKE_API__OPEN_METRICS": is_open}, tmp_path, "0.0.0.0")
+        headers = {"Host": "jobs:5003"}
+        assert client.get("/metrics", headers=headers).status_code == status
+        headers |= {"Authorization": "Bearer t"}
+        assert client.get("/metrics", headers=headers).status_code == 200
+
+
+def test_the_page_of_the_queries_is_for_this_machine_unless_there_is_a_token(
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("CDRLAKE_STATE_DIR", str(tmp_path))
-    main = script("jobs_page.py")["main"]
-    places = main.__globals__
-    at: list[tuple[int, str]] = []
+    jobs_page({"CDRLAKE_API_TOKEN": "t"}, tmp_path, "0.0.0.0")
+    jobs_page({}, tmp_path)
+    with pytest.raises(SettingsError, match=r"jobs_page\.py.*0\.0\.0\.0.*CDRLAKE_API_TOKEN"):
+        jobs_page({}, tmp_path, "0.0.0.0")
 
-    def listen(port: int, host: str, registry: object) -> tuple[SimpleNamespace, None]:
-        at.append((port, host))
-        return SimpleNamespace(shutdown=lambda: None), None
 
-    monkeypatch.setitem(places, "start_http_server", listen)
-    monkeypatch.setitem(
-        places, "signal", SimpleNamespace(signal=lambda *_: 0, SIGTERM=15, SIGINT=2)
+def test_the_page_of_the_queries_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    page = subprocess.Popen(
+        [sys.executable, str(DOCKER / "jobs_page.py"), str(port)],
+        env={"CDRLAKE_STATE_DIR": str(tmp_path), "PYTHONPATH": str(DOCKER.parent)},
+        preexec_fn=die_with_parent(),
     )
-    stopped = SimpleNamespace(wait=lambda *_: True)
-    monkeypatch.setitem(places, "SystemClock", lambda: stopped)
-    monkeypatch.setitem(places, "logs", SimpleNamespace(configure=lambda: None))
-    assert main(5003, *words) == 0
-    assert at == [(5003, host)]
+    try:
+        main = script("healthy.py")["main"]
+        url = f"http://127.0.0.1:{port}/health"
+        patiently(lambda: main(["http", url]) == 0, "the page of the queries")
+    finally:
+        page.terminate()
+    assert patiently_ended(page) == 0
 
 
 @pytest.mark.parametrize("name", ["prepare.py", "relayed.py"])
