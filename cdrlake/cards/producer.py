@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from flaskapp.cards.producer import Producer, over_http
+from flaskapp.cards.producer import Fetch, Producer, over_http
 from flaskapp.cards.unsent import Unsent
 from lakehouse.clock import SystemClock
 from lakehouse.domains.settings import Settings, load
@@ -14,11 +14,13 @@ from lakehouse.pace import Pace
 from lakehouse.publisher import Publisher
 
 
-def source_url(settings: Settings) -> str:
-    """The source's address: that of the settings, or of this installation's simulator."""
+def source(settings: Settings) -> Fetch:
+    """The source of the settings, or this installation's simulator, which alone gets its token."""
     chosen = settings.cards
-    simulator = f"http://127.0.0.1:{chosen.source_port}/current-transactions"
-    return chosen.source_url or f"{simulator}?n={chosen.source_rows}"
+    if chosen.source_url:
+        return over_http(chosen.source_url)
+    simulator = f"http://{chosen.host}:{chosen.source_port}/current-transactions"
+    return over_http(f"{simulator}?n={chosen.source_rows}", settings.api.token)
 
 
 def serve(settings: Settings, stop: threading.Event) -> None:
@@ -27,7 +29,7 @@ def serve(settings: Settings, stop: threading.Event) -> None:
     unsent = Unsent(settings.state / "cards" / "unsent.db")
     pace = Pace(settings.cards.producer_rate, clock)
     publisher = Publisher(settings.kafka)
-    producer = Producer(over_http(source_url(settings)), unsent, publisher, clock, pace)
+    producer = Producer(source(settings), unsent, publisher, clock, pace)
     try:
         producer.run(stop, settings.cards.poll_seconds)
     finally:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 
+from pydantic import SecretStr
+
 from flaskapp.cards.unsent import Unsent, Waiting
 from lakehouse.clock import Clock
 from lakehouse.domains.cards import names
@@ -126,8 +128,8 @@ class Producer:
             self.counts.set_aside += 1
 
 
-def over_http(url: str) -> Fetch:
-    """Fetches from a source over HTTP.
+def over_http(url: str, token: SecretStr | None = None) -> Fetch:
+    """Fetches from a source over HTTP, with a bearer token if it needs one.
 
     Returns None when it says that it is asked too often; raises `SourceError` when it is away or
     its answer does not arrive whole.
@@ -135,7 +137,11 @@ def over_http(url: str) -> Fetch:
 
     def fetch() -> bytes | None:
         try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            request = urllib.request.Request(url)  # noqa: S310
+            if token is not None:
+                bearer = f"Bearer {token.get_secret_value()}"
+                request.add_unredirected_header("Authorization", bearer)
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
                 body: bytes = answer.read(MAX_BODY + 1)
                 missing = getattr(answer, "length", None)  # bytes that were announced
         except urllib.error.HTTPError as error:

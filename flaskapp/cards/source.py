@@ -88,9 +88,7 @@ def blueprint(rows: Rows, per_minute: int, clock: Clock) -> Blueprint:
     """The routes of a source that answers `per_minute` calls a minute, 0 for any number."""
     api, calls = Blueprint("source", __name__), deque[float]()
     answered = [0]
-    declared = Operation(
-        "The current transactions", Any, Asked, errors={429: Error}, access="open", acts=True
-    )
+    declared = Operation("The current transactions", Any, Asked, errors={429: Error}, acts=True)
 
     @api.get("/current-transactions")
     @operation(declared)

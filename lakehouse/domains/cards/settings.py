@@ -14,17 +14,18 @@ class CardsSettings(DomainSettings):
     """Card transactions: where they come from, what decisions cost, and who verifies them.
 
     The source and the investigators' page listen on `host`. `source_url` is polled every
-    `poll_seconds`; empty, the producer asks the simulator of this installation for `source_rows`
-    transactions at a time. The simulator answers `source_calls_per_minute` calls, 0 for any number.
-    `producer_rate`, `door_rate` and `record_rate` are messages a second, 0 for no limit. The
-    snapshots of the door are in `snapshot_dir`, below the state folder by default. `validated.csv`
-    is written once in `validated_hours`, and drift looked for once in `drift_hours`. With
-    `outage_buttons`, the investigators' page can stop parts of this installation.
+    `poll_seconds`; empty, the producer asks the simulator of this installation, at `host` and with
+    its token, for `source_rows` transactions at a time. The simulator answers
+    `source_calls_per_minute` calls, 0 for any number. `producer_rate`, `door_rate` and
+    `record_rate` are messages a second, 0 for no limit. The snapshots of the door are in
+    `snapshot_dir`, below the state folder by default. `validated.csv` is written once in
+    `validated_hours`, and drift looked for once in `drift_hours`. With `outage_buttons`, the
+    investigators' page can stop parts of this installation.
     """
 
     host: str = "127.0.0.1"
     allowed_lateness_days: int = Field(4_000, ge=0)
-    source_url: str = ""
+    source_url: str | None = None
     poll_seconds: float = Field(1.0, gt=0)
     source_rows: int = Field(500, ge=1, le=10_000)
     source_port: int = Field(5020, ge=1, le=65535)
