@@ -24,6 +24,7 @@ from lakehouse.domains.cards.card_state import CardState, step
 from lakehouse.domains.cards.messages import from_validated
 from lakehouse.domains.settings import Settings
 from lakehouse.settings import ROOT
+from serving.stream_refusal import MOST_VALUE
 from tests.integration.cards_plant import (
     START,
     Plant,
@@ -100,10 +101,13 @@ def test_a_message_that_no_producer_takes_is_refused_and_those_behind_it_are_dec
     send(topics, list(sent))
     with deciding(topics):
         wait_for_decisions(topics, sent)
-    refused = received(topics, names.TOPIC_REFUSED)[-1]
-    told = {name: value.decode() for name, value in refused.headers()}
+    refused = {
+        one.value(): {name: value.decode() for name, value in one.headers()}
+        for one in received(topics, names.TOPIC_REFUSED)
+    }
+    told = refused[b" " * MOST_VALUE]
     assert (told["reasons"], told["value_bytes"]) == ("too_large", "4000000")
-    assert (refused.value(), told["key_bytes"]) == (b" " * len(refused.value()), "60000")
+    assert told["key_bytes"] == "60000"
 
 
 def test_a_restart_continues_with_the_same_state(topics: Settings) -> None:
