@@ -62,7 +62,8 @@ class Sinks:
         held = None if table is None else self._held(table, batch_id)
         if held is not None:
             self._send(held)
-            # Nobody needs them again, but windows and seen keys are kept while rows are computed.
+        if held is not None or not self._is_taken:
+            # Nobody needs the rows, but windows and seen keys are kept while they are computed.
             rows.write.format("noop").mode("overwrite").save()
             return
         rows = rows.persist()
@@ -74,6 +75,12 @@ class Sinks:
             self._send(rows)
         finally:
             rows.unpersist()
+
+    @property
+    def _is_taken(self) -> bool:
+        """Whether any sink takes rows; without a server, there are no documents."""
+        has_documents = self.settings.documents.uri is not None
+        return any(kind != "collection" or has_documents for kind in self.file.sinks)
 
     def _held(self, table: str, batch_id: int) -> DataFrame | None:
         """The rows of this micro-batch that the table has already; None if it is a new one."""
