@@ -5,21 +5,27 @@ It follows the shop's users in the database. The process becomes the worker itse
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from cdrlake.clicks import position
-from cdrlake.services import jars
+from cdrlake.services import connect, jars
 from cdrlake.services.connect import ConnectWorker
 from flaskapp.clicks import shop
-from lakehouse import logs
+from lakehouse import files, logs
+from lakehouse.domains.clicks import names
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import EXIT_PERMANENT, CdrlakeError
 
 LOG = logging.getLogger(__name__)
 SOURCE = jars.CONF / "connect" / "mysql-source.json"
+TOPIC_HISTORY = "mysql.schema-history"
+# Debezium keeps the history of schemas by clients of its own, which the worker does not configure.
+_CLIENTS = ("schema.history.internal.producer", "schema.history.internal.consumer")
 
 
 def variables(settings: Settings, password: str) -> dict[str, str]:
@@ -32,7 +38,22 @@ def variables(settings: Settings, password: str) -> dict[str, str]:
         # The embedded server is on loopback and speaks no TLS.
         "CDC_SSL_MODE": "disabled" if settings.mysql.embedded else "preferred",
         "CDC_KAFKA": settings.kafka.bootstrap_servers,
+        "CDC_TOPIC_USERS": settings.kafka.topic(names.TOPIC_USERS),
+        "CDC_TOPIC_HISTORY": settings.kafka.topic(TOPIC_HISTORY),
     }
+
+
+def definition(settings: Settings) -> Path:
+    """The connector's file, with what its own clients need for the broker of the settings.
+
+    As in the file that it is made of, `${env:...}` stands for every value that may be secret.
+    """
+    found = json.loads(SOURCE.read_text(encoding="utf-8"))
+    told = connect.placeholders(settings.kafka).items()
+    found["config"] |= {f"{client}.{name}": value for client in _CLIENTS for name, value in told}
+    place = settings.state / connect.NAME / SOURCE.name
+    files.replace(place, json.dumps(found, indent=2).encode())
+    return place
 
 
 def main() -> NoReturn:
@@ -42,9 +63,10 @@ def main() -> NoReturn:
         settings = load()
         shop.prepare(settings)
         position.require_log(settings)
-        own = settings.state, settings.cache, jars.find_java(), (SOURCE,)
-        command = ConnectWorker(settings.connect, settings.kafka, *own).prepare()
-        env = {"PATH": os.environ["PATH"], **variables(settings, shop.account(settings))}
+        own = settings.state, settings.cache, jars.find_java(), (definition(settings),)
+        worker = ConnectWorker(settings.connect, settings.kafka, *own)
+        command = worker.prepare()
+        env = worker.environment(variables(settings, shop.account(settings)))
     except CdrlakeError as error:
         LOG.error("%s", error)
         sys.exit(EXIT_PERMANENT)

@@ -1,12 +1,15 @@
 """An embedded Kafka Connect worker: Debezium's connectors from jars, in a process of its own.
 
 It is a standalone worker. Its connectors are given at the start, as the files that others post to
-`/connectors`; where each has got to is kept in a file below the state folder.
+`/connectors`; where each has got to is kept in a file below the state folder. How to talk to the
+broker is told in variables of its environment, so that no file, no command line and no answer of
+the worker holds a secret.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from cdrlake.services import jars
 from cdrlake.services.jars import Java, exclusive
 from cdrlake.services.kafka import LOG4J
 from cdrlake.services.process import Child, Command, refuse_second
+from lakehouse.kafka_options import java_options
 from lakehouse.settings.kafka import KafkaSettings
 from lakehouse.settings.outside import ConnectSettings
 
@@ -35,7 +39,23 @@ config.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigP
 plugin.discovery=service_load
 plugin.path={home}/plugins
 """
+# The worker's own client, and those that it makes for connectors.
+_CLIENTS = ("", "producer.", "consumer.", "admin.")
 _TIMEOUT_S = 2.0
+
+
+def placeholders(kafka: KafkaSettings) -> dict[str, str]:
+    """Options of the worker's clients besides the broker's place, and what stands for each.
+
+    >>> placeholders(KafkaSettings())
+    {'security.protocol': '${env:KAFKA_SECURITY_PROTOCOL}'}
+    """
+    names = (name for name in java_options(kafka) if name != "bootstrap.servers")
+    return {name: f"${{env:{_variable(name)}}}" for name in names}
+
+
+def _variable(option: str) -> str:
+    return f"KAFKA_{re.sub(r'[^A-Z0-9]', '_', option.upper())}"
 
 
 @dataclass(frozen=True)
@@ -62,8 +82,14 @@ class ConnectWorker:
         with exclusive(self.home / "start.lock"):
             refuse_second(self.state, NAME)
             command = self.prepare()
-            env = {"PATH": os.environ["PATH"], **variables}
+            env = self.environment(variables)
             return Child(Command(NAME, command, env=env, cwd=self.home), self.state)
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """The environment of the worker's process, with secrets revealed."""
+        options = {_variable(name): value for name, value in java_options(self.kafka).items()}
+        # In another locale Java would read letters beyond ASCII as question marks.
+        return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **options, **variables}
 
     def prepare(self) -> list[str]:
         """Get the jars and write the properties; the command that runs the worker."""
@@ -76,7 +102,9 @@ class ConnectWorker:
             port=self.settings.port,
             home=self.home,
         )
-        properties.write_text(text, encoding="utf-8")
+        told = placeholders(self.kafka).items()
+        lines = [f"{client}{name}={value}\n" for client in _CLIENTS for name, value in told]
+        properties.write_text(text + "".join(lines), encoding="utf-8")
         logging.write_text(LOG4J, encoding="utf-8")
         flags = [f"-Xmx{self.settings.heap_mb}m", "-Xms64m", "-XX:+UseSerialGC"]
         flags += ["-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"]

@@ -116,7 +116,7 @@ class Sinks:
         writer = messages.write.format("kafka").options(
             **readers.kafka_options(self.settings.kafka)
         )
-        writer.option("topic", topic).save()
+        writer.option("topic", self.settings.kafka.topic(topic)).save()
 
     def _as_avro(self, rows: DataFrame, topic: str) -> DataFrame:
         """Key and framed Avro of rows with the column `__key`."""

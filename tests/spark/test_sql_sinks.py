@@ -5,14 +5,37 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from pyspark.sql import SparkSession
+import pytest
+from pyspark.sql import DataFrameWriter, SparkSession
 
 from lakehouse import ticks
 from lakehouse.domains.clicks import contracts
 from lakehouse.domains.settings import Settings
+from lakehouse.settings.kafka import KafkaSettings
 from pyspark_jobs.delta import tables
+from pyspark_jobs.sql import sql_file
+from pyspark_jobs.sql.sinks import Sinks
 from tests.spark.test_sql_run import FOLDER, clicks, put, run_to_end
+
+
+def test_rows_go_to_the_topic_that_the_broker_has_under_that_name(
+    spark: SparkSession, lake: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told = tmp_path / "a.sql", dict[str, Any]()
+    path.write_text("-- topic: results\n-- key: id\nSELECT 1 AS id")
+    kafka = KafkaSettings(topics={"results": "shop.results"})
+    settings = lake.model_copy(update={"kafka": kafka})
+
+    def note(writer: DataFrameWriter, name: str, value: Any) -> DataFrameWriter:
+        told[name] = value
+        return writer
+
+    monkeypatch.setattr(DataFrameWriter, "option", note)
+    monkeypatch.setattr(DataFrameWriter, "save", lambda _: None)
+    Sinks(sql_file.read(path), "q", settings).write_batch(spark.sql("SELECT 1 AS id"), 0)
+    assert told["topic"] == "shop.results"
 
 
 def test_a_query_whose_documents_nobody_takes_keeps_its_windows(
