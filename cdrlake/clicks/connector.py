@@ -15,11 +15,12 @@ from typing import NoReturn
 from cdrlake.clicks import position
 from cdrlake.services import connect, jars
 from cdrlake.services.connect import ConnectWorker
+from cdrlake.services.jars import DownloadError
 from flaskapp.clicks import shop
-from lakehouse import files, logs
+from lakehouse import files, logs, mysql
 from lakehouse.domains.clicks import names
 from lakehouse.domains.settings import Settings, load
-from lakehouse.errors import EXIT_PERMANENT, CdrlakeError
+from lakehouse.errors import EXIT_FAILED, EXIT_PERMANENT, CdrlakeError
 
 LOG = logging.getLogger(__name__)
 SOURCE = jars.CONF / "connect" / "mysql-source.json"
@@ -57,20 +58,28 @@ def definition(settings: Settings) -> Path:
 
 
 def main() -> NoReturn:
-    """Run the worker with the connector of the shop's users."""
+    """Run the worker with the connector of the shop's users.
+
+    Ends with `EXIT_PERMANENT` for what another start would meet again, and with `EXIT_FAILED` when
+    the database is away or jars could not be fetched.
+    """
     logs.configure()
     try:
-        settings = load()
-        shop.prepare(settings)
-        position.require_log(settings)
-        own = settings.state, settings.cache, jars.find_java(), (definition(settings),)
-        worker = ConnectWorker(settings.connect, settings.kafka, *own)
-        command = worker.prepare()
-        env = worker.environment(variables(settings, shop.account(settings)))
-    except CdrlakeError as error:
+        command, env = _prepared(load())
+    except (CdrlakeError, mysql.Error) as error:
         LOG.error("%s", error)
-        sys.exit(EXIT_PERMANENT)
+        may_pass = isinstance(error, DownloadError) or mysql.is_outage(error)
+        sys.exit(EXIT_FAILED if may_pass else EXIT_PERMANENT)
     os.execve(command[0], command, env)  # noqa: S606 the worker is a child of whoever started us
+
+
+def _prepared(settings: Settings) -> tuple[list[str], dict[str, str]]:
+    """The worker's command and environment, with the shop ready for it."""
+    shop.prepare(settings)
+    position.require_log(settings)
+    own = settings.state, settings.cache, jars.find_java(), (definition(settings),)
+    worker = ConnectWorker(settings.connect, settings.kafka, *own)
+    return worker.prepare(), worker.environment(variables(settings, shop.account(settings)))
 
 
 if __name__ == "__main__":

@@ -65,9 +65,11 @@ def resnapshot(settings: Settings) -> int:
 
     Returns how many these are. Raises `ServiceError` while the worker runs.
     """
-    if connect.NAME in process.find_running(settings.state):
+    is_child, place = connect.NAME in process.find_running(settings.state), settings.connect
+    if is_child or connect.is_listening(place):
         raise ServiceError.sentence(
-            "Kafka Connect is running; stop it with `cdrlake down` before its position is reset."
+            f"Kafka Connect is running at {place.host}:{place.port}; stop it with `cdrlake down` "
+            "or `docker compose stop connect` before its position is reset."
         )
     gone = _kept(settings) - shop.ids(settings)
     publisher = Publisher(settings.kafka)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,15 @@ def placeholders(kafka: KafkaSettings) -> dict[str, str]:
     """
     names = (name for name in java_options(kafka) if name != "bootstrap.servers")
     return {name: f"${{env:{_variable(name)}}}" for name in names}
+
+
+def is_listening(settings: ConnectSettings) -> bool:
+    """Whether anything takes connections at the worker's address, even if it is still starting."""
+    try:
+        with socket.create_connection((settings.host, settings.port), _TIMEOUT_S):
+            return True
+    except OSError:
+        return False
 
 
 def _variable(option: str) -> str:

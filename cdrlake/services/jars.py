@@ -29,6 +29,10 @@ INSTALL_JAVA = "install one, on Debian with `apt-get install openjdk-17-jre-head
 _ARTIFACT = re.compile(r"downloading \S+/([^/\s]+\.jar)")
 
 
+class DownloadError(ServiceError):
+    """Jars that are needed could not be fetched; the same call may succeed later."""
+
+
 @dataclass(frozen=True)
 class Java:
     """A Java runtime of an accepted version."""
@@ -110,7 +114,8 @@ def fetch(settings: Settings, java: Java, say: Callable[[str], None]) -> Jars:
 def resolve(cache: Path, conf: Path, java: Java, say: Callable[[str], None]) -> Jars:
     """Retrieve the jars of `conf`/ivy.xml into `cache`/jars unless they are there.
 
-    `say` is told what is being downloaded. Several processes may call this at once.
+    `say` is told what is being downloaded. Several processes may call this at once. Raises
+    `DownloadError` where they cannot be fetched.
     """
     return Jars(_resolve(_Wanted("jars", conf / "ivy.xml", CONFIGURATIONS), cache, java, say))
 
@@ -184,7 +189,7 @@ def _retrieve(
     if ivy.returncode or not all((target / name).is_dir() for name in wanted.configurations):
         last = lines[-1] if lines else "no message"
         problem = next((x.strip() for x in lines if "::" in x and "not found" in x), last)
-        raise ServiceError.sentence(
+        raise DownloadError.sentence(
             f"The jars of {wanted.ivy} could not be fetched: {problem.rstrip('.')}; check the "
             "network and repeat.",
             where=str(wanted.ivy),

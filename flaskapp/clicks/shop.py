@@ -60,6 +60,8 @@ def prepare(settings: Settings) -> int:
         try:
             cursor.execute(_COUNT)
         except mysql.Error as error:
+            if mysql.is_outage(error):
+                raise
             raise DatabaseError(
                 "the shop's database", f"the table {names.MYSQL_USERS}", error.msg or str(error),
                 "set mysql.admin_password, so that it can be made, or create it",

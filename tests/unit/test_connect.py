@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cdrlake.clicks import connector
+from cdrlake.clicks import connector, position
 from cdrlake.services import jars
 from cdrlake.services.connect import ConnectWorker
-from cdrlake.services.jars import Java
+from cdrlake.services.jars import DownloadError, Java
+from flaskapp.clicks import shop
+from lakehouse import mysql
 from lakehouse.domains.settings import Settings
+from lakehouse.errors import (
+    EXIT_FAILED,
+    EXIT_PERMANENT,
+    DatabaseError,
+    ServiceError,
+    SettingsError,
+    UnreachableError,
+)
 from lakehouse.kafka_options import java_options
 
 SECRET = 'p"\n;é'
@@ -85,3 +96,41 @@ def test_changes_go_to_the_topics_that_the_broker_has_under_those_names(tmp_path
 def test_every_variable_that_the_connector_names_has_a_value(tmp_path: Path) -> None:
     named = connector.SOURCE.read_text().split("${env:")[1:]
     assert {one.partition("}")[0] for one in named} == set(connector.variables(made(tmp_path), "x"))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UnreachableError("database", "a connection", "none", "wait"), EXIT_FAILED),
+        (mysql.OperationalError("the connection was lost"), EXIT_FAILED),
+        (DownloadError.sentence("The jars could not be fetched."), EXIT_FAILED),
+        (SettingsError.sentence("A setting is wrong."), EXIT_PERMANENT),
+        (DatabaseError.sentence("The database has no such table."), EXIT_PERMANENT),
+        (ServiceError.sentence("The log was purged."), EXIT_PERMANENT),
+    ],
+)
+def test_only_what_stays_wrong_ends_the_worker_for_good(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Settings) -> None:
+        raise error
+
+    monkeypatch.setattr(connector, "load", Settings)
+    monkeypatch.setattr(shop, "prepare", fail)
+    with pytest.raises(SystemExit) as ended:
+        connector.main()
+    assert ended.value.code == code
+
+
+def test_jars_that_cannot_be_fetched_may_be_fetched_later(tmp_path: Path) -> None:
+    failing = Java(Path("/bin/false"), 17)
+    with pytest.raises(DownloadError, match=r"ivy-connect\.xml could not be fetched"):
+        jars.resolve_extra("connect", tmp_path, jars.CONF, failing, print)
+
+
+def test_a_position_is_not_reset_while_a_worker_of_another_machine_answers(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as worker:
+        place = {"port": worker.getsockname()[1]}
+        settings = Settings.model_validate({"connect": place, "state_dir": str(tmp_path)})
+        with pytest.raises(ServiceError, match=f"running at 127.0.0.1:{place['port']}; stop it"):
+            position.resnapshot(settings)
