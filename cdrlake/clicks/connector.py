@@ -21,6 +21,7 @@ from lakehouse import files, logs, mysql
 from lakehouse.domains.clicks import names
 from lakehouse.domains.settings import Settings, load
 from lakehouse.errors import EXIT_FAILED, EXIT_PERMANENT, CdrlakeError
+from lakehouse.http import access
 
 LOG = logging.getLogger(__name__)
 SOURCE = jars.CONF / "connect" / "mysql-source.json"
@@ -75,6 +76,7 @@ def main() -> NoReturn:
 
 def _prepared(settings: Settings) -> tuple[list[str], dict[str, str]]:
     """The worker's command and environment, with the shop ready for it."""
+    access.require_safe_address(settings.api, "connect.host", settings.connect.host)
     shop.prepare(settings)
     position.require_log(settings)
     own = settings.state, settings.cache, jars.find_java(), (definition(settings),)

@@ -24,7 +24,8 @@ class ConnectSettings(Section):
     """The embedded worker of Kafka Connect, which follows the changes of a database.
 
     `password` is that of its account in a database of your own; in the embedded one it is made at
-    each start.
+    each start. On an open address the installation has to have a token, as for every service; but
+    the worker asks nobody for it, so whoever reaches its port can change its connectors.
     """
 
     host: str = "127.0.0.1"

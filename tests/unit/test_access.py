@@ -13,12 +13,15 @@ from flask import Flask, Response
 import flaskapp.__main__ as simulator
 import lakehouse.schema_registry.__main__ as registry
 import monitoring.__main__ as monitor
+from cdrlake.clicks import connector
 from flaskapp.cards import investigate, source
+from flaskapp.clicks import shop
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import SettingsError
+from lakehouse.errors import EXIT_PERMANENT, SettingsError
 from lakehouse.http.access import allow_own_style, guard, require_safe_address
 from lakehouse.http.hosts import LOOPBACK, is_known_host
 from lakehouse.settings.model import ApiSettings
+from lakehouse.settings.outside import ConnectSettings
 
 Serve = Callable[[Settings, threading.Event], None]
 OPEN = ("0.0.0.0", "192.168.1.5", "example.test")
@@ -44,6 +47,20 @@ def test_no_service_starts_on_an_open_address_without_a_token(
     stop.set()
     with pytest.raises(SettingsError, match=f"{section}.host.*{host}.*CDRLAKE_API_TOKEN"):
         serve(settings.model_copy(update={section: part}), stop)
+
+
+@pytest.mark.parametrize("host", OPEN)
+def test_kafka_connect_does_not_start_on_an_open_address_without_a_token(
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings().model_copy(update={"connect": ConnectSettings(host=host)})
+    monkeypatch.setattr(connector, "load", lambda: settings)
+    monkeypatch.setattr(shop, "prepare", lambda _: pytest.fail("it is to be refused"))
+    with pytest.raises(SystemExit) as ended:
+        connector.main()
+    assert ended.value.code == EXIT_PERMANENT
+    said = f"connect.host: expected a token for any address but loopback, but got {host}"
+    assert said in capsys.readouterr().err
 
 
 def test_an_application_is_not_even_made_for_an_open_address_without_a_token() -> None:

@@ -43,6 +43,7 @@ def test_services_on_all_addresses_of_their_container_have_a_token() -> None:
         "serving": "serving",
         "cards-source": "cards",
         "cards-page": "cards",
+        "connect": "connect",
     }
     for name, section in sections.items():
         settings = load(SERVICES[name]["environment"])
