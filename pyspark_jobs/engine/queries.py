@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse import damage
@@ -17,6 +16,7 @@ from lakehouse.settings import Settings
 from lakehouse.settings.spark import SparkSettings
 from pyspark_jobs.engine import failures, query_lock
 from pyspark_jobs.engine.query_notes import QueryNotes
+from pyspark_jobs.engine.session import configured
 
 # Code made for a batch of some thousand rows is compiled for longer than it runs.
 _SMALL_BATCHES = {"spark.sql.codegen.wholeStage": "false"}
@@ -91,7 +91,7 @@ def start(
         writer = writer.trigger(processingTime=f"{every_seconds} seconds")
         own |= _SMALL_BATCHES
     try:
-        with _configured(source.sparkSession, own):
+        with configured(source.sparkSession, own):
             return writer.start()
     except (PySparkException, Py4JJavaError) as error:
         raise StreamError.sentence(
@@ -145,16 +145,3 @@ def _name_damage(identity: QueryIdentity, settings: Settings, told: str) -> None
         return
     for name in QueryNotes(identity, settings).read().tables:
         damage.require_whole(table_uri(settings.lake_uri, name), settings.lake_options)
-
-
-@contextmanager
-def _configured(spark: SparkSession, properties: dict[str, str]) -> Iterator[None]:
-    """Properties for the queries started in this block; each query copies the session's."""
-    before = {key: str(spark.conf.get(key)) for key in properties}
-    for key, value in properties.items():
-        spark.conf.set(key, value)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            spark.conf.set(key, value)

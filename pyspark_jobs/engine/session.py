@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark.logger import PySparkLogger
@@ -42,6 +44,19 @@ def open_session(app: str, settings: Settings) -> SparkSession:
     for key, value in properties.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+@contextmanager
+def configured(spark: SparkSession, properties: Mapping[str, str]) -> Iterator[None]:
+    """Properties of a session for the length of a block; a query copies them when it starts."""
+    before = {key: str(spark.conf.get(key)) for key in properties}
+    for key, value in properties.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            spark.conf.set(key, value)
 
 
 def read_properties(path: Path) -> dict[str, str]:

@@ -14,11 +14,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as t
 
 from lakehouse.errors import closest
+from pyspark_jobs.engine.session import configured
 from pyspark_jobs.sql import java_plans
 from pyspark_jobs.sql.sql_file import Place, SqlError, SqlFile, blanked
 
 _NOT_FOUND = "TABLE_OR_VIEW_NOT_FOUND"
-_FORBIDDEN = ("reflect", "java_method", "try_reflect")
+# Otherwise SQL reads any file by its path: SELECT * FROM text.`/etc/passwd`.
+_NO_FILES = {"spark.sql.runSQLOnFiles": "false"}
 _POSITION = re.compile(r"\(line (\d+), pos (\d+)\)|line (\d+) pos (\d+)")
 _CODE = re.compile(r"^\s*\[[A-Z_0-9.]+\]\s*|\s*SQLSTATE: \w+.*$", re.DOTALL)
 
@@ -56,9 +58,10 @@ class Analysis:
         """All files that are understood, in order; those that are not are in `failed`."""
         for name in self.files:
             self.spark.catalog.dropTempView(name)  # of an earlier analysis in this session
-        for name in self.files:
-            if name not in self.done and name not in self.failed:
-                self._resolve(name, ())
+        with configured(self.spark, _NO_FILES):
+            for name in self.files:
+                if name not in self.done and name not in self.failed:
+                    self._resolve(name, ())
         return list(self.done.values())
 
     def sources(self, name: str) -> frozenset[str]:
@@ -88,6 +91,7 @@ class Analysis:
                     ):
                         raise
                     reads.add(wanted)
+            _require_harmless(file, frame)
         except (ParseException, AnalysisException) as error:
             self.failed[name] = _told(file, error)
             return False
@@ -146,9 +150,19 @@ def _require_query(spark: SparkSession, file: SqlFile) -> None:
             file.place(first.start()),
             f"{first[0].upper()} is not allowed; a file holds one SELECT and changes nothing else.",
         )
-    for word in re.finditer(r"\b(\w+)\s*\(", text):
-        if word[1].lower() in _FORBIDDEN:
-            raise file.error(file.place(word.start()), f"the function {word[1]} is not allowed.")
+
+
+def _require_harmless(file: SqlFile, frame: DataFrame) -> None:
+    """A query calls no method of the JVM, and reads nothing but views."""
+    called = java_plans.reflection(frame)
+    if called is not None:
+        name, offset = called
+        raise file.error(file.place(offset), f"the function {name} is not allowed.")
+    read = java_plans.foreign(frame)
+    if read is not None:
+        raise file.error(
+            file.place(read), "only streams, tables and other files of the pipeline can be read."
+        )
 
 
 def _missing(error: AnalysisException) -> str | None:

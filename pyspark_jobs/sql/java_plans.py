@@ -10,7 +10,16 @@ from py4j.java_gateway import JavaObject
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
-_LOGICAL = "org.apache.spark.sql.catalyst.plans.logical"
+_CATALYST = "org.apache.spark.sql.catalyst"
+_STATEMENTS = (
+    f"{_CATALYST}.plans.logical.Command",
+    f"{_CATALYST}.plans.logical.ParsedStatement",
+    f"{_CATALYST}.analysis.UnresolvedExecuteImmediate",
+)
+# What calls any method of the JVM, `reflect` by all of its names.
+_REFLECTIONS = ("CallMethodViaReflection", "TryReflect")
+# Rows that a query makes by itself or names again.
+_OWN_LEAVES = ("OneRowRelation", "LocalRelation", "Range", "CTERelationRef", "UnionLoopRef")
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ def command(spark: SparkSession, query: str) -> str | None:
     """
     plan = _state(spark).sqlParser().parsePlan(query)
     loader = plan.getClass().getClassLoader()
-    kinds = [loader.loadClass(f"{_LOGICAL}.{name}") for name in ("Command", "ParsedStatement")]
+    kinds = [loader.loadClass(name) for name in _STATEMENTS]
     for node in _nodes(plan):
         if any(kind.isInstance(node) for kind in kinds):
             return str(node.nodeName())
@@ -67,18 +76,31 @@ def unsupported(frame: DataFrame) -> str | None:
 
 def calls(frame: DataFrame, function: str) -> list[Call]:
     """Calls of a Python function in a query's own text, not in that of the views it reads."""
-    found = []
+    return [_call(one) for one in _own_expressions(frame) if _is_call(one, function)]
+
+
+def reflection(frame: DataFrame) -> tuple[str, int] | None:
+    """The first function in a query's own text that calls the JVM, and its position, if any."""
+    for one in _own_expressions(frame):
+        if one.nodeName() in _REFLECTIONS:
+            return str(one.prettyName()), _position(one)
+    return None
+
+
+def foreign(frame: DataFrame) -> int | None:
+    """The position of the first thing in a query's own text that is read and is no view, if any."""
     for node in _own_nodes(_analysed(frame)):
-        for expression in _list(node.expressions()):
-            found += [_call(one) for one in _nodes(expression) if _is_call(one, function)]
-    return found
+        is_leaf = node.children().isEmpty()
+        if is_leaf and node.nodeName() not in _OWN_LEAVES:
+            return _position(node)
+    return None
 
 
 def _call(node: JavaObject) -> Call:
     arguments = _list(node.children())
     types = tuple(str(one.dataType().simpleString()) for one in arguments)
     return Call(
-        int(node.origin().startIndex().get()),
+        _position(node),
         tuple(map(_literal, arguments)),
         types,
         tuple(map(_length, arguments)),
@@ -100,11 +122,22 @@ def _is_call(node: JavaObject, function: str) -> bool:
     return bool(node.nodeName() == "PythonUDF" and node.name() == function)
 
 
+def _position(node: JavaObject) -> int:
+    start = node.origin().startIndex()
+    return int(start.get()) if start.isDefined() else 0
+
+
+def _own_expressions(frame: DataFrame) -> Iterator[JavaObject]:
+    for node in _own_nodes(_analysed(frame)):
+        for expression in _list(node.expressions()):
+            yield from _nodes(expression)
+
+
 def _own_nodes(plan: JavaObject) -> Iterator[JavaObject]:
     if plan.nodeName() == "View":
         return
     yield plan
-    for child in _list(plan.children()):
+    for child in [*_list(plan.children()), *_list(plan.subqueries())]:
         yield from _own_nodes(child)
 
 

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +29,7 @@ from pyspark.sql import types as t
 from lakehouse import yaml_files
 from lakehouse.errors import StreamError, closest
 from pyspark_jobs.delta import tables
+from pyspark_jobs.engine.session import configured
 from pyspark_jobs.sql import analysis, catalog
 from pyspark_jobs.sql.catalog import Catalog
 from pyspark_jobs.sql.run import NO_DATA
@@ -105,7 +105,10 @@ def run(
             raise StreamError.sentence(
                 f"There is no stream or table called {name!r}; {closest(name, known.names)}"
             )
-    with TemporaryDirectory(prefix="cdrlake-sql-") as place, _no_data(spark):
+    with (
+        TemporaryDirectory(prefix="cdrlake-sql-") as place,
+        configured(spark, {NO_DATA: "true"}),
+    ):
         _make_views(spark, known, given, Path(place) if way == "stream" else None, batches)
         texts = {file.name: with_ticks(file.query, frozenset(known.streams)) for file in files}
         queries = texts if way == "stream" else None
@@ -204,13 +207,3 @@ def _text(row: Mapping[str, Any]) -> str:
         for name, value in row.items()
     }
     return json.dumps(plain, sort_keys=True, default=str)
-
-
-@contextmanager
-def _no_data(spark: SparkSession) -> Iterator[None]:
-    before = str(spark.conf.get(NO_DATA))
-    spark.conf.set(NO_DATA, "true")
-    try:
-        yield
-    finally:
-        spark.conf.set(NO_DATA, before)

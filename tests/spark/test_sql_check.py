@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import polars as pl
 import pytest
 from pyspark.sql import SparkSession
 
@@ -94,6 +95,30 @@ WRONG = {
         {"a": "SELECT reflect('java.lang.System', 'exit', 1) FROM events"},
         "a.sql, line 1, column 8: the function reflect is not allowed.",
     ),
+    "forbidden function in quotes": (
+        {"a": "SELECT\n `reflect`('java.lang.System', 'exit', 0) AS x FROM events"},
+        "a.sql, line 2, column 2: the function reflect is not allowed.",
+    ),
+    "forbidden function by a text": (
+        {"a": "WITH x AS (SELECT IDENTIFIER('java_method')('java.lang.Math', 'abs', 1) AS n) "
+              "SELECT * FROM x"},
+        "a.sql, line 1, column 19: the function java_method is not allowed.",
+    ),
+    "forbidden function in a query inside": (
+        {"a": "SELECT * FROM users\n WHERE id = (SELECT CAST(try_reflect('java.lang.Math', 'abs', "
+              "1) AS INT))"},
+        "a.sql, line 2, column 26: the function try_reflect is not allowed.",
+    ),
+    "forbidden statement in a text": (
+        {"a": "-- away with it\nEXECUTE IMMEDIATE 'DROP VIEW events'"},
+        "a.sql, line 2, column 1: EXECUTE is not allowed; a file holds one SELECT and changes "
+        "nothing else.",
+    ),
+    "a path": (
+        {"a": "SELECT value\nFROM text.`/etc/passwd`"},
+        "a.sql, line 2, column 6: there is no stream, table or file called 'text./etc/passwd'; "
+        "known are: a, bot_detection_results, events, users",
+    ),
     "no SQL": (
         {"a": "SELECT user_id FROM\n events WHRE x = 1"},
         "a.sql, line 2, column 14: the SQL does not go on like this: 'x'.",
@@ -141,6 +166,16 @@ def test_a_wrong_file_is_one_sentence_with_line_and_column(
     found = problems(spark, tmp_path, texts)
     assert sentence in found
     assert spark.streams.active == []
+
+
+def test_a_table_of_nobody_cannot_be_read_by_a_function(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    pl.DataFrame({"a": [1]}).write_delta(tmp_path / "other")
+    query = f"SELECT *\nFROM table_changes_by_path('{tmp_path}/other', 0)"
+    assert problems(spark, tmp_path, {"a": query}) == [
+        "a.sql, line 2, column 6: only streams, tables and other files of the pipeline can be read."
+    ]
 
 
 def test_files_may_stand_in_any_order_and_comments_hide_what_they_say(
