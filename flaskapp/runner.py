@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotDoneError
 from contextlib import contextmanager, suppress
@@ -56,6 +56,7 @@ class Runner:
         self._mutex = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ending, self._closing = threading.Event(), threading.Event()
+        self._signs = 0
         self.stream_id: str | None = None
         self.trouble: str | None = None
 
@@ -108,7 +109,7 @@ class Runner:
                 target=self._run, args=(wanted, started), name="stream", daemon=True
             )
             self._thread.start()
-        return _await(started)
+        return _await(started, lambda: self._signs)
 
     def _run(self, wanted: StreamRequest | str, started: Future[str]) -> None:
         backoff = Backoff(self._clock, self._closing, longest_s=LONGEST_BACKOFF_S)
@@ -214,13 +215,19 @@ class Runner:
             with mysql.lock(uploader.connection, name) as held:
                 if not held:
                     raise BusyError("stream", "no other stream", "another process", "stop it first")
-                yield StreamContext(uploader, self._clock)
+                yield StreamContext(uploader, self._clock, sign=self._sign)
+
+    def _sign(self) -> None:
+        self._signs += 1
 
 
-def _await(started: Future[str]) -> str:
-    """The id of the stream that a thread records. A thread that takes too long is cancelled."""
-    with suppress(NotDoneError):
-        return started.result(START_TIMEOUT_S)
+def _await(started: Future[str], signs: Callable[[], int]) -> str:
+    """The id of the stream that a thread records. A thread without a sign is cancelled in time."""
+    seen = -1
+    while seen != signs():
+        seen = signs()
+        with suppress(NotDoneError):
+            return started.result(START_TIMEOUT_S)
     got = "no answer, and started nothing"
     if not started.cancel():  # it is being committed at this very moment
         with suppress(NotDoneError):

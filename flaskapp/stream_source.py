@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol, cast
 
 import msgspec
@@ -50,10 +50,14 @@ class StreamRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class StreamContext:
-    """What sending needs: a connection to write through, and the time."""
+    """What sending needs: a connection to write through, and the time.
+
+    A stream that takes long to begin calls `sign` again and again, so that it is waited for.
+    """
 
     uploader: Uploader
     clock: Clock
+    sign: Callable[[], None] = field(default=lambda: None, kw_only=True)
 
     @property
     def cursor(self) -> Any:

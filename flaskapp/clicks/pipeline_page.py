@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
 from flask import Blueprint, Response, render_template
 
 from flaskapp.clicks.sending import FIRST_ID
-from flaskapp.clicks.traffic import Traffic
 from lakehouse import mysql, progress, sql_plans, store
-from lakehouse.domains.clicks import names
+from lakehouse.domains.clicks import names, world
 from lakehouse.domains.settings import Settings
 from lakehouse.http.operations import Operation, operation
 from lakehouse.names import table_uri
@@ -26,7 +26,7 @@ STEPS = {
     "clicks_users": "Users, from the database to the lake",
     "clicks_sql": "Windows to results, by the SQL files",
 }
-_STREAMS = "SELECT request FROM Streams"
+_STREAMS = "SELECT request FROM Streams WHERE domain = %s"
 
 
 @dataclass(frozen=True)
@@ -48,27 +48,45 @@ class Figures:
         return self.right / self.known if self.known else None
 
 
-def figures(results: pl.DataFrame, kinds: Mapping[str, bool]) -> Figures:
-    """Figures of results; `kinds` says of each visitor of ours whether it is a bot.
+@dataclass(frozen=True)
+class Crowd:
+    """The visitors of a stream, and those of them that are bots."""
 
-    >>> rows = pl.DataFrame({"user_id": ["1", "2", "3"], "prediction": ["bot", "bot", "user"]})
-    >>> figures(rows, {"1": True, "3": False})
-    Figures(windows=3, called=2, known=1, right=1)
+    ids: range
+    bots: frozenset[int]
+
+
+def figures(windows: int, called: Mapping[str, int], crowds: Sequence[Crowd]) -> Figures:
+    """Figures of so many windows; `called` are those called a bot's, counted by visitor.
+
+    >>> figures(4, {"1": 2, "3": 1}, [Crowd(range(1, 2), frozenset({1}))])
+    Figures(windows=4, called=3, known=2, right=2)
     """
-    called = results.filter(pl.col("prediction") == "bot")["user_id"].to_list()
-    ours = [kinds[user] for user in called if user in kinds]
-    return Figures(len(results), len(called), len(ours), sum(ours))
+    known = right = 0
+    for user, count in called.items():
+        number = int(user) if user.isdecimal() else -1
+        crowd = next((one for one in crowds if number in one.ids), None)
+        if crowd is not None:
+            known += count
+            right += count if number in crowd.bots else 0
+    return Figures(windows, sum(called.values()), known, right)
 
 
-def kinds(requests: list[dict[str, Any]]) -> dict[str, bool]:
-    """Whether the visitors of streams are bots, from the requests as they are kept."""
-    found = dict[str, bool]()
-    for one in requests:
-        if FIRST_ID in one:
-            wanted = Traffic(users=one["users"], bot_share=one["bots"], seed=one["seed"])
-            crowd = wanted.crowd(one[FIRST_ID])
-            found |= {str(visitor.id): visitor.kind != "person" for visitor in crowd}
-    return found
+def crowds(requests: list[dict[str, Any]]) -> list[Crowd]:
+    """The visitors of streams, from the requests as they are kept."""
+    return [
+        crowd(one["users"], one["bots"], one["seed"], one[FIRST_ID])
+        for one in requests
+        if FIRST_ID in one
+    ]
+
+
+@lru_cache(maxsize=256)
+def crowd(users: int, bots: float, seed: int, first_id: int) -> Crowd:
+    """The visitors of a stream: they never change."""
+    kinds = world.kinds(users, bots, seed)
+    found = frozenset(first_id + i for i, kind in enumerate(kinds) if kind != "person")
+    return Crowd(range(first_id, first_id + users), found)
 
 
 def behind(query: QueryProgress) -> str:
@@ -94,7 +112,7 @@ def blueprint(settings: Settings) -> Blueprint:
     def page() -> Response:
         html = render_template(
             "pipeline.html",
-            figures=figures(_results(settings), kinds(_requests(settings))),
+            figures=figures(*_results(settings), crowds(_requests(settings))),
             steps=[(title, one, behind(one)) for title, one in _steps(settings)],
             plans=sql_plans.read(settings.state, names.NAME),
         )
@@ -113,16 +131,20 @@ def _steps(settings: Settings) -> list[tuple[str, QueryProgress]]:
     ]
 
 
-def _results(settings: Settings) -> pl.DataFrame:
+def _results(settings: Settings) -> tuple[int, dict[str, int]]:
+    """How many windows were judged, and how many were called a bot's, by visitor."""
     uri = table_uri(settings.lake_uri, names.RESULTS)
     if not store.exists(uri, settings.lake_options):
-        return pl.DataFrame(schema={"user_id": pl.String, "prediction": pl.String})
-    rows = store.scan(uri, settings.lake_options).select("user_id", "prediction")
-    return store.collect(rows, uri, settings.lake_options)
+        return 0, {}
+    is_bot = pl.col("prediction") == "bot"
+    grouped = store.scan(uri, settings.lake_options).group_by("user_id")
+    counts = grouped.agg(windows=pl.len(), called=is_bot.sum())
+    found = store.collect(counts, uri, settings.lake_options)
+    called = found.filter(pl.col("called") > 0).select("user_id", "called")
+    return int(found["windows"].sum()), dict(called.iter_rows())
 
 
 def _requests(settings: Settings) -> list[dict[str, Any]]:
     with mysql.connect(settings.mysql) as connection, connection.cursor() as cursor:
-        cursor.execute(_STREAMS)
-        found = [json.loads(request) for (request,) in cursor.fetchall()]
-    return [one for one in found if one.get("domain") == names.NAME]
+        cursor.execute(_STREAMS, (names.NAME,))
+        return [json.loads(request) for (request,) in cursor.fetchall()]

@@ -7,9 +7,11 @@ file takes each click once.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any
 
@@ -60,10 +62,10 @@ def begin(context: StreamContext, request: ClicksRequest) -> dict[str, Any]:
     values = request.as_dict()
     if values["seed"] is None:
         values["seed"] = Traffic.seed
-    wanted = Traffic(users=request.users, bot_share=request.bots, seed=values["seed"])
+    drawn = partial(world.drawn, request.users, request.bots, values["seed"])
     try:
         with context.cursor as cursor:
-            crowd = shop.insert(cursor, wanted.crowd)
+            crowd = shop.insert(cursor, drawn, context.sign)
     except mysql.Error as error:
         if mysql.is_outage(error):
             raise
@@ -101,9 +103,11 @@ def _clicks(stream: Stream) -> Iterator[Click]:
     request = stream.request
     wanted = Traffic(users=request["users"], bot_share=request["bots"], seed=request["seed"])
     crowd, anchor = wanted.crowd(request[FIRST_ID]), datetime.fromisoformat(request[ANCHOR])
+    draw = partial(world.clicks, crowd, anchor, _FOREVER, wanted.seed)
     if request["mode"] == "live":
-        return world.clicks(crowd, anchor, _FOREVER, wanted.seed)
+        return draw()
     count = request["batch_size"] * request["num_batches"]
-    drawn = list(islice(world.clicks(crowd, anchor, _FOREVER, wanted.seed), count))
-    ahead = drawn[-1].ts - anchor
-    return (replace(click, ts=click.ts - ahead) for click in drawn)
+    # Drawn once for the time of the last click and once to be sent: they do not fit into memory.
+    (last,) = deque(islice(draw(), count), maxlen=1)
+    ahead = last.ts - anchor
+    return (replace(click, ts=click.ts - ahead) for click in islice(draw(), count))

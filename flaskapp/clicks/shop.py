@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from lakehouse import mysql
@@ -12,7 +13,8 @@ from lakehouse.domains.clicks.world import Visitor
 from lakehouse.errors import DatabaseError
 from lakehouse.settings import Settings
 
-Crowd = Callable[[int], Sequence[Visitor]]
+Crowd = Callable[[int], Iterable[Visitor]]
+AT_ONCE = 1_000
 COLUMNS = ("id", "name", "platform", "country", "ip_address", "nb_orders")
 _DATABASE = f"CREATE DATABASE IF NOT EXISTS {names.MYSQL_DATABASE} CHARACTER SET utf8mb4"
 _TABLE = (
@@ -103,11 +105,18 @@ def register(settings: Settings, crowd: Crowd) -> Sequence[Visitor]:
         return insert(cursor, crowd)
 
 
-def insert(cursor: Any, crowd: Crowd) -> Sequence[Visitor]:
-    """Insert users as part of a transaction; ids never collide, whoever else registers users."""
+def insert(cursor: Any, crowd: Crowd, sign: Callable[[], None] = lambda: None) -> Sequence[Visitor]:
+    """Insert users as part of a transaction; ids never collide, whoever else registers users.
+
+    `sign` is called again and again while this goes on.
+    """
     cursor.execute(_LAST)
-    visitors = crowd(max(int(cursor.fetchone()[0]) + 1, world.FIRST_ID))
-    cursor.executemany(_INSERT, [_row(one) for one in visitors])
+    visitors = list[Visitor]()
+    coming = iter(crowd(max(int(cursor.fetchone()[0]) + 1, world.FIRST_ID)))
+    while some := list(islice(coming, AT_ONCE)):
+        cursor.executemany(_INSERT, [_row(one) for one in some])
+        visitors += some
+        sign()
     return visitors
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from flask import Flask
 from flaskapp.clicks import pipeline_page, traffic
 from flaskapp.clicks.pipeline_page import Figures
 from lakehouse import progress, sql_plans
-from lakehouse.domains.clicks import names
+from lakehouse.domains.clicks import names, world
 from lakehouse.domains.settings import Settings
 from lakehouse.http import operations, shared
 from lakehouse.names import table_uri
@@ -69,6 +70,22 @@ def test_figures_steps_and_files_are_shown(
 
 
 def test_visitors_of_others_do_not_count_for_precision() -> None:
-    rows = pl.DataFrame({"user_id": ["99"], "prediction": ["bot"]})
-    found = pipeline_page.figures(rows, pipeline_page.kinds([STREAM, {"domain": "cdr"}]))
+    found = pipeline_page.figures(1, {"99": 1}, pipeline_page.crowds([STREAM, {"domain": "cdr"}]))
     assert (found, found.precision) == (Figures(1, 1, 0, 0), None)
+
+
+def test_a_crowd_is_drawn_once_however_often_the_page_is_asked_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, kinds = list[tuple[Any, ...]](), world.kinds
+
+    def counted(*asked: Any) -> list[world.Kind]:
+        drawn.append(asked)
+        return kinds(*asked)
+
+    pipeline_page.crowd.cache_clear()
+    monkeypatch.setattr(world, "kinds", counted)
+    monkeypatch.setattr(world, "visitors", lambda *_: pytest.fail("all of them is drawn"))
+    for _ in range(3):
+        page(settings, monkeypatch)
+    assert drawn == [(10, 0.5, 3)]

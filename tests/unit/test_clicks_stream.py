@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -9,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from flaskapp import streams
-from flaskapp.clicks import sending, traffic
+from flaskapp.clicks import sending, shop, traffic
 from flaskapp.clicks.sending import ANCHOR, FIRST_ID, ClicksContext, ClicksRequest
 from flaskapp.streams import Stream
 from lakehouse.domains.clicks import world
@@ -106,3 +108,42 @@ def test_live_clicks_are_sent_when_they_have_happened() -> None:
     assert all(record["ts"] >= NOW for record in whole)
     due = [(whole[last]["ts"] - NOW).total_seconds() for last in (49, 99, 149)]
     assert pauses == pytest.approx(due, abs=0.01)
+
+
+def test_a_replay_holds_a_few_clicks_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive, most, draw = weakref.WeakSet[world.Click](), 0, world.clicks
+
+    def watched(*asked: Any) -> Iterator[world.Click]:
+        nonlocal most
+        for click in draw(*asked):
+            alive.add(click)
+            most = max(most, len(alive))
+            yield click
+
+    monkeypatch.setattr(world, "clicks", watched)
+    assert len(run(stream(mode="replay"))[0]) == 150
+    assert most < 50
+
+
+@dataclass
+class Table:
+    """A table of users that notes how many it is given at once."""
+
+    rows: list[int] = field(default_factory=list)
+
+    def execute(self, _: str) -> None: ...
+
+    def fetchone(self) -> tuple[int]:
+        return (8_000,)
+
+    def executemany(self, _: str, rows: list[Any]) -> None:
+        self.rows.append(len(rows))
+
+
+def test_a_large_crowd_registers_in_parts_and_each_is_a_sign_of_life() -> None:
+    table, signs = Table(), list[int]()
+    crowd = shop.insert(
+        table, lambda first: world.drawn(2_500, 0.1, 5, first), lambda: signs.append(1)
+    )
+    assert crowd == world.visitors(2_500, 0.1, 5, 8_001)
+    assert (table.rows, len(signs)) == ([1_000, 1_000, 500], 3)

@@ -89,3 +89,9 @@ def test_users_are_known_before_their_clicks_and_everything_is_delivered() -> No
     assert (record["user_id"], record["ts"].tzinfo) == (key, UTC)
     assert sent.last is not None
     assert abs(record["ts"] - sent.last) < timedelta(milliseconds=1)
+
+
+def test_kinds_are_those_of_the_visitors_who_come_one_by_one_too() -> None:
+    crowd = world.visitors(50, 0.4, seed=3)
+    assert world.kinds(50, 0.4, seed=3) == [one.kind for one in crowd]
+    assert list(world.drawn(50, 0.4, seed=3)) == crowd

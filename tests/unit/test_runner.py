@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from flaskapp import runner as runners
 from flaskapp import streams
 from flaskapp.runner import Runner
 from flaskapp.stream_source import NothingToSendError, StreamContext, StreamRequest, StreamSource
+from lakehouse import mysql
 from lakehouse.clock import SystemClock
 from lakehouse.domains.settings import Settings
 from lakehouse.errors import StreamError, UnreachableError
@@ -128,6 +130,38 @@ def test_a_database_too_slow_to_begin_starts_nothing(
     go_on.set()
     finished(runner)
     assert (rows.begun, rows.sent) == ([], 0)
+
+
+class Slow(Future[str]):
+    """A stream that takes three times as long to begin as is waited for."""
+
+    def __init__(self, gives_signs: bool) -> None:
+        super().__init__()
+        self._gives_signs, self._asked, self.signs = gives_signs, 0, 0
+
+    def result(self, timeout: float | None = None) -> str:
+        self._asked += 1
+        if self._asked > 3:
+            return "stream"
+        self.signs += self._gives_signs
+        raise TimeoutError
+
+
+def test_a_stream_that_takes_long_to_begin_is_waited_for_while_it_gives_signs() -> None:
+    slow, silent = Slow(gives_signs=True), Slow(gives_signs=False)
+    assert runners._await(slow, lambda: slow.signs) == "stream"
+    with pytest.raises(UnreachableError, match="started nothing"):
+        runners._await(silent, lambda: silent.signs)
+
+
+def test_a_source_can_give_signs_to_its_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    uploader = SimpleNamespace(connection=None)
+    monkeypatch.setattr(runners, "open_uploader", lambda _: nullcontext(uploader))
+    monkeypatch.setattr(mysql, "lock", lambda *_: nullcontext(True))
+    runner = Rows().runner()
+    with runner._context() as context:
+        context.sign()
+    assert runner._signs == 1
 
 
 def test_what_keeps_a_stream_from_beginning_is_the_caller_s_to_hear(

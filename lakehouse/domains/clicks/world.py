@@ -71,14 +71,19 @@ def visitors(count: int, bot_share: float, seed: int, first_id: int = FIRST_ID) 
     >>> [one.kind for one in visitors(4, 0.5, seed=1)].count("person")
     2
     """
-    rng = random.Random(f"visitors {seed}")  # noqa: S311 a simulation
-    bots = round(count * bot_share)
-    pretenders = round(bots * PRETENDERS)
-    kinds: list[Kind] = ["person"] * (count - bots)
-    kinds.extend(["bot"] * (bots - pretenders))
-    kinds.extend(["pretender"] * pretenders)
-    rng.shuffle(kinds)
-    return [_visitor(rng, first_id + i, kind) for i, kind in enumerate(kinds)]
+    return list(drawn(count, bot_share, seed, first_id))
+
+
+def drawn(count: int, bot_share: float, seed: int, first_id: int = FIRST_ID) -> Iterator[Visitor]:
+    """The same users as `visitors`, one by one."""
+    rng = _of_crowd(seed)
+    for i, kind in enumerate(_kinds(rng, count, bot_share)):
+        yield _visitor(rng, first_id + i, kind)
+
+
+def kinds(count: int, bot_share: float, seed: int) -> list[Kind]:
+    """What the users of `visitors` really are, without drawing anything else of them."""
+    return _kinds(_of_crowd(seed), count, bot_share)
 
 
 def of_kind(kind: Kind, count: int, seed: int, first_id: int = FIRST_ID) -> list[Visitor]:
@@ -103,6 +108,20 @@ def clicks(
     """
     streams = (_of_visitor(one, start, start + length, seed) for one in crowd)
     return heapq.merge(*streams, key=lambda click: (click.ts, click.user_id))
+
+
+def _of_crowd(seed: int) -> random.Random:
+    return random.Random(f"visitors {seed}")  # noqa: S311 a simulation
+
+
+def _kinds(rng: random.Random, count: int, bot_share: float) -> list[Kind]:
+    bots = round(count * bot_share)
+    pretenders = round(bots * PRETENDERS)
+    found: list[Kind] = ["person"] * (count - bots)
+    found.extend(["bot"] * (bots - pretenders))
+    found.extend(["pretender"] * pretenders)
+    rng.shuffle(found)
+    return found
 
 
 def _visitor(rng: random.Random, number: int, kind: Kind) -> Visitor:
