@@ -19,6 +19,8 @@ from lakehouse.settings import Settings
 
 LOG = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
+# Names that are remembered. They may come from a column, so there can be any number of them.
+MOST_NAMES = 100
 LABELS = "labels"
 # No name in the registry has a quote or a dollar sign; the number after the latter is a version.
 _NAME = re.compile(r"(?P<model>[^'\"$]{1,200})(?:\$(?P<number>[0-9]{1,9}))?")
@@ -66,7 +68,8 @@ class LiveModels:
     """Models by name, `Name` for the champion and `Name$3` for version 3.
 
     The champion is looked up at most once in `every_s` seconds. While the registry cannot be
-    reached, the last good model stays.
+    reached, the last good model stays. Of more than `MOST_NAMES` names, those that were asked for
+    last are remembered.
     """
 
     def __init__(
@@ -81,9 +84,12 @@ class LiveModels:
         if parts is None:
             raise ModelError.sentence(f"{name[:80]!r} is not the name of a model.")
         model, number = parts["model"], parts["number"]
-        known = self._known.get(name)
-        if known is None:
-            known = self._known[name] = _Known(self._open(model), now)
+        known = self._known.pop(name, None)
+        is_new = known is None
+        known = self._known[name] = known or _Known(self._open(model), now)
+        if len(self._known) > MOST_NAMES:
+            del self._known[next(iter(self._known))]
+        if is_new:
             self._look(known, model, number)
         elif (number is None or known.model is None) and now - known.asked_at >= self._every_s:
             known.asked_at = now

@@ -11,6 +11,7 @@ It answers with a struct: `prediction`, `probability` of the positive class, `mo
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
@@ -50,17 +51,26 @@ def score(models: LiveModels, *columns: pa.Array) -> pa.StructArray:
     names = columns[0]
     if not pa.types.is_string(names.type) or len(columns) not in (2, 3):
         return _refused(len(names), USAGE)
-    different = names.unique()
-    if len(different) == 1:
-        return _of_model(models, different[0].as_py(), columns[1:])
-    parts, places = [], []
-    for name in different.to_pylist():
-        mine = pa.array([i for i, one in enumerate(names.to_pylist()) if one == name], pa.int64())
-        parts.append(_of_model(models, name, tuple(column.take(mine) for column in columns[1:])))
-        places.append(mine.to_numpy())
-    if not parts:
+    if not len(names):
         return _refused(0, USAGE)
-    return pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(places))))
+    groups = _grouped(names)
+    if len(groups) == 1:
+        return _of_model(models, groups[0][0], columns[1:])
+    parts = [
+        _of_model(models, name, tuple(column.take(pa.array(places)) for column in columns[1:]))
+        for name, places in groups
+    ]
+    order = np.concatenate([places for _, places in groups])
+    return pa.concat_arrays(parts).take(pa.array(np.argsort(order)))
+
+
+def _grouped(names: pa.Array) -> list[tuple[str | None, npt.NDArray[np.int64]]]:
+    """Each different name with the places of its rows."""
+    encoded = names.dictionary_encode(null_encoding="encode")
+    codes = encoded.indices.to_numpy()
+    ends = np.cumsum(np.bincount(codes))[:-1]
+    places = np.split(np.argsort(codes, kind="stable"), ends)
+    return list(zip(encoded.dictionary.to_pylist(), places, strict=True))
 
 
 def _of_model(models: LiveModels, name: str | None, values: tuple[pa.Array, ...]) -> pa.StructArray:

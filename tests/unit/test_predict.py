@@ -19,7 +19,7 @@ from lakehouse.models.inputs import Inputs
 from lakehouse.registry import ModelVersion, Registry
 from lakehouse.registry.stores import MemoryStore
 from pyspark_jobs.sql import predict
-from pyspark_jobs.sql.live_models import LiveModels
+from pyspark_jobs.sql.live_models import MOST_NAMES, LiveModels
 from tests.unit.conftest import MakeBundle
 
 FEATURES = ("country=FR", "country=PL", "platform=Linux", "views", "orders")
@@ -194,6 +194,40 @@ def test_rows_may_ask_different_models(site: Site) -> None:
     names = pa.array([MODEL, f"{MODEL}$1", "none"], pa.string())
     answers = predict.score(site.models, names, TEXTS, NUMBERS).to_pylist()
     assert [one["model_version"] for one in answers] == [2, 1, None]
+
+
+def test_rows_of_many_models_keep_their_places(site: Site) -> None:
+    site.add(polish_model(vote=0.3))
+    asked = [[MODEL, None, f"{MODEL}$1", "it's"][i * i % 7 % 4] for i in range(50)]
+    rows = pa.array([i % 3 for i in range(50)])
+    answers = predict.score(
+        site.models, pa.array(asked, pa.string()), TEXTS.take(rows), NUMBERS.take(rows)
+    ).to_pylist()
+    alone = {name: site.ask(name, TEXTS, NUMBERS) for name in set(asked)}
+    assert answers == [alone[name][i % 3] for i, name in enumerate(asked)]
+
+
+def test_of_names_that_come_from_a_column_the_latest_are_remembered() -> None:
+    opened = list[str]()
+
+    def open_registry(model: str) -> Registry:
+        opened.append(model)
+        return Registry(MemoryStore(Path()), SystemClock())
+
+    models = LiveModels(open_registry, Clock())
+
+    def ask(name: str) -> bool:
+        """Whether the registry had to be opened for it."""
+        before = len(opened)
+        with pytest.raises(ModelError, match="There is no model"):
+            models.get(name)
+        return len(opened) > before
+
+    assert all(ask(f"model {i}") for i in range(MOST_NAMES))
+    assert not ask("model 0")
+    assert ask("one more")
+    assert ask("model 1")
+    assert not ask("model 0")
 
 
 def test_no_rows_give_no_answers() -> None:
