@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,7 +54,8 @@ def compare(
     """Each table that the files write, replayed; of rows whose time column is in `span`.
 
     The time column is the first timestamp of the key. Tables that are joined, and models that are
-    asked without a version, are those of now. Raises the `SqlError` of a file that is wrong.
+    asked without a version, are those of now. Raises the `SqlError` of a file that is wrong, or
+    whose key has no timestamp.
     """
     for name, feed in known.streams.items():
         bronze = readers.read_table(spark, table_uri(settings.lake_uri, feed.bronze.name))
@@ -73,7 +74,7 @@ def compare(
 def _compared(spark: SparkSession, settings: Settings, one: Analysed, span: Moments) -> Comparison:
     table = one.file.sinks["table"]
     stored = readers.read_table(spark, table_uri(settings.lake_uri, table))
-    time = next(name for name in one.file.key if dict(stored.dtypes)[name] == "timestamp")
+    time = time_column(one.file, dict(stored.dtypes))
     live = _within(stored.drop(BATCH_ID), time, span).persist()
     again = _within(one.frame, time, span).select(*live.columns).persist()
     try:
@@ -84,6 +85,19 @@ def _compared(spark: SparkSession, settings: Settings, one: Analysed, span: Mome
     finally:
         live.unpersist()
         again.unpersist()
+
+
+def time_column(file: SqlFile, types: Mapping[str, str]) -> str:
+    """The first timestamp of the key, by the types of the table's columns.
+
+    Raises `SqlError` where there is none.
+    """
+    for name in file.key:
+        if types.get(name) == "timestamp":
+            return name
+    raise file.error(
+        "key", "a replay compares a span of time, and none of these columns is a timestamp."
+    )
 
 
 def _within(rows: DataFrame, time: str, span: Moments) -> DataFrame:

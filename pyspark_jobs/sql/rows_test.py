@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+import msgspec
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as t
 
@@ -60,19 +61,32 @@ class Tested:
     known: Catalog
 
 
+class _Written(msgspec.Struct, forbid_unknown_fields=True):
+    given: dict[str, Rows]
+    expect: dict[str, Rows]
+
+
 def read(folder: Path) -> list[Case]:
-    """The tests beside the SQL files in `folder`."""
+    """The tests beside the SQL files in `folder`. Raises `StreamError` for what is no test."""
     cases = []
     for path in sorted((folder / "tests").glob("*.yaml")):
-        found = yaml_files.read(path, StreamError) or {}
-        if set(found) != {"given", "expect"}:
-            raise StreamError(str(path), "`given` and `expect`", str(sorted(found)), "add them")
-        cases.append(Case(path.name, found["given"], found["expect"]))
+        try:
+            found = msgspec.convert(yaml_files.read(path, StreamError), _Written)
+        except msgspec.ValidationError as error:
+            needed, do = "`given` and `expect` with lists of rows by name", "correct the test"
+            raise StreamError(str(path), needed, str(error), do) from None
+        cases.append(Case(path.name, found.given, found.expect))
     return cases
 
 
 def differences(tested: Tested, case: Case, way: Way) -> list[str]:
-    """How the rows differ from the expected ones, a sentence for each view; empty if they agree."""
+    """How the rows differ from the expected ones, a sentence for each view; empty if they agree.
+
+    Raises `StreamError` for a name that there is not, and the `SqlError` of a file that is wrong.
+    """
+    files = {file.name for file in tested.files}
+    _require(case.given, tested.known.names, f"{case.name}: there is no stream or table")
+    _require(case.expect, files, f"{case.name}: there is no file of the pipeline")
     found = run(tested, case.given, tuple(case.expect), way)
     told = []
     for view, expected in case.expect.items():
@@ -91,6 +105,12 @@ def differences(tested: Tested, case: Case, way: Way) -> list[str]:
     return told
 
 
+def _require(names: Iterable[str], known: Collection[str], problem: str) -> None:
+    for name in names:
+        if name not in known:
+            raise StreamError.sentence(f"{problem} called {name!r}; {closest(name, known)}")
+
+
 def run(
     tested: Tested,
     given: Mapping[str, Rows],
@@ -100,11 +120,6 @@ def run(
 ) -> dict[str, Rows]:
     """The rows of the views `wanted`; as a stream in that many micro-batches."""
     spark, files, known = tested.spark, tested.files, tested.known
-    for name in given:
-        if name not in known.names:
-            raise StreamError.sentence(
-                f"There is no stream or table called {name!r}; {closest(name, known.names)}"
-            )
     with (
         TemporaryDirectory(prefix="cdrlake-sql-") as place,
         configured(spark, {NO_DATA: "true"}),
@@ -138,7 +153,8 @@ def _make_views(
         if place is None:
             _frame(spark, rows, schema).createOrReplaceTempView(name)
             continue
-        moments = [_moment(row[feed.event_time]) for row in rows] if feed.event_time else []
+        told = [row.get(feed.event_time) for row in rows] if feed.event_time else []
+        moments = [_moment(value) for value in told if value is not None]
         end = [{"ts": max(moments) + AFTER}] if moments else []
         events = _stream(spark, place / name, rows, schema, batches)
         # As many files before it, so that the last micro-batch is the one with the tick.

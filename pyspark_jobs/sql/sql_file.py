@@ -28,6 +28,7 @@ TICK = "_tick"
 # A condition on the time that every tick meets, and that Spark cannot know to be met.
 LONG_AGO = "TIMESTAMP '1000-01-01 00:00:00'"
 _SETTING = re.compile(r"--\s*([a-z_]+)\s*:\s*(.*?)\s*")
+_VERSION = re.compile(r"[0-9]{1,9}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Comments, texts and quoted names, which hide what they contain, then words and single characters.
 _TOKEN = re.compile(
@@ -114,7 +115,7 @@ def read_folder(folder: Path) -> tuple[SqlFile, ...]:
 
 def read(path: Path) -> SqlFile:
     """One file. Raises `SqlError` for a setting that there is not, or a value that it cannot be."""
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     settings: dict[str, str] = {}
     lines: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -128,16 +129,28 @@ def read(path: Path) -> SqlFile:
     return file
 
 
+def _text(path: Path) -> str:
+    """The text of a file, without the mark that some editors put before it."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode()
+    file = SqlFile(path, before)
+    raise file.error(file.place(len(before)), "this is no text in UTF-8; save it as UTF-8.")
+
+
 def _check_settings(file: SqlFile) -> None:
     if not _NAME.fullmatch(file.name):
         raise file.error("", f"{file.name!r} is no name for a view; use a-z, 0-9 and _.")
     for name, value in file.settings.items():
         if name not in SETTINGS:
             raise file.error(name, f"there is no setting {name!r}; {closest(name, SETTINGS)}")
+        if not value:
+            raise file.error(name, f"{name} has no value; write one, or remove the line.")
         known = {"format": FORMATS, "mode": MODES}.get(name, (value,))
         if value not in known:
             raise file.error(name, f"{name} cannot be {value!r}; {closest(value, known)}")
-    if not file.settings.get("version", "1").isdigit():
+    if not _VERSION.fullmatch(file.settings.get("version", "1")):
         raise file.error("version", "the version has to be a whole number.")
     if file.sinks and not file.key:
         raise file.error(

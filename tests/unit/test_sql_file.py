@@ -14,7 +14,7 @@ from lakehouse.names import STREAM_TICKS, table_uri
 from lakehouse.settings.model import LakeSettings
 from lakehouse.ticks import TICKS
 from pyspark_jobs.delta import tables
-from pyspark_jobs.sql import sql_file, ticks
+from pyspark_jobs.sql import replay, sql_file, ticks
 from pyspark_jobs.sql.sql_file import SqlError, with_ticks
 from tests.unit.test_predict import Clock
 
@@ -48,12 +48,37 @@ def test_a_semicolon_at_the_end_is_taken_off_and_places_stay(tmp_path: Path) -> 
         ("-- formt: avro\nSELECT 1", "there is no setting 'formt'; did you mean 'format'?"),
         ("-- format: xml\nSELECT 1", "format cannot be 'xml'; known are: avro, json"),
         ("-- version: two\nSELECT 1", "the version has to be a whole number."),
+        ("-- version: \u00b2\nSELECT 1", "the version has to be a whole number."),
+        (f"-- version: {'9' * 5_000}\nSELECT 1", "the version has to be a whole number."),
+        ("-- topic:\n-- key: a\nSELECT 1", "topic has no value; write one, or remove the line."),
+        ("-- key:  \nSELECT 1", "key has no value; write one, or remove the line."),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(tmp_path: Path, text: str, error: str) -> None:
     with pytest.raises(SqlError, match=r"a.sql, line 1, column 1: ") as refused:
         written(tmp_path, text)
     assert str(refused.value).endswith(error)
+
+
+def test_a_mark_before_the_text_hides_no_setting(tmp_path: Path) -> None:
+    file = written(tmp_path, "\ufeff-- topic: t\n-- key: a\nSELECT 1 AS a")
+    assert file.sinks == {"topic": "t"}
+    assert file.query.startswith("--")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_file_that_is_no_text_says_where(tmp_path: Path, mark: bytes) -> None:
+    path = tmp_path / "a.sql"
+    path.write_bytes(mark + "SELECT 'é' AS e,\n  'ü\n".encode() + b" \xff'")
+    with pytest.raises(SqlError, match=r"a.sql, line 3, column 2: this is no text in UTF-8"):
+        sql_file.read(path)
+
+
+def test_a_replay_needs_a_time_in_the_key(tmp_path: Path) -> None:
+    file = written(tmp_path, "-- table: t\n-- key: id, start\nSELECT 1")
+    assert replay.time_column(file, {"id": "int", "start": "timestamp"}) == "start"
+    with pytest.raises(SqlError, match=r"a.sql, line 2, column 1: a replay compares a span"):
+        replay.time_column(file, {"id": "int", "other": "timestamp"})
 
 
 def test_a_name_that_is_no_view_is_refused(tmp_path: Path) -> None:
