@@ -61,7 +61,7 @@ def _public(public: Judged) -> str:
     return f"""
 ## The public simulation
 
-Sparkov, the part that is freely to be had: the first four days of January 2019 and all frauds until
+Sparkov, the part that is freely available: the first four days of January 2019 and all frauds until
 7 March 2020 to train on, weighted to the true share of {PRIOR:.2%}; tested on the {public.rows:,}
 transactions of 8 to 10 March 2020, {public.frauds} frauds. Before the test there are next to no
 honest transactions of its cards, so their history is shorter than in service. With so few frauds

@@ -16,7 +16,7 @@ with one fraud in six hundred payments, a ROC-AUC of .95 goes with a PR-AUC of .
 ## Public card payments, in order of time
 
 European cardholders, two days of September 2013 (ULB machine learning group): the part of the set
-that is freely to be had, {rows:,} payments, trained up to second {until:,} and tested on the
+that is freely available, {rows:,} payments, trained up to second {until:,} and tested on the
 {tested:,} later ones ({frauds} frauds). Frauds are over-represented in it, so an honest payment
 counts {weight:.1f} times, which gives the true share of {rate:.3%}. Recall is within a budget of
 alerts: 0.1, 0.5 and 1 percent of all payments. Intervals are 95 % bootstrap intervals.
@@ -35,7 +35,7 @@ on the test, so it need not be the best one of this table.
 tuned on these seeds. The oracle is a filter that knows the world's laws and sees the events in
 order, but neither truth nor the accounts' habits; nobody can rank better by more than chance. The
 share is the champion's PR-AUC divided by the oracle's. The last two columns are a check: a model
-trained on labels that were dealt out at random ranks at the base rate.
+trained on shuffled labels ranks at the base rate.
 
 | seed | champion | PR-AUC | oracle | share | trained on noise | base rate |
 | --- | --- | --- | --- | --- | --- | --- |
