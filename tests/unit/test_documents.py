@@ -13,6 +13,8 @@ import typer.main
 import yaml
 
 from cdrlake.cli import app
+from lakehouse.domain import Domain
+from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,3 +152,9 @@ def test_targets_of_make_that_are_named_exist() -> None:
     named = {match[1] for line in commands() if (match := re.match(r"make ([a-z0-9-]+)", line))}
     assert len(named) > 4
     assert named <= targets
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda one: one.name)
+def test_every_table_is_described(domain: Domain) -> None:
+    page = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    assert [name for name in domain.tables if f"`{name}`" not in page] == []
