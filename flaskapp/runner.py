@@ -20,7 +20,13 @@ from flaskapp.stream_source import DOMAIN, StreamContext, StreamRequest, StreamS
 from flaskapp.streams import Stream
 from lakehouse import mysql
 from lakehouse.clock import Clock
-from lakehouse.errors import AccessError, ServiceError, StreamError, UnreachableError
+from lakehouse.errors import (
+    AccessError,
+    ServiceError,
+    StreamError,
+    TooLargeError,
+    UnreachableError,
+)
 from lakehouse.retry import Backoff
 from lakehouse.settings import Settings
 
@@ -40,9 +46,9 @@ def _may_pass(error: Exception) -> bool:
     """Whether the stream may go on later: a server is away, or another process has the stream.
 
     What was sent without an acknowledgement is sent again, with the same ids. A broker that denies
-    access goes on doing so.
+    access, or that a message is too large for, goes on doing so.
     """
-    if isinstance(error, AccessError):
+    if isinstance(error, AccessError | TooLargeError):
         return False
     return mysql.is_outage(error) or isinstance(error, BusyError | ServiceError)
 

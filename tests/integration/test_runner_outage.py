@@ -13,13 +13,14 @@ from flaskapp.streams import Stream
 from lakehouse import mysql
 from lakehouse.clock import SystemClock
 from lakehouse.domains.settings import Settings
-from lakehouse.errors import AccessError, CdrlakeError, ServiceError
+from lakehouse.errors import AccessError, CdrlakeError, ServiceError, TooLargeError
 from tests.integration.conftest import wait_for
 
 pytestmark = pytest.mark.integration
 CLOCK = SystemClock()
 AWAY = ServiceError("Kafka", "an acknowledgement", "none", "check the broker")
 DENIED = AccessError("Kafka", "the right to write", "a denial", "ask its administrator")
+TOO_LARGE = TooLargeError("Kafka", "a message that it takes", "a larger one", "send less")
 
 
 class Unlucky(PurchaseSource):
@@ -50,6 +51,7 @@ def test_a_broker_that_comes_back_ends_no_stream(fresh: Settings) -> None:
     assert ended(fresh, [AWAY, AWAY]).state == "finished"
 
 
-def test_a_broker_that_denies_access_does(fresh: Settings) -> None:
-    stream = ended(fresh, [DENIED])
-    assert (stream.state, stream.error) == ("failed", str(DENIED))
+@pytest.mark.parametrize("error", [DENIED, TOO_LARGE])
+def test_a_broker_that_will_never_take_it_does(fresh: Settings, error: CdrlakeError) -> None:
+    stream = ended(fresh, [error])
+    assert (stream.state, stream.error) == ("failed", str(error))
