@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from lakehouse.domain import Exports
 from lakehouse.domains import DOMAINS
 from lakehouse.domains.settings import Settings
 from lakehouse.settings.root import from_root
@@ -83,19 +84,24 @@ def _written(settings: Settings) -> Iterator[Path]:
 
 
 def _exported(settings: Settings, keep_models: bool) -> Iterator[Path]:
-    """The files that domains wrote for tools outside; places in an object store are left alone."""
-    for exports in (one for domain in DOMAINS for one in domain.exports):
-        place = settings.value(exports.setting)
-        if "://" not in place and not (exports.of_models and keep_models):
+    """The files that domains wrote for tools outside."""
+    for folder, exports in _exports(settings):
+        if not (exports.of_models and keep_models):
             for pattern in exports.patterns:
-                yield from from_root(place).glob(pattern)
+                yield from folder.glob(pattern)
 
 
 def _export_folders(settings: Settings) -> Iterator[Path]:
     """The folders of these files, innermost first."""
+    for folder, exports in _exports(settings):
+        within = {Path(pattern).parts[0] for pattern in exports.patterns if "/" in pattern}
+        yield from (folder / name for name in within)
+        yield folder
+
+
+def _exports(settings: Settings) -> Iterator[tuple[Path, Exports]]:
+    """Each domain's exports and their folder; places in an object store are left alone."""
     for exports in (one for domain in DOMAINS for one in domain.exports):
         place = settings.value(exports.setting)
         if "://" not in place:
-            within = {Path(pattern).parts[0] for pattern in exports.patterns if "/" in pattern}
-            yield from (from_root(place) / name for name in within)
-            yield from_root(place)
+            yield from_root(place), exports

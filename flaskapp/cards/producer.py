@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -171,6 +172,8 @@ def _shown(url: str) -> str:
     >>> _shown("https://me:secret@source.test:8443/now?api_key=secret")
     'https://source.test:8443/now'
     """
-    scheme, _, rest = url.partition("?")[0].partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    try:
+        found = urlsplit(url)
+    except ValueError:
+        return "cards.source_url"
+    return f"{found.scheme}://{found.netloc.rpartition('@')[2]}{found.path}"
