@@ -79,8 +79,8 @@ class KafkaSettings(Section):
     file `client_properties`. `options` are passed to every client unchanged, `librdkafka_options`
     only to the Python services' clients, and `java_options` only to Spark's and Kafka Connect's.
     Topics are created with `retention_days`; without it they keep their messages forever, so that
-    the lake can be rebuilt from them. `topics` has the names that topics have on your broker, where these differ,
-    and `topic_partitions` their numbers of partitions, both by the name used here.
+    the lake can be rebuilt from them. `topics` has the names that topics have on your broker, where
+    these differ, and `topic_partitions` their numbers of partitions, both by the name used here.
     """
 
     embedded: bool = True
