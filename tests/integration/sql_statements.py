@@ -106,6 +106,7 @@ BUILT: dict[str, list[tuple[str, Any]]] = {
 # What the constants with parameters are given.
 GIVEN: dict[str, Any] = {
     "flaskapp.cards.record.INSERT": tuple(map(_CARD.get, record.COLUMNS)),
+    "flaskapp.clicks.pipeline_page._STREAMS": ("clicks",),
     "flaskapp.clicks.shop._ADD": (1, "Alice", "Windows", "PL", "10.10.10.10", 0),
     "flaskapp.clicks.shop._INSERT": (5, "Eve", "iOS", "FR", "10.10.10.11", 0),
     "flaskapp.cdr.feed._SUBSCRIBER": ("49170000001", "prepaid", "north", _DAY),
