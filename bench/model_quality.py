@@ -25,7 +25,6 @@ from lakehouse.domains.settings import Settings
 from lakehouse.models.manifest import Figures, Manifest, as_interval
 from lakehouse.registry import Registry
 from lakehouse.registry.stores import MemoryStore
-from lakehouse.settings.model import LakeSettings
 from pyspark_jobs.cdr.train import train
 
 BAR_SHARE, BAR_ERROR = 0.98, 0.02
@@ -60,7 +59,7 @@ def measure(spark: SparkSession, seed: int, settings: Settings) -> Quality:
     world = world_of(seed, settings.world)
     clock = SystemClock()
     with TemporaryDirectory() as folder:
-        own = settings.model_copy(update={"lake": LakeSettings(uri=f"{folder}/lake")})
+        own = settings.model_copy(update={"state_dir": folder})
         write_history(own.lake_uri, world, settings.world.history_days)
         registry = Registry(MemoryStore(Path(folder) / "registry"), clock)
         bundle = registry.load(train(spark, own, registry, clock, print).version)
